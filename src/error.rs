@@ -1,0 +1,78 @@
+//! The two ways of saying no: [`Unsupported`] keeps a node on the CPU, [`Error`] fails a call.
+
+use std::fmt;
+
+/// Why a node stays on the CPU. Not an error: the reason goes into the log and the explain report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported(pub String);
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns `Err(Unsupported(format!(…)))`.
+#[macro_export]
+macro_rules! unsupported {
+    ($($arg:tt)*) => { return Err($crate::error::Unsupported(format!($($arg)*)).into()) };
+}
+
+/// What went wrong beyond the caller's foresight. Becomes a `TfLiteStatus` at the edge only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// An allocation of `bytes` failed, on the device or on the host.
+    OutOfMemory {
+        /// What was to be allocated.
+        what: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The device is lost (`VK_ERROR_DEVICE_LOST`).
+    DeviceLost,
+    /// A driver call failed.
+    Driver {
+        /// The Vulkan command.
+        call: &'static str,
+        /// Its `VkResult`, as text.
+        result: String,
+    },
+    /// No device fits what was asked for.
+    NoDevice(String),
+    /// The model asks for something impossible.
+    Model {
+        /// The node, as `#3 CONV_2D`.
+        node: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// An option is unknown or has a bad value.
+    Option(String),
+    /// A file could not be read or written.
+    Io(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfMemory { what, bytes } => write!(f, "out of memory: {bytes} bytes for {what}"),
+            Self::DeviceLost => f.write_str("the Vulkan device is lost"),
+            Self::Driver { call, result } => write!(f, "{call} failed: {result}"),
+            Self::NoDevice(why) => f.write_str(why),
+            Self::Model { node, what } => write!(f, "{node}: {what}"),
+            Self::Option(what) => f.write_str(what),
+            Self::Io(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Unsupported> for Error {
+    fn from(Unsupported(what): Unsupported) -> Self {
+        Self::Model { node: "partition".into(), what }
+    }
+}
+
+/// `Result` with our [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,4 @@
+//! A TensorFlow Lite delegate that runs models on any GPU with a Vulkan driver.
+
+pub mod caps;
+pub mod error;
