@@ -1,1 +1,4 @@
-fn main() {}
+fn main() {
+    let out = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(format!("{out}/kernels.rs"), "").unwrap();
+}

@@ -2,3 +2,7 @@
 
 pub mod caps;
 pub mod error;
+pub mod kernel;
+pub mod options;
+pub mod plan;
+pub mod program;

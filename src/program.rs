@@ -1,0 +1,183 @@
+//! The waist between planning and running: a list of dispatches over buffer ids, plain data.
+//!
+//! Nothing here names Vulkan, and nothing here names operators or tensors.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::caps::Features;
+use crate::kernel::Kernel;
+
+/// A logical buffer of a [`Program`]; its place in [`Program::buffers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub u32);
+
+/// Where the bytes of a buffer come from and how long they live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BufferKind {
+    /// Written by the host before each run: input number.
+    Input(usize),
+    /// Read by the host after each run: output number.
+    Output(usize),
+    /// Lives in the arena between its first and last use.
+    Temp,
+    /// Uploaded once: index into [`Program::weights`].
+    Weights(usize),
+}
+
+/// A logical buffer.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// Its size; never 0.
+    pub bytes: u64,
+    /// Its kind.
+    pub kind: BufferKind,
+    /// The value it holds, for people.
+    pub name: String,
+}
+
+/// Names packed weights across programs of one session: the same key means the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WeightKey {
+    /// The constant's number in the graph.
+    pub constant: u32,
+    /// How it was packed, as `conv2d/f16/n4`.
+    pub packing: String,
+}
+
+/// Writes packed weights into a zeroed slice of [`Weights::bytes`] bytes.
+pub type Fill = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Constant data that is uploaded once per session.
+#[derive(Clone)]
+pub struct Weights {
+    /// Its identity.
+    pub key: WeightKey,
+    /// Its packed size.
+    pub bytes: u64,
+    /// Produces the bytes; called only if the key was not uploaded before.
+    pub fill: Fill,
+}
+
+impl fmt::Debug for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} bytes", self.key, self.bytes)
+    }
+}
+
+/// What a dispatch costs at least, for profiles and for splitting long work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Arithmetic operations; a multiply-add counts 2.
+    pub ops: u64,
+    /// Bytes read and written, each once.
+    pub bytes: u64,
+}
+
+/// One compute dispatch.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel variant.
+    pub kernel: &'static Kernel,
+    /// Values of the specialisation constants, in the order of [`Kernel::spec`].
+    pub spec: Vec<u32>,
+    /// The push constants.
+    pub push: Vec<u8>,
+    /// One buffer per binding number.
+    pub bindings: Vec<BufferId>,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+    /// The node it stands for, as `CONV_2D+ADD+RELU`.
+    pub label: String,
+    /// Indices of the TFLite nodes it stands for.
+    pub origin: Vec<u32>,
+    /// Its least cost.
+    pub cost: Cost,
+}
+
+impl Dispatch {
+    /// A dispatch without label, origin and cost; lowering adds these.
+    pub fn new(
+        kernel: &'static Kernel,
+        spec: Vec<u32>,
+        push: Vec<u8>,
+        bindings: Vec<BufferId>,
+        grid: [u32; 3],
+    ) -> Self {
+        debug_assert_eq!(spec.len(), kernel.spec.len());
+        debug_assert_eq!(push.len(), kernel.push_bytes as usize);
+        debug_assert_eq!(bindings.len(), kernel.bindings.len());
+        Self {
+            kernel,
+            spec,
+            push,
+            bindings,
+            grid,
+            label: String::new(),
+            origin: Vec::new(),
+            cost: Cost::default(),
+        }
+    }
+
+    /// The buffers that it reads.
+    pub fn reads(&self) -> impl Iterator<Item = BufferId> + '_ {
+        self.touched(|binding| binding.access.reads())
+    }
+
+    /// The buffers that it writes.
+    pub fn writes(&self) -> impl Iterator<Item = BufferId> + '_ {
+        self.touched(|binding| binding.access.writes())
+    }
+
+    fn touched(&self, which: fn(&crate::kernel::Binding) -> bool) -> impl Iterator<Item = BufferId> + '_ {
+        self.kernel.bindings.iter().zip(&self.bindings).filter(move |(b, _)| which(b)).map(|(_, id)| *id)
+    }
+}
+
+/// What runs for one set of input shapes.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// All buffers.
+    pub buffers: Vec<Buffer>,
+    /// Constant data, by index in [`BufferKind::Weights`].
+    pub weights: Vec<Weights>,
+    /// The dispatches in an order that respects data flow.
+    pub dispatches: Vec<Dispatch>,
+    /// Input buffers by input number; `None` for an input that nothing reads.
+    pub inputs: Vec<Option<BufferId>>,
+    /// Output buffers by output number. One buffer per output.
+    pub outputs: Vec<BufferId>,
+}
+
+impl Program {
+    /// The buffer with this id.
+    pub fn buffer(&self, id: BufferId) -> &Buffer {
+        &self.buffers[id.0 as usize]
+    }
+
+    /// The features that its kernels need together.
+    pub fn needs(&self) -> Features {
+        self.dispatches.iter().fold(Features::NONE, |all, d| all.with(d.kernel.needs))
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, d) in self.dispatches.iter().enumerate() {
+            let [x, y, z] = d.grid;
+            write!(f, "#{i} {} {} grid {x}x{y}x{z}", d.label, d.kernel.name)?;
+            for (binding, id) in d.kernel.bindings.iter().zip(&d.bindings) {
+                let buffer = self.buffer(*id);
+                let kind = match buffer.kind {
+                    BufferKind::Input(n) => format!("in{n}"),
+                    BufferKind::Output(n) => format!("out{n}"),
+                    BufferKind::Temp => format!("t{}", id.0),
+                    BufferKind::Weights(n) => format!("w{n}"),
+                };
+                write!(f, " {}={kind}:{}", binding.name, buffer.bytes)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
