@@ -1,0 +1,176 @@
+// The fused elementwise steps: up to six, applied to a result before it is stored.
+//
+// Before including this, a kernel includes types.glsl and defines
+//   EPI_BINDING         the first of three binding numbers for the operands
+//   EPI_CHANNELS        the channels of the result (its last dimension)
+//   EPI_ROWS_PER_BATCH  rows of the result per row of a Batch operand
+//   EPI_ALL             optionally: every function, not only the common ones
+// and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
+// channels that are a multiple of four. The codes are those of StepOp in src/op/step.rs.
+
+READS(EPI_BINDING, E0, e0_)
+READS(EPI_BINDING + 1, E1, e1_)
+READS(EPI_BINDING + 2, E2, e2_)
+
+layout(constant_id = 100) const uint EPI_OP_0 = 0;
+layout(constant_id = 101) const uint EPI_OP_1 = 0;
+layout(constant_id = 102) const uint EPI_OP_2 = 0;
+layout(constant_id = 103) const uint EPI_OP_3 = 0;
+layout(constant_id = 104) const uint EPI_OP_4 = 0;
+layout(constant_id = 105) const uint EPI_OP_5 = 0;
+layout(constant_id = 110) const float EPI_A_0 = 0;
+layout(constant_id = 111) const float EPI_A_1 = 0;
+layout(constant_id = 112) const float EPI_A_2 = 0;
+layout(constant_id = 113) const float EPI_A_3 = 0;
+layout(constant_id = 114) const float EPI_A_4 = 0;
+layout(constant_id = 115) const float EPI_A_5 = 0;
+layout(constant_id = 120) const float EPI_B_0 = 0;
+layout(constant_id = 121) const float EPI_B_1 = 0;
+layout(constant_id = 122) const float EPI_B_2 = 0;
+layout(constant_id = 123) const float EPI_B_3 = 0;
+layout(constant_id = 124) const float EPI_B_4 = 0;
+layout(constant_id = 125) const float EPI_B_5 = 0;
+
+// How an operand is found: Scalar is the parameter itself; the others are Broadcast in src/op/step.rs.
+const uint EPI_SCALAR = 1;
+const uint EPI_FULL = 2;
+const uint EPI_CHANNEL = 3;
+const uint EPI_ROW = 4;
+const uint EPI_BATCH = 5;
+
+uint epi_index(uint kind, uint row, uint c) {
+    if (kind == EPI_FULL) return row * (EPI_CHANNELS) + c;
+    if (kind == EPI_CHANNEL) return c;
+    if (kind == EPI_ROW) return row;
+    if (kind == EPI_BATCH) return row / (EPI_ROWS_PER_BATCH) * (EPI_CHANNELS) + c;
+    return 0;
+}
+
+float epi_load(uint slot, uint i) {
+    if (slot == 0) return float(e0_[i]);
+    if (slot == 1) return float(e1_[i]);
+    return float(e2_[i]);
+}
+
+vec4 epi_load4(uint slot, uint i) {
+    if (slot == 0) return vec4(e0_4[i]);
+    if (slot == 1) return vec4(e1_4[i]);
+    return vec4(e2_4[i]);
+}
+
+float epi_operand(float v, uint op, float a, uint row, uint c) {
+    uint kind = (op >> 8) & 15u;
+    if (kind == EPI_SCALAR) return a;
+    return epi_load((op >> 12) & 15u, epi_index(kind, row, c));
+}
+
+vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c) {
+    uint kind = (op >> 8) & 15u;
+    uint slot = (op >> 12) & 15u;
+    if (kind == EPI_SCALAR) return vec4(a);
+    if (kind == EPI_FULL || kind == EPI_CHANNEL || kind == EPI_BATCH)
+        return epi_load4(slot, epi_index(kind, row, c) / 4);
+    return vec4(epi_load(slot, epi_index(kind, row, c)));
+}
+
+#ifdef EPI_ALL
+// Fractional error below 1.2e-7; the same series as `erf` in src/op/step.rs.
+float epi_erf(float x) {
+    float z = abs(x);
+    float t = 1.0 / (1.0 + 0.5 * z);
+    float p = t * (-0.82215223 + t * 0.17087277);
+    p = t * (-1.13520398 + t * (1.48851587 + p));
+    p = t * (-0.18628806 + t * (0.27886807 + p));
+    p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + p)));
+    float c = t * exp(-z * z + p);
+    return x < 0.0 ? c - 1.0 : 1.0 - c;
+}
+vec4 epi_erf(vec4 x) { return vec4(epi_erf(x.x), epi_erf(x.y), epi_erf(x.z), epi_erf(x.w)); }
+
+// exp(x) - 1 without cancellation near 0.
+float epi_expm1(float x) {
+    if (abs(x) < 0.05) return x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0))));
+    return exp(x) - 1.0;
+}
+vec4 epi_expm1(vec4 x) { return vec4(epi_expm1(x.x), epi_expm1(x.y), epi_expm1(x.z), epi_expm1(x.w)); }
+
+// pow as C has it for a negative base and a whole exponent.
+float epi_pow(float x, float y) {
+    if (y == 0.0) return 1.0;
+    if (x == 0.0) return y > 0.0 ? 0.0 : 1.0 / x;
+    float p = exp2(y * log2(abs(x)));
+    bool odd = abs(y - 2.0 * floor(y * 0.5)) == 1.0;
+    return x < 0.0 && odd ? -p : x < 0.0 && floor(y) != y ? 0.0 / 0.0 : p;
+}
+vec4 epi_pow(vec4 x, vec4 y) {
+    return vec4(epi_pow(x.x, y.x), epi_pow(x.y, y.y), epi_pow(x.z, y.z), epi_pow(x.w, y.w));
+}
+#endif
+
+// tanh that does not overflow: the built-in one may compute inf/inf.
+#define EPI_TANH(x) tanh(clamp(x, -15.0, 15.0))
+
+#define EPI_COMMON(T) \
+    if (f == 1) return v + e; \
+    if (f == 2) return v - e; \
+    if (f == 3) return v * e; \
+    if (f == 8) return max(v, T(0)) + e * min(v, T(0)); \
+    if (f == 9) return min(max(v, T(a)), T(b)); \
+    if (f == 10) return max(v, T(0)) + a * min(v, T(0)); \
+    if (f == 12) return T(1) / (T(1) + exp(-v)); \
+    if (f == 13) return EPI_TANH(v); \
+    if (f == 14) return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
+
+#ifdef EPI_ALL
+#define EPI_OTHER(T) \
+    if (f == 4) return v / e; \
+    if (f == 5) return max(v, e); \
+    if (f == 6) return min(v, e); \
+    if (f == 7) return (v - e) * (v - e); \
+    if (f == 11) return mix(v, epi_expm1(v), lessThan(v, T(0))); \
+    if (f == 15) return 0.5 * v * (T(1) + epi_erf(v * 0.70710678)); \
+    if (f == 16) return 0.5 * v * (T(1) + EPI_TANH(0.79788456 * (v + 0.044715 * v * v * v))); \
+    if (f == 17) return abs(v); \
+    if (f == 18) return -v; \
+    if (f == 19) return exp(v); \
+    if (f == 20) return log(v); \
+    if (f == 21) return sqrt(v); \
+    if (f == 22) return inversesqrt(v); \
+    if (f == 23) return v * v; \
+    if (f == 24) return sin(v); \
+    if (f == 25) return cos(v); \
+    if (f == 26) return floor(v); \
+    if (f == 27) return ceil(v); \
+    if (f == 28) return roundEven(v); \
+    if (f == 29) return sign(v); \
+    if (f == 30) return epi_pow(v, e); \
+    if (f == 31) return floor(v / e); \
+    if (f == 32) return v - e * floor(v / e);
+bool lessThan(float x, float y) { return x < y; }
+#else
+#define EPI_OTHER(T)
+#endif
+
+#define EPI_STEP(T) \
+    T epi_step(T v, uint op, float a, float b, uint row, uint c) { \
+        uint f = op & 255u; \
+        T e = T(0); \
+        if ((op >> 8 & 15u) != 0u) { \
+            e = epi_operand(v, op, a, row, c); \
+            if ((op >> 16 & 1u) != 0u) { T t = v; v = e; e = t; } \
+        } \
+        EPI_COMMON(T) \
+        EPI_OTHER(T) \
+        return v; \
+    } \
+    T epilogue(T v, uint row, uint c) { \
+        if (EPI_OP_0 != 0u) v = epi_step(v, EPI_OP_0, EPI_A_0, EPI_B_0, row, c); \
+        if (EPI_OP_1 != 0u) v = epi_step(v, EPI_OP_1, EPI_A_1, EPI_B_1, row, c); \
+        if (EPI_OP_2 != 0u) v = epi_step(v, EPI_OP_2, EPI_A_2, EPI_B_2, row, c); \
+        if (EPI_OP_3 != 0u) v = epi_step(v, EPI_OP_3, EPI_A_3, EPI_B_3, row, c); \
+        if (EPI_OP_4 != 0u) v = epi_step(v, EPI_OP_4, EPI_A_4, EPI_B_4, row, c); \
+        if (EPI_OP_5 != 0u) v = epi_step(v, EPI_OP_5, EPI_A_5, EPI_B_5, row, c); \
+        return v; \
+    }
+EPI_STEP(float)
+EPI_STEP(vec4)

@@ -1,0 +1,18 @@
+// Storage types: how activations and weights lie in device memory. Arithmetic is 32-bit.
+// S1 and S4 are one and four stored elements; ld and st convert.
+#ifdef STORE_F16
+#extension GL_EXT_shader_16bit_storage : require
+#define S1 float16_t
+#define S4 f16vec4
+#else
+#define S1 float
+#define S4 vec4
+#endif
+
+// A storage buffer seen as scalars (name) and as vectors of four (name4).
+#define READS(n, Block, name) \
+    layout(std430, set = 0, binding = n) readonly buffer Block { S1 name[]; }; \
+    layout(std430, set = 0, binding = n) readonly buffer Block##4 { S4 name##4[]; };
+#define WRITES(n, Block, name) \
+    layout(std430, set = 0, binding = n) writeonly buffer Block { S1 name[]; }; \
+    layout(std430, set = 0, binding = n) writeonly buffer Block##4 { S4 name##4[]; };

@@ -1,0 +1,39 @@
+//! From a graph to a program: import, passes, lower, plan. Pure functions of data.
+
+mod import;
+mod lower;
+
+pub use import::{import, reshape};
+pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_STEPS, lower, store};
+
+use crate::caps::Caps;
+use crate::error::Result;
+use crate::ir::Graph;
+use crate::options::Options;
+use crate::passes::{self, Outcome};
+use crate::plan::{self, Barriers, MemoryPlan};
+use crate::program::Program;
+
+/// A program with its memory and its barriers, and the graph that it came from.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The graph after the passes.
+    pub graph: Graph,
+    /// What each pass did and declined.
+    pub outcomes: Vec<Outcome>,
+    /// The dispatches.
+    pub program: Program,
+    /// Where temporaries lie.
+    pub memory: MemoryPlan,
+    /// What waits for what.
+    pub barriers: Barriers,
+}
+
+/// Compiles a graph, as imported, for a device.
+pub fn compile(mut graph: Graph, caps: &Caps, options: &Options) -> Result<Compiled> {
+    let outcomes = passes::run(&mut graph)?;
+    let program = lower(&graph, caps, options)?;
+    let memory = plan::memory(&program, caps.buffer_alignment);
+    let barriers = plan::barriers(&program, &memory);
+    Ok(Compiled { graph, outcomes, program, memory, barriers })
+}

@@ -1,0 +1,72 @@
+//! From TFLite's nodes to a [`Graph`].
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::ir::{Graph, Node, Shape, ValueId};
+use crate::ops;
+use crate::tflite::{PartitionView, TensorView};
+
+/// Builds the graph of a partition. Its inputs are the partition's non-constant input tensors in
+/// TFLite's order, its outputs the partition's output tensors.
+pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
+    let mut graph = Graph::default();
+    let mut values: HashMap<i32, ValueId> = HashMap::new();
+    let mut value = |graph: &mut Graph, tensor: TensorView<'_>, node: &str| -> Result<ValueId> {
+        if let Some(id) = values.get(&tensor.index()) {
+            return Ok(*id);
+        }
+        let model = |e: crate::error::Unsupported| Error::Model { node: node.into(), what: e.0 };
+        let id = graph.add_value(tensor.name(), tensor.ty().map_err(model)?, tensor.constant().map_err(model)?);
+        values.insert(tensor.index(), id);
+        Ok(id)
+    };
+    for view in partition.nodes() {
+        let label = format!("#{} {}", view.index(), view.name());
+        let parsed = ops::parse(&view).map_err(|e| Error::Model { node: label.clone(), what: e.0 })?;
+        let mut inputs = Vec::new();
+        for i in 0..view.input_count() {
+            inputs.push(view.input(i).map(|t| value(&mut graph, t, &label)).transpose()?);
+        }
+        let mut outputs = Vec::new();
+        for i in 0..view.output_count() {
+            let Some(tensor) = view.output(i) else { continue };
+            outputs.push(value(&mut graph, tensor, &label)?);
+        }
+        graph.add_node(Node {
+            op: parsed.op,
+            inputs,
+            outputs,
+            epilogue: parsed.steps,
+            origin: vec![view.index() as u32],
+            label: view.name(),
+        });
+    }
+    let mut interface = |tensors: Vec<TensorView<'_>>| -> Result<Vec<ValueId>> {
+        tensors.into_iter().map(|t| value(&mut graph, t, "partition")).collect()
+    };
+    let (inputs, outputs) = (interface(partition.inputs())?, interface(partition.outputs())?);
+    graph.set_interface(inputs, outputs);
+    Ok(graph)
+}
+
+/// Gives the graph's inputs these shapes and infers all others anew.
+pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
+    for (id, shape) in graph.inputs().to_vec().into_iter().zip(inputs) {
+        let ty = graph.value(id).ty.with_shape(*shape);
+        graph.set_type(id, ty);
+    }
+    for id in graph.node_ids() {
+        let Some(node) = graph.node(id) else { continue };
+        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
+        let model = |what: String| Error::Model { node: format!("{} {:?}", node.label, node.origin), what };
+        let inferred = node.op.infer(&types).map_err(|e| model(e.0))?;
+        if inferred.len() != node.outputs.len() {
+            return Err(model(format!("{} outputs, {} expected", node.outputs.len(), inferred.len())));
+        }
+        for (output, ty) in node.outputs.clone().into_iter().zip(inferred) {
+            graph.set_type(output, ty);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,420 @@
+//! From a graph to a program: buffers for values, dispatches for nodes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::caps::{Caps, Features};
+use crate::error::{Error, Result, Unsupported};
+use crate::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
+use crate::kernel::table::convert::{Dst, Src};
+use crate::kernel::{Store, table};
+use crate::op::{Broadcast, Operand, Step};
+use crate::options::{Options, Precision};
+use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Program, WeightKey, Weights};
+use crate::unsupported;
+
+/// The most steps that an epilogue holds.
+pub const MAX_STEPS: usize = 6;
+/// The most operands that an epilogue holds.
+pub const MAX_OPERANDS: usize = 3;
+
+/// A node's fused steps in the form that kernels with `lib/epilogue.glsl` take.
+#[derive(Clone, Debug)]
+pub struct Epilogue {
+    /// Per step: code, broadcast and operand slot, packed as the shader wants it.
+    pub op: [u32; MAX_STEPS],
+    /// Per step: its first parameter, or the scalar operand.
+    pub a: [f32; MAX_STEPS],
+    /// Per step: its second parameter.
+    pub b: [f32; MAX_STEPS],
+    /// The operands; the fallback buffer where there is none.
+    pub e: [BufferId; MAX_OPERANDS],
+    /// Rows of the result per row of a `Batch` operand.
+    pub rows_per_batch: u32,
+}
+
+/// What `Operator::lower` sees: its node, the device, and the program to add to.
+pub struct Lower<'a> {
+    graph: &'a Graph,
+    node: &'a Node,
+    /// The device.
+    pub caps: &'a Caps,
+    /// How float activations and packed weights are stored.
+    pub store: Store,
+    buffers: &'a HashMap<ValueId, BufferId>,
+    replaced: Option<(usize, BufferId)>,
+    program: &'a mut Program,
+    weights: &'a mut HashMap<WeightKey, BufferId>,
+}
+
+impl Lower<'_> {
+    /// Type of operand `i`, which must be present.
+    pub fn input(&self, i: usize) -> &TensorType {
+        &self.graph.value(self.input_id(i)).ty
+    }
+
+    /// Whether operand `i` is present.
+    pub fn has_input(&self, i: usize) -> bool {
+        self.node.inputs.get(i).is_some_and(Option::is_some)
+    }
+
+    /// Type of result `i`.
+    pub fn output(&self, i: usize) -> &TensorType {
+        &self.graph.value(self.node.outputs[i]).ty
+    }
+
+    /// Number of operands, those of the epilogue included.
+    pub fn input_count(&self) -> usize {
+        self.node.inputs.len()
+    }
+
+    /// The contents of operand `i`, if constant.
+    pub fn constant(&self, i: usize) -> Option<&Constant> {
+        self.graph.value(self.input_id(i)).constant.as_ref()
+    }
+
+    /// The buffer of operand `i`; a constant is uploaded in the storage type.
+    pub fn x(&mut self, i: usize) -> Result<BufferId, Unsupported> {
+        let id = self.input_id(i);
+        if let Some((replaced, buffer)) = self.replaced
+            && replaced == i
+        {
+            return Ok(buffer);
+        }
+        match self.constant(i) {
+            None => Ok(self.buffers[&id]),
+            Some(constant) => {
+                let constant = constant.clone();
+                let elements = constant.shape.elements();
+                let store = self.store;
+                self.packed(i, "plain", elements, move || {
+                    constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"))
+                })
+                .map_err(|e| Unsupported(format!("{e} ({store:?})")))
+            }
+        }
+    }
+
+    /// Runs `f` with `buffer` in the place of operand `i`.
+    pub fn with_operand<R>(&mut self, i: usize, buffer: BufferId, f: impl FnOnce(&mut Self) -> R) -> R {
+        let before = self.replaced.replace((i, buffer));
+        let result = f(self);
+        self.replaced = before;
+        result
+    }
+
+    /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
+    pub fn linear_grid(&self, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
+        linear_grid(self.caps, items)
+    }
+
+    /// The buffer of result `i`.
+    pub fn y(&self, i: usize) -> BufferId {
+        self.buffers[&self.node.outputs[i]]
+    }
+
+    /// Uploads floats made from constant operand `i` in the storage type. `packing` names the
+    /// arrangement: the same constant with the same packing is uploaded once.
+    pub fn packed(
+        &mut self,
+        i: usize,
+        packing: &str,
+        elements: u64,
+        pack: impl Fn() -> Vec<f32> + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let store = self.store;
+        let fill = move |bytes: &mut [u8]| {
+            let floats = pack();
+            match store {
+                Store::F32 => {
+                    for (to, x) in bytes.chunks_exact_mut(4).zip(floats) {
+                        to.copy_from_slice(&x.to_le_bytes());
+                    }
+                }
+                Store::F16 => {
+                    for (to, x) in bytes.chunks_exact_mut(2).zip(floats) {
+                        to.copy_from_slice(&half::f16::from_f32(x).to_le_bytes());
+                    }
+                }
+            }
+        };
+        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+    }
+
+    /// Uploads bytes made from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.
+    pub fn weights(
+        &mut self,
+        i: usize,
+        packing: &str,
+        bytes: u64,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let id = self.input_id(i);
+        let key = WeightKey { constant: id.0, packing: packing.into() };
+        if let Some(buffer) = self.weights.get(&key) {
+            return Ok(*buffer);
+        }
+        let bytes = bytes.next_multiple_of(16).max(16);
+        if bytes > self.caps.max_storage_range {
+            unsupported!("a constant of {bytes} bytes exceeds maxStorageBufferRange {}", self.caps.max_storage_range);
+        }
+        let name = self.graph.value(id).name.clone();
+        let index = self.program.weights.len();
+        self.program.weights.push(Weights { key: key.clone(), bytes, fill: Arc::new(fill) });
+        let buffer = add_buffer(self.program, bytes, BufferKind::Weights(index), name);
+        self.weights.insert(key, buffer);
+        Ok(buffer)
+    }
+
+    /// A buffer that lives within this node only.
+    pub fn scratch(&mut self, bytes: u64) -> BufferId {
+        add_buffer(self.program, bytes, BufferKind::Temp, format!("{} scratch", self.node.label))
+    }
+
+    /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.
+    pub fn epilogue(&mut self, first: &[Step], fallback: BufferId) -> Result<Epilogue, Unsupported> {
+        let steps: Vec<Step> = first.iter().chain(&self.node.epilogue).copied().collect();
+        if steps.len() > MAX_STEPS {
+            unsupported!("{} fused steps ({MAX_STEPS} at most)", steps.len());
+        }
+        let mut epilogue = Epilogue {
+            op: [0; MAX_STEPS],
+            a: [0.0; MAX_STEPS],
+            b: [0.0; MAX_STEPS],
+            e: [fallback; MAX_OPERANDS],
+            rows_per_batch: 1,
+        };
+        let mut slots = Vec::new();
+        for (s, step) in steps.iter().enumerate() {
+            [epilogue.a[s], epilogue.b[s]] = step.op.parameters();
+            let (broadcast, slot) = match step.operand {
+                Operand::None => (0, 0),
+                Operand::Scalar(x) => {
+                    epilogue.a[s] = x;
+                    (1, 0)
+                }
+                Operand::Input { input, broadcast } => {
+                    let slot = slots.iter().position(|i| *i == input).unwrap_or(slots.len());
+                    if slot == slots.len() {
+                        if slot == MAX_OPERANDS {
+                            unsupported!("more than {MAX_OPERANDS} fused operands");
+                        }
+                        epilogue.e[slot] = self.x(input)?;
+                        slots.push(input);
+                    }
+                    if broadcast == Broadcast::Batch {
+                        let operand = self.input(input).shape;
+                        epilogue.rows_per_batch = Broadcast::rows_per_batch(&operand, &self.output(0).shape);
+                    }
+                    (2 + broadcast as u32, slot as u32)
+                }
+            };
+            epilogue.op[s] = step.op.code() | broadcast << 8 | slot << 12 | u32::from(step.swapped) << 16;
+        }
+        Ok(epilogue)
+    }
+
+    /// Adds a dispatch of this node. `ops` counts arithmetic operations, a multiply-add as 2.
+    pub fn dispatch(&mut self, mut dispatch: Dispatch, ops: u64) -> Result<(), Unsupported> {
+        let max = self.caps.max_grid;
+        if dispatch.grid.iter().zip(max).any(|(n, max)| *n > max) {
+            unsupported!("a grid of {:?} workgroups exceeds {max:?}", dispatch.grid);
+        }
+        if !self.caps.features.contains(dispatch.kernel.needs) {
+            let missing = dispatch.kernel.needs.without(self.caps.features);
+            unsupported!("kernel {} needs {missing}", dispatch.kernel.name);
+        }
+        if dispatch.grid.contains(&0) {
+            return Ok(());
+        }
+        let mut touched = dispatch.bindings.clone();
+        touched.sort_unstable();
+        touched.dedup();
+        let bytes = touched.iter().map(|id| self.program.buffer(*id).bytes).sum();
+        dispatch.cost = Cost { ops, bytes };
+        dispatch.label.clone_from(&self.node.label);
+        dispatch.origin.clone_from(&self.node.origin);
+        self.program.dispatches.push(dispatch);
+        Ok(())
+    }
+
+    fn input_id(&self, i: usize) -> ValueId {
+        self.node.inputs[i].unwrap_or_else(|| unreachable!("{}: operand {i} is absent", self.node.label))
+    }
+}
+
+fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, name: String) -> BufferId {
+    program.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, name });
+    BufferId(program.buffers.len() as u32 - 1)
+}
+
+/// How floats are stored on this device: fp16 needs 16-bit storage buffers, and stays fp32 without.
+pub fn store(caps: &Caps, options: &Options) -> Store {
+    match options.precision {
+        Precision::Fp16 if caps.features.contains(Features::STORAGE_16) => Store::F16,
+        _ => Store::F32,
+    }
+}
+
+/// Lowers every node of `graph`, after the passes, to dispatches.
+pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
+    let store = store(caps, options);
+    let mut program = Program::default();
+    let (buffers, copies) = place_values(graph, store, &mut program);
+    let mut weights = HashMap::new();
+    for (input, buffer) in graph.inputs().iter().zip(program.inputs.clone()) {
+        let at = buffers.get(input).copied();
+        if let (Some(from), Some(to)) = (buffer, at)
+            && from != to
+        {
+            convert(&mut program, caps, graph.value(*input).ty.shape, (from, Store::F32), (to, store))?;
+        }
+    }
+    for (id, node) in graph.nodes() {
+        if node.op.is_alias() {
+            continue;
+        }
+        let mut cx = Lower {
+            graph,
+            node,
+            caps,
+            store,
+            buffers: &buffers,
+            replaced: None,
+            program: &mut program,
+            weights: &mut weights,
+        };
+        let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
+        node.op.lower(&mut cx).map_err(model)?;
+    }
+    for Copy { shape, from, to } in copies {
+        convert(&mut program, caps, shape, from, (to, Store::F32))?;
+    }
+    Ok(program)
+}
+
+/// A copy at the end of the program that brings a value into an output buffer.
+struct Copy {
+    shape: Shape,
+    from: (BufferId, Store),
+    to: BufferId,
+}
+
+/// Gives every value that a node reads or writes a buffer. Values that alias share one; an output
+/// is written in place where it can be, else copied at the end.
+fn place_values(graph: &Graph, store: Store, program: &mut Program) -> (HashMap<ValueId, BufferId>, Vec<Copy>) {
+    let mut root: HashMap<ValueId, ValueId> = HashMap::new();
+    let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
+    for (_, node) in graph.nodes().filter(|(_, n)| n.op.is_alias()) {
+        if let Some(input) = node.inputs[0] {
+            let of = resolve(&root, input);
+            root.insert(node.outputs[0], of);
+        }
+    }
+    let is_float = |id: ValueId| matches!(graph.value(id).ty.dtype, DType::F32);
+    let stored = |id: ValueId| if is_float(id) { store } else { Store::F32 };
+    let mut buffers: HashMap<ValueId, BufferId> = HashMap::new();
+    let wanted = |id: ValueId| {
+        graph.outputs().iter().any(|o| resolve(&root, *o) == id)
+            || graph.nodes().any(|(_, n)| n.inputs.iter().flatten().any(|i| resolve(&root, *i) == id))
+    };
+    for (n, &id) in graph.inputs().iter().enumerate() {
+        let value = graph.value(id);
+        if value.constant.is_some() || !wanted(id) {
+            program.inputs.push(None);
+            continue;
+        }
+        let input = add_buffer(program, value.ty.bytes(), BufferKind::Input(n), value.name.clone());
+        program.inputs.push(Some(input));
+        let bytes = value.ty.shape.elements() * store.bytes();
+        let at = match stored(id) {
+            Store::F32 => input,
+            Store::F16 => add_buffer(program, bytes, BufferKind::Temp, value.name.clone()),
+        };
+        buffers.insert(id, at);
+    }
+    let mut copies = Vec::new();
+    for (n, &id) in graph.outputs().iter().enumerate() {
+        let value = graph.value(id);
+        let output = add_buffer(program, value.ty.bytes(), BufferKind::Output(n), value.name.clone());
+        program.outputs.push(output);
+        let source = resolve(&root, id);
+        let in_place = stored(source) == Store::F32 && graph.value(source).constant.is_none();
+        if in_place && !buffers.contains_key(&source) {
+            buffers.insert(source, output);
+        } else if let Some(constant) = &graph.value(source).constant {
+            let from = constant_buffer(program, source, constant, &value.name);
+            copies.push(Copy { shape: value.ty.shape, from: (from, Store::F32), to: output });
+        } else {
+            let from = *buffers.entry(source).or_insert_with(|| {
+                let bytes = value.ty.shape.elements() * store.bytes();
+                add_buffer(program, bytes, BufferKind::Temp, value.name.clone())
+            });
+            copies.push(Copy { shape: value.ty.shape, from: (from, stored(source)), to: output });
+        }
+    }
+    for (_, node) in graph.nodes().filter(|(_, n)| !n.op.is_alias()) {
+        for &id in &node.outputs {
+            let value = graph.value(id);
+            buffers.entry(id).or_insert_with(|| {
+                let size = if is_float(id) { store.bytes() } else { value.ty.dtype.bytes() };
+                add_buffer(program, value.ty.shape.elements() * size, BufferKind::Temp, value.name.clone())
+            });
+        }
+    }
+    for (&alias, &of) in &root {
+        if let Some(&buffer) = buffers.get(&of) {
+            buffers.insert(alias, buffer);
+        }
+    }
+    (buffers, copies)
+}
+
+/// A float32 weights buffer with a constant that the host wants as an output.
+fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name: &str) -> BufferId {
+    let (bytes, constant) = (constant.shape.elements() * 4, constant.clone());
+    let fill = move |to: &mut [u8]| {
+        let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("folded to floats: {e}"));
+        for (to, x) in to.chunks_exact_mut(4).zip(floats) {
+            to.copy_from_slice(&x.to_le_bytes());
+        }
+    };
+    let key = WeightKey { constant: id.0, packing: "output".into() };
+    program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });
+    add_buffer(program, bytes, BufferKind::Weights(program.weights.len() - 1), name.into())
+}
+
+/// Copies `shape` elements between buffers, converting the storage type.
+fn convert(program: &mut Program, caps: &Caps, shape: Shape, from: (BufferId, Store), to: (BufferId, Store)) -> Result<(), Unsupported> {
+    let elements = shape.elements();
+    let kernel = match (from.1, to.1) {
+        (Store::F32, Store::F32) => table::convert::kernel(Src::F32, Dst::F32),
+        (Store::F32, Store::F16) => table::convert::kernel(Src::F32, Dst::F16),
+        (Store::F16, Store::F32) => table::convert::kernel(Src::F16, Dst::F32),
+        (Store::F16, Store::F16) => table::convert::kernel(Src::F16, Dst::F16),
+    };
+    let (grid, row_items, wg_x) = linear_grid(caps, elements.div_ceil(4))?;
+    let mut dispatch = table::convert::dispatch(
+        kernel,
+        table::convert::Spec { wg_x, ..Default::default() },
+        table::convert::Push { elements: elements as u32, row_items },
+        table::convert::Bind { x: from.0, y: to.0 },
+        grid,
+    );
+    dispatch.label = "convert".into();
+    dispatch.cost = Cost { ops: 0, bytes: elements * (from.1.bytes() + to.1.bytes()) };
+    program.dispatches.push(dispatch);
+    Ok(())
+}
+
+/// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
+fn linear_grid(caps: &Caps, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
+    let wg = caps.max_invocations.min(64);
+    let groups = items.div_ceil(u64::from(wg));
+    let x = groups.min(u64::from(caps.max_grid[0])).max(1) as u32;
+    let y = groups.div_ceil(u64::from(x));
+    if items > u64::from(u32::MAX) || y > u64::from(caps.max_grid[1]) {
+        unsupported!("{items} elements are too many for one dispatch");
+    }
+    Ok(([x, y as u32, 1], x * wg, wg))
+}

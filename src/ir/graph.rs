@@ -1,0 +1,204 @@
+//! Nodes and values, and the only functions that change them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Constant, TensorType};
+use crate::op::{Operand, Operator, Step};
+
+/// A value of a [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub u32);
+
+/// A node of a [`Graph`]; nodes are in an order that respects data flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// A tensor of the graph.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// The tensor's name in the model.
+    pub name: String,
+    /// Its type.
+    pub ty: TensorType,
+    /// Its contents, if known.
+    pub constant: Option<Constant>,
+}
+
+/// An operator with its operands and what was fused behind it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The operator.
+    pub op: Arc<dyn Operator>,
+    /// Its operands by TFLite's position, then those of the epilogue. `None`: an optional one left out.
+    pub inputs: Vec<Option<ValueId>>,
+    /// Its results.
+    pub outputs: Vec<ValueId>,
+    /// Elementwise steps applied to the (first) result before it is stored.
+    pub epilogue: Vec<Step>,
+    /// The TFLite nodes that it stands for.
+    pub origin: Vec<u32>,
+    /// Their names, for people: `CONV_2D+RELU`.
+    pub label: String,
+}
+
+/// A partition of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    values: Vec<Value>,
+    nodes: Vec<Option<Node>>,
+    inputs: Vec<ValueId>,
+    outputs: Vec<ValueId>,
+}
+
+impl Graph {
+    /// Adds a value.
+    pub fn add_value(&mut self, name: impl Into<String>, ty: TensorType, constant: Option<Constant>) -> ValueId {
+        self.values.push(Value { name: name.into(), ty, constant });
+        ValueId(self.values.len() as u32 - 1)
+    }
+
+    /// Adds a node behind all others; its operands must exist.
+    pub fn add_node(&mut self, node: Node) -> NodeId {
+        self.nodes.push(Some(node));
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// Declares what the host provides and what it wants.
+    pub fn set_interface(&mut self, inputs: Vec<ValueId>, outputs: Vec<ValueId>) {
+        (self.inputs, self.outputs) = (inputs, outputs);
+    }
+
+    /// The values that the host provides.
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.inputs
+    }
+
+    /// The values that the host wants.
+    pub fn outputs(&self) -> &[ValueId] {
+        &self.outputs
+    }
+
+    /// The value with this id.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.0 as usize]
+    }
+
+    /// All values with their ids.
+    pub fn values(&self) -> impl Iterator<Item = (ValueId, &Value)> {
+        self.values.iter().enumerate().map(|(i, v)| (ValueId(i as u32), v))
+    }
+
+    /// The node with this id, if it still exists.
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes[id.0 as usize].as_ref()
+    }
+
+    /// The nodes in order.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().filter_map(|(i, n)| Some((NodeId(i as u32), n.as_ref()?)))
+    }
+
+    /// Ids of the nodes that exist now, in order.
+    pub fn node_ids(&self) -> Vec<NodeId> {
+        self.nodes().map(|(id, _)| id).collect()
+    }
+
+    /// The node that computes a value.
+    pub fn producer(&self, value: ValueId) -> Option<NodeId> {
+        self.nodes().find(|(_, n)| n.outputs.contains(&value)).map(|(id, _)| id)
+    }
+
+    /// The nodes that read a value, once per reading operand.
+    pub fn consumers(&self, value: ValueId) -> Vec<NodeId> {
+        let reads = |n: &Node| n.inputs.iter().filter(|i| **i == Some(value)).count();
+        self.nodes().flat_map(|(id, n)| std::iter::repeat_n(id, reads(n))).collect()
+    }
+
+    /// Whether exactly one operand reads the value and the host does not want it.
+    pub fn has_one_use(&self, value: ValueId) -> bool {
+        self.consumers(value).len() == 1 && !self.outputs.contains(&value)
+    }
+
+    /// Makes a value a constant.
+    pub fn set_constant(&mut self, value: ValueId, constant: Constant) {
+        self.values[value.0 as usize].constant = Some(constant);
+    }
+
+    /// Sets the type of a value.
+    pub fn set_type(&mut self, value: ValueId, ty: TensorType) {
+        self.values[value.0 as usize].ty = ty;
+    }
+
+    /// Removes a node whose results are constants now, or have no reader left.
+    pub fn remove(&mut self, id: NodeId) {
+        debug_assert!(self.node(id).is_some_and(|n| {
+            n.outputs.iter().all(|o| self.value(*o).constant.is_some() || self.consumers(*o).is_empty())
+        }));
+        self.nodes[id.0 as usize] = None;
+    }
+
+    /// Puts another operator in a node's place, with other operands.
+    pub fn replace(&mut self, id: NodeId, op: Arc<dyn Operator>, inputs: Vec<Option<ValueId>>) {
+        let node = self.nodes[id.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{id:?} was removed"));
+        (node.op, node.inputs) = (op, inputs);
+    }
+
+    /// Lets `follower` disappear into `node`: the merged node stands where `follower` stood, computes
+    /// its result, applies `steps` (whose operands are values) and then the follower's own epilogue.
+    pub fn fuse_behind(&mut self, node: NodeId, follower: NodeId, step: Step, operand: Option<ValueId>) {
+        let mut merged = self.nodes[node.0 as usize].take().unwrap_or_else(|| unreachable!("{node:?} was removed"));
+        let behind = self.nodes[follower.0 as usize].take().unwrap_or_else(|| unreachable!("{follower:?} was removed"));
+        let mut push = |mut step: Step, value: Option<ValueId>| {
+            if let (Operand::Input { input, .. }, Some(value)) = (&mut step.operand, value) {
+                *input = merged.inputs.len();
+                merged.inputs.push(Some(value));
+            }
+            merged.epilogue.push(step);
+        };
+        push(step, operand);
+        for step in behind.epilogue {
+            let value = match step.operand {
+                Operand::Input { input, .. } => behind.inputs[input],
+                _ => None,
+            };
+            push(step, value);
+        }
+        merged.outputs = behind.outputs;
+        merged.origin.extend(behind.origin);
+        merged.label = format!("{}+{}", merged.label, behind.label);
+        self.nodes[follower.0 as usize] = Some(merged);
+    }
+
+    /// Lets `first`, whose only reader is `node`, disappear into `node`, which takes over `op` and
+    /// reads `first`'s first operand instead of its own first.
+    pub fn fuse_before(&mut self, first: NodeId, node: NodeId, op: Arc<dyn Operator>) {
+        let before = self.nodes[first.0 as usize].take().unwrap_or_else(|| unreachable!("{first:?} was removed"));
+        let merged = self.nodes[node.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{node:?} was removed"));
+        merged.inputs[0] = before.inputs[0];
+        merged.op = op;
+        merged.origin.splice(0..0, before.origin);
+        merged.label = format!("{}+{}", before.label, merged.label);
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |id: &ValueId| {
+            let v = self.value(*id);
+            let kind = if v.constant.is_some() { "c" } else { "%" };
+            format!("{kind}{}:{}", id.0, v.ty)
+        };
+        let list = |ids: &[ValueId]| ids.iter().map(show).collect::<Vec<_>>().join(" ");
+        writeln!(f, "in  {}", list(&self.inputs))?;
+        for (id, n) in self.nodes() {
+            let inputs: Vec<_> = n.inputs.iter().map(|i| i.as_ref().map_or("-".into(), show)).collect();
+            write!(f, "#{} {} = {:?}({})", id.0, list(&n.outputs), n.op, inputs.join(" "))?;
+            for step in &n.epilogue {
+                write!(f, " {step}")?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "out {}", list(&self.outputs))
+    }
+}

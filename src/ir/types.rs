@@ -1,0 +1,175 @@
+//! Shapes, element types and tensor types.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The largest rank that any operator takes.
+pub const MAX_RANK: usize = 6;
+
+/// Dimensions of a tensor, outermost first; rank 0 (a scalar) to [`MAX_RANK`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    dims: [u32; MAX_RANK],
+    rank: u8,
+}
+
+impl Shape {
+    /// A shape with these dimensions.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_RANK`].
+    pub fn new(dims: &[u32]) -> Self {
+        let mut all = [1; MAX_RANK];
+        all[..dims.len()].copy_from_slice(dims);
+        Self { dims: all, rank: dims.len() as u8 }
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> u64 {
+        self.iter().map(|&n| u64::from(n)).product()
+    }
+
+    /// The last dimension; 1 for a scalar. For NHWC tensors the channels.
+    pub fn channels(&self) -> u32 {
+        self.last().copied().unwrap_or(1)
+    }
+
+    /// Elements over [`channels`](Self::channels): the rows of the tensor seen as a matrix.
+    pub fn rows(&self) -> u32 {
+        self.iter().rev().skip(1).product()
+    }
+
+    /// The dimensions with ones in front up to rank `N`; `None` if the rank is larger than `N`.
+    pub fn padded<const N: usize>(&self) -> Option<[u32; N]> {
+        let mut all = [1; N];
+        let start = N.checked_sub(self.len())?;
+        all[start..].copy_from_slice(self);
+        Some(all)
+    }
+}
+
+impl Deref for Shape {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
+        &self.dims[..self.rank as usize]
+    }
+}
+
+impl From<&[u32]> for Shape {
+    fn from(dims: &[u32]) -> Self {
+        Self::new(dims)
+    }
+}
+
+impl<const N: usize> From<[u32; N]> for Shape {
+    fn from(dims: [u32; N]) -> Self {
+        Self::new(&dims)
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims: Vec<_> = self.iter().map(u32::to_string).collect();
+        write!(f, "[{}]", dims.join(","))
+    }
+}
+
+/// Element types that operators may meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum DType {
+    F32,
+    F16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U8,
+    Bool,
+}
+
+impl DType {
+    /// Bytes of one element.
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 | Self::I16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", format!("{self:?}").to_lowercase())
+    }
+}
+
+/// Affine quantisation: `real = scale × (stored − zero_point)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantization {
+    /// One scale, or one per slice along `axis`.
+    pub scale: Vec<f32>,
+    /// As many zero points.
+    pub zero_point: Vec<i32>,
+    /// The dimension that several scales belong to.
+    pub axis: usize,
+}
+
+/// What is known of a tensor's contents before it is computed.
+#[derive(Clone, PartialEq)]
+pub struct TensorType {
+    /// Its dimensions.
+    pub shape: Shape,
+    /// Its element type, as TFLite has it.
+    pub dtype: DType,
+    /// Its quantisation.
+    pub quant: Option<Arc<Quantization>>,
+}
+
+impl TensorType {
+    /// A float32 tensor.
+    pub fn f32(shape: impl Into<Shape>) -> Self {
+        Self { shape: shape.into(), dtype: DType::F32, quant: None }
+    }
+
+    /// The same type with another shape.
+    #[must_use]
+    pub fn with_shape(&self, shape: impl Into<Shape>) -> Self {
+        Self { shape: shape.into(), ..self.clone() }
+    }
+
+    /// Size of the tensor in TFLite's memory.
+    pub fn bytes(&self) -> u64 {
+        self.shape.elements() * self.dtype.bytes()
+    }
+}
+
+impl fmt::Display for TensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.dtype, self.shape)
+    }
+}
+
+impl fmt::Debug for TensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A float tensor on the host, for reference implementations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Its dimensions.
+    pub shape: Shape,
+    /// Its elements, row-major.
+    pub data: Vec<f32>,
+}

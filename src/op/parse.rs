@@ -1,0 +1,72 @@
+//! Checks that most `parse` functions share, each with the sentence that it answers.
+
+use std::ops::RangeInclusive;
+
+use crate::error::Unsupported;
+use crate::ir::{Constant, DType, TensorType};
+use crate::tflite::{BuiltinParams, NodeView};
+use crate::unsupported;
+
+impl NodeView<'_> {
+    /// Requires this many operands (trailing absent ones count) and results.
+    pub fn expect(&self, inputs: RangeInclusive<usize>, outputs: usize) -> Result<(), Unsupported> {
+        let (got, least, most) = (self.input_count(), inputs.start(), inputs.end());
+        if !inputs.contains(&got) {
+            let want = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+            unsupported!("{} takes {want} inputs, got {got}", self.name());
+        }
+        if self.output_count() != outputs {
+            unsupported!("{} gives {outputs} outputs, got {}", self.name(), self.output_count());
+        }
+        Ok(())
+    }
+
+    /// The builtin parameters, which the host must give.
+    pub fn required_params<T: BuiltinParams>(&self) -> Result<&T, Unsupported> {
+        self.params().ok_or_else(|| Unsupported(format!("{} has no parameters", self.name())))
+    }
+
+    /// Type of operand `i`, which must be present.
+    pub fn input_type(&self, i: usize) -> Result<TensorType, Unsupported> {
+        let Some(tensor) = self.input(i) else { unsupported!("input {i} is missing") };
+        tensor.ty().map_err(|e| Unsupported(format!("input {i}: {e}")))
+    }
+
+    /// Type of result `i`.
+    pub fn output_type(&self, i: usize) -> Result<TensorType, Unsupported> {
+        let Some(tensor) = self.output(i) else { unsupported!("output {i} is missing") };
+        tensor.ty().map_err(|e| Unsupported(format!("output {i}: {e}")))
+    }
+
+    /// Type of operand `i`, which must be float32.
+    pub fn float(&self, i: usize) -> Result<TensorType, Unsupported> {
+        let ty = self.input_type(i)?;
+        if ty.dtype != DType::F32 {
+            unsupported!("input {i} is {}, only float32 is supported", ty.dtype);
+        }
+        Ok(ty)
+    }
+
+    /// Type of operand `i`, which must be a float32 activation (not constant) of this rank.
+    pub fn float_rank(&self, i: usize, rank: usize) -> Result<TensorType, Unsupported> {
+        let ty = self.float(i)?;
+        if ty.shape.len() != rank {
+            unsupported!("input {i} has rank {}, {rank} expected", ty.shape.len());
+        }
+        Ok(ty)
+    }
+
+    /// The contents of operand `i`, which must be constant.
+    pub fn constant(&self, i: usize) -> Result<Constant, Unsupported> {
+        let Some(tensor) = self.input(i) else { unsupported!("input {i} is missing") };
+        match tensor.constant()? {
+            Some(constant) => Ok(constant),
+            None => unsupported!("input {i} is not constant"),
+        }
+    }
+
+    /// The numbers of operand `i`, which must be a constant of integers.
+    pub fn ints(&self, i: usize) -> Result<Vec<i64>, Unsupported> {
+        self.constant(i)?.to_i64().map_err(|e| Unsupported(format!("input {i}: {e}")))
+    }
+}

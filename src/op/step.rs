@@ -1,0 +1,335 @@
+//! Elementwise steps: what a kernel's epilogue can apply before it stores a result.
+//!
+//! The codes are those of `kernels/lib/epilogue.glsl`.
+
+use std::fmt;
+
+use crate::error::Unsupported;
+use crate::ir::Shape;
+use crate::unsupported;
+
+/// An elementwise function of the running value `v` and, if binary, an operand `e`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the formula stands beside each code in the shader and in `apply`")]
+pub enum StepOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Maximum,
+    Minimum,
+    SquaredDifference,
+    Prelu,
+    Clamp { lo: f32, hi: f32 },
+    LeakyRelu { alpha: f32 },
+    Elu,
+    Logistic,
+    Tanh,
+    HardSwish,
+    Gelu { approximate: bool },
+    Abs,
+    Neg,
+    Exp,
+    Log,
+    Sqrt,
+    Rsqrt,
+    Square,
+    Sin,
+    Cos,
+    Floor,
+    Ceil,
+    Round,
+    Sign,
+    Pow,
+    FloorDiv,
+    FloorMod,
+}
+
+impl StepOp {
+    /// The code in the shader; 0 means no step.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Add => 1,
+            Self::Sub => 2,
+            Self::Mul => 3,
+            Self::Div => 4,
+            Self::Maximum => 5,
+            Self::Minimum => 6,
+            Self::SquaredDifference => 7,
+            Self::Prelu => 8,
+            Self::Clamp { .. } => 9,
+            Self::LeakyRelu { .. } => 10,
+            Self::Elu => 11,
+            Self::Logistic => 12,
+            Self::Tanh => 13,
+            Self::HardSwish => 14,
+            Self::Gelu { approximate: false } => 15,
+            Self::Gelu { approximate: true } => 16,
+            Self::Abs => 17,
+            Self::Neg => 18,
+            Self::Exp => 19,
+            Self::Log => 20,
+            Self::Sqrt => 21,
+            Self::Rsqrt => 22,
+            Self::Square => 23,
+            Self::Sin => 24,
+            Self::Cos => 25,
+            Self::Floor => 26,
+            Self::Ceil => 27,
+            Self::Round => 28,
+            Self::Sign => 29,
+            Self::Pow => 30,
+            Self::FloorDiv => 31,
+            Self::FloorMod => 32,
+        }
+    }
+
+    /// Whether it takes an operand.
+    pub fn is_binary(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Sub
+                | Self::Mul
+                | Self::Div
+                | Self::Maximum
+                | Self::Minimum
+                | Self::SquaredDifference
+                | Self::Prelu
+                | Self::Pow
+                | Self::FloorDiv
+                | Self::FloorMod
+        )
+    }
+
+    /// Whether every kernel with an epilogue knows it, not only the elementwise one.
+    pub fn is_common(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Sub
+                | Self::Mul
+                | Self::Prelu
+                | Self::Clamp { .. }
+                | Self::LeakyRelu { .. }
+                | Self::Logistic
+                | Self::Tanh
+                | Self::HardSwish
+        )
+    }
+
+    /// Whether `v` and `e` may change places.
+    pub fn commutes(self) -> bool {
+        matches!(self, Self::Add | Self::Mul | Self::Maximum | Self::Minimum | Self::SquaredDifference)
+    }
+
+    /// The two parameters as the shader takes them.
+    pub fn parameters(self) -> [f32; 2] {
+        match self {
+            Self::Clamp { lo, hi } => [lo, hi],
+            Self::LeakyRelu { alpha } => [alpha, 0.0],
+            _ => [0.0; 2],
+        }
+    }
+
+    /// The function itself; `e` is ignored by unary ones.
+    pub fn apply(self, v: f32, e: f32) -> f32 {
+        match self {
+            Self::Add => v + e,
+            Self::Sub => v - e,
+            Self::Mul => v * e,
+            Self::Div => v / e,
+            Self::Maximum => v.max(e),
+            Self::Minimum => v.min(e),
+            Self::SquaredDifference => (v - e) * (v - e),
+            Self::Prelu => v.max(0.0) + e * v.min(0.0),
+            Self::Clamp { lo, hi } => v.max(lo).min(hi),
+            Self::LeakyRelu { alpha } => v.max(0.0) + alpha * v.min(0.0),
+            Self::Elu => if v < 0.0 { v.exp_m1() } else { v },
+            Self::Logistic => 1.0 / (1.0 + (-v).exp()),
+            Self::Tanh => v.tanh(),
+            Self::HardSwish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
+            Self::Gelu { approximate: true } => {
+                0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044_715 * v * v * v)).tanh())
+            }
+            Self::Gelu { approximate: false } => 0.5 * v * (1.0 + erf(v * std::f32::consts::FRAC_1_SQRT_2)),
+            Self::Abs => v.abs(),
+            Self::Neg => -v,
+            Self::Exp => v.exp(),
+            Self::Log => v.ln(),
+            Self::Sqrt => v.sqrt(),
+            Self::Rsqrt => 1.0 / v.sqrt(),
+            Self::Square => v * v,
+            Self::Sin => v.sin(),
+            Self::Cos => v.cos(),
+            Self::Floor => v.floor(),
+            Self::Ceil => v.ceil(),
+            Self::Round => v.round_ties_even(),
+            Self::Sign => if v == 0.0 { 0.0 } else { v.signum() },
+            Self::Pow => v.powf(e),
+            Self::FloorDiv => (v / e).floor(),
+            Self::FloorMod => v - e * (v / e).floor(),
+        }
+    }
+}
+
+/// The error function to about 1e-7 (Abramowitz and Stegun 7.1.26 is too coarse; this is its
+/// complementary Chebyshev form from Numerical Recipes, `erfcc`, fractional error below 1.2e-7).
+fn erf(x: f32) -> f32 {
+    const COEFFICIENTS: [f64; 10] = [
+        -1.265_512_23,
+        1.000_023_68,
+        0.374_091_96,
+        0.096_784_18,
+        -0.186_288_06,
+        0.278_868_07,
+        -1.135_203_98,
+        1.488_515_87,
+        -0.822_152_23,
+        0.170_872_77,
+    ];
+    let z = f64::from(x.abs());
+    let t = 1.0 / (1.0 + 0.5 * z);
+    let poly = COEFFICIENTS.iter().rev().fold(0.0, |acc, c| acc * t + c);
+    let erfc = t * (-z * z + poly).exp();
+    (if x < 0.0 { erfc - 1.0 } else { 1.0 - erfc }) as f32
+}
+
+/// How an operand of a step is spread over the result, seen as rows × channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broadcast {
+    /// The same shape.
+    Full,
+    /// One element per channel.
+    Channel,
+    /// One element per row: the last dimension is 1.
+    Row,
+    /// One row of channels per batch: leading dimensions agree, the middle ones are 1.
+    Batch,
+    /// A single element.
+    One,
+}
+
+impl Broadcast {
+    /// How `operand` spreads over `result`; `None` if in none of these ways.
+    pub fn of(operand: &Shape, result: &Shape) -> Option<Self> {
+        let operand: Shape = {
+            let missing = result.len().checked_sub(operand.len())?;
+            let dims: Vec<u32> = std::iter::repeat_n(1, missing).chain(operand.iter().copied()).collect();
+            Shape::new(&dims)
+        };
+        let channels = result.channels();
+        let leading = |n: usize| operand[..n] == result[..n];
+        let last = operand.len().saturating_sub(1);
+        if operand == *result {
+            Some(Self::Full)
+        } else if operand.elements() == 1 {
+            Some(Self::One)
+        } else if operand.elements() == u64::from(channels) && operand.channels() == channels {
+            Some(Self::Channel)
+        } else if operand.channels() == 1 && leading(last) {
+            Some(Self::Row)
+        } else if operand.channels() == channels {
+            let same = operand.iter().zip(result.iter()).take_while(|(a, b)| a == b).count();
+            let middle_is_one = operand[same..last].iter().all(|&n| n == 1);
+            (same > 0 && middle_is_one).then_some(Self::Batch)
+        } else {
+            None
+        }
+    }
+
+    /// Rows of the result that share one row of a [`Batch`](Self::Batch) operand.
+    pub fn rows_per_batch(operand: &Shape, result: &Shape) -> u32 {
+        result.rows() / operand.rows().max(1)
+    }
+}
+
+/// The second operand of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operand {
+    /// The step is unary.
+    None,
+    /// A number.
+    Scalar(f32),
+    /// An operand of the node.
+    Input {
+        /// Its number among the node's inputs.
+        input: usize,
+        /// How it is spread.
+        broadcast: Broadcast,
+    },
+}
+
+/// One step of an epilogue: `v = op(v, operand)`, or `op(operand, v)` if swapped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The function.
+    pub op: StepOp,
+    /// Its second operand.
+    pub operand: Operand,
+    /// Whether the operand comes first.
+    pub swapped: bool,
+}
+
+impl Step {
+    /// A unary step.
+    pub fn unary(op: StepOp) -> Self {
+        Self { op, operand: Operand::None, swapped: false }
+    }
+
+    /// Adds a vector of one element per channel: a bias.
+    pub fn bias(input: usize) -> Self {
+        let operand = Operand::Input { input, broadcast: Broadcast::Channel };
+        Self { op: StepOp::Add, operand, swapped: false }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "|> {:?}", self.op)?;
+        match self.operand {
+            Operand::None => Ok(()),
+            Operand::Scalar(x) => write!(f, " {x}"),
+            Operand::Input { input, broadcast } => write!(f, " input{input}/{broadcast:?}"),
+        }?;
+        if self.swapped { write!(f, " swapped") } else { Ok(()) }
+    }
+}
+
+/// TFLite's fused activation functions (`TfLiteFusedActivation`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "TFLite's own names")]
+pub enum Activation {
+    #[default]
+    None,
+    Relu,
+    ReluN1To1,
+    Relu6,
+    Tanh,
+}
+
+impl Activation {
+    /// From TFLite's code.
+    pub fn from_code(code: u32) -> Result<Self, Unsupported> {
+        Ok(match code {
+            0 => Self::None,
+            1 => Self::Relu,
+            2 => Self::ReluN1To1,
+            3 => Self::Relu6,
+            4 => Self::Tanh,
+            _ => unsupported!("fused activation {code} (0 to 4 are supported)"),
+        })
+    }
+
+    /// As a step; `None` for no activation.
+    pub fn step(self) -> Option<Step> {
+        let clamp = |lo, hi| Some(Step::unary(StepOp::Clamp { lo, hi }));
+        match self {
+            Self::None => None,
+            Self::Relu => clamp(0.0, f32::INFINITY),
+            Self::ReluN1To1 => clamp(-1.0, 1.0),
+            Self::Relu6 => clamp(0.0, 6.0),
+            Self::Tanh => Some(Step::unary(StepOp::Tanh)),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Elementwise functions of two operands: ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM,
+//! SQUARED_DIFFERENCE, POW, FLOOR_DIV, FLOOR_MOD and PRELU (`x > 0 ? x : alpha × x`).
+//!
+//! TFLite broadcasts both operands against each other by NumPy's rule. All of it is taken for
+//! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::kernel::table;
+use crate::op::{Activation, Broadcast, Def, Fuses, Operand, Operator, Parsed, Step, StepOp};
+use crate::program::BufferId;
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[
+    Def { name: "ADD", builtin: Some(sys::kTfLiteBuiltinAdd), max_version: 1, parse: parse_add },
+    Def { name: "SUB", builtin: Some(sys::kTfLiteBuiltinSub), max_version: 2, parse: parse_sub },
+    Def { name: "MUL", builtin: Some(sys::kTfLiteBuiltinMul), max_version: 1, parse: parse_mul },
+    Def { name: "DIV", builtin: Some(sys::kTfLiteBuiltinDiv), max_version: 1, parse: parse_div },
+    Def { name: "PRELU", builtin: Some(sys::kTfLiteBuiltinPrelu), max_version: 1, parse: |n| parse(n, StepOp::Prelu, 0) },
+    Def { name: "MAXIMUM", builtin: Some(sys::kTfLiteBuiltinMaximum), max_version: 4, parse: |n| parse(n, StepOp::Maximum, 0) },
+    Def { name: "MINIMUM", builtin: Some(sys::kTfLiteBuiltinMinimum), max_version: 4, parse: |n| parse(n, StepOp::Minimum, 0) },
+    Def {
+        name: "SQUARED_DIFFERENCE",
+        builtin: Some(sys::kTfLiteBuiltinSquaredDifference),
+        max_version: 2,
+        parse: |n| parse(n, StepOp::SquaredDifference, 0),
+    },
+    Def { name: "POW", builtin: Some(sys::kTfLiteBuiltinPow), max_version: 1, parse: |n| parse(n, StepOp::Pow, 0) },
+    Def { name: "FLOOR_DIV", builtin: Some(sys::kTfLiteBuiltinFloorDiv), max_version: 3, parse: |n| parse(n, StepOp::FloorDiv, 0) },
+    Def { name: "FLOOR_MOD", builtin: Some(sys::kTfLiteBuiltinFloorMod), max_version: 2, parse: |n| parse(n, StepOp::FloorMod, 0) },
+];
+
+#[derive(Clone, Debug, PartialEq)]
+struct Binary(StepOp);
+
+fn parse_add(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    parse(node, StepOp::Add, node.params::<sys::TfLiteAddParams>().map_or(0, |p| p.activation))
+}
+
+fn parse_sub(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    parse(node, StepOp::Sub, node.params::<sys::TfLiteSubParams>().map_or(0, |p| p.activation))
+}
+
+fn parse_mul(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    parse(node, StepOp::Mul, node.params::<sys::TfLiteMulParams>().map_or(0, |p| p.activation))
+}
+
+fn parse_div(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    parse(node, StepOp::Div, node.params::<sys::TfLiteDivParams>().map_or(0, |p| p.activation))
+}
+
+fn parse(node: &NodeView<'_>, op: StepOp, activation: u32) -> Result<Parsed, Unsupported> {
+    node.expect(2..=2, 1)?;
+    let (a, b) = (node.float(0)?, node.float(1)?);
+    broadcast(&a.shape, &b.shape)?;
+    Ok(Parsed::new(Binary(op)).activation(Activation::from_code(activation)?))
+}
+
+/// The shape that both operands spread to.
+fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, Unsupported> {
+    let (Some(x), Some(y)) = (a.padded::<MAX_RANK>(), b.padded::<MAX_RANK>()) else {
+        unreachable!("shapes have at most rank {MAX_RANK}");
+    };
+    let mut dims = [1; MAX_RANK];
+    for (d, (x, y)) in dims.iter_mut().zip(x.into_iter().zip(y)) {
+        *d = match (x, y) {
+            (1, n) | (n, 1) => n,
+            (x, y) if x == y => x,
+            _ => unsupported!("{a} and {b} do not broadcast"),
+        };
+    }
+    Ok(Shape::new(&dims[MAX_RANK - a.len().max(b.len())..]))
+}
+
+impl Operator for Binary {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
+        Ok(vec![a.with_shape(broadcast(&a.shape, &b.shape)?)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let result = cx.output(0).shape;
+        let main = usize::from(cx.input(0).shape != result);
+        let x = if cx.input(main).shape == result { cx.x(main)? } else { expand(cx, main, result)? };
+        let other = cx.input(1 - main).shape;
+        let swapped = main == 1 && !self.0.commutes();
+        let step = |operand| Step { op: self.0, operand, swapped };
+        match Broadcast::of(&other, &result) {
+            Some(broadcast) => {
+                let operand = Operand::Input { input: 1 - main, broadcast };
+                super::unary::elementwise(cx, x, &[step(operand)])
+            }
+            None => {
+                let expanded = expand(cx, 1 - main, result)?;
+                let operand = Operand::Input { input: 1 - main, broadcast: Broadcast::Full };
+                cx.with_operand(1 - main, expanded, |cx| super::unary::elementwise(cx, x, &[step(operand)]))
+            }
+        }
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
+        let shape = broadcast(&a.shape, &b.shape)?;
+        let (sa, sb) = (strides(&a.shape), strides(&b.shape));
+        let dims: [u32; MAX_RANK] = shape.padded().unwrap_or([1; MAX_RANK]);
+        let at = |i: u64, strides: &[u32; MAX_RANK]| {
+            let mut rest = i as u32;
+            let index = |d: usize| {
+                let n = rest % dims[d];
+                rest /= dims[d];
+                (n * strides[d]) as usize
+            };
+            (0..MAX_RANK).rev().map(index).sum::<usize>()
+        };
+        let data = (0..shape.elements()).map(|i| self.0.apply(a.data[at(i, &sa)], b.data[at(i, &sb)])).collect();
+        Ok(vec![HostTensor { shape, data }])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::All
+    }
+
+    fn elementwise(&self) -> Option<StepOp> {
+        Some(self.0)
+    }
+}
+
+/// Strides in elements over the shape padded to the largest rank; 0 where it has size 1.
+fn strides(shape: &Shape) -> [u32; MAX_RANK] {
+    let dims: [u32; MAX_RANK] = shape.padded().unwrap_or([1; MAX_RANK]);
+    let mut strides = [0; MAX_RANK];
+    let mut stride = 1;
+    for d in (0..MAX_RANK).rev() {
+        strides[d] = if dims[d] == 1 { 0 } else { stride };
+        stride *= dims[d];
+    }
+    strides
+}
+
+/// Operand `i` spread over `shape` in a scratch buffer.
+fn expand(cx: &mut Lower<'_>, i: usize, shape: Shape) -> Result<BufferId, Unsupported> {
+    use table::broadcast::{Bind, Push, Spec, dispatch, kernel};
+    let x = cx.x(i)?;
+    let y = cx.scratch(shape.elements() * cx.store.bytes());
+    let (grid, row_items, wg_x) = cx.linear_grid(shape.elements())?;
+    let push = Push {
+        items: shape.elements() as u32,
+        row_items,
+        shape: shape.padded().unwrap_or([1; MAX_RANK]),
+        x_stride: strides(&cx.input(i).shape),
+    };
+    let spec = Spec { wg_x, ..Default::default() };
+    cx.dispatch(dispatch(kernel(cx.store), spec, push, Bind { x, y }, grid), 0)?;
+    Ok(y)
+}

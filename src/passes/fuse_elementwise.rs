@@ -1,0 +1,104 @@
+//! Fuses elementwise nodes into the epilogue of what computes their operand: activations, residual
+//! additions, scaling by a vector, and chains of these.
+
+use super::Outcome;
+use crate::compile::{MAX_OPERANDS, MAX_STEPS};
+use crate::ir::{DType, Graph, Node, NodeId, ValueId};
+use crate::op::{Broadcast, Fuses, Operand, Step, StepOp};
+
+pub fn run(graph: &mut Graph) -> Outcome {
+    let mut outcome = Outcome { pass: "fuse elementwise", applied: 0, declined: Vec::new() };
+    for id in graph.node_ids() {
+        let Some(node) = graph.node(id) else { continue };
+        let Some(op) = node.op.elementwise() else { continue };
+        match candidates(graph, node, op) {
+            Ok(fusion) => {
+                graph.fuse_behind(fusion.producer, id, fusion.step, fusion.operand);
+                outcome.applied += 1;
+            }
+            Err(why) => outcome.declined.push(format!("{} #{}: {why}", node.label, id.0)),
+        }
+    }
+    outcome
+}
+
+struct Fusion {
+    producer: NodeId,
+    step: Step,
+    operand: Option<ValueId>,
+}
+
+/// The operand whose producer takes the node in, latest producer first: then the other one is
+/// computed already where the merged node stands.
+fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Fusion, String> {
+    let mains: &[usize] = if op.is_binary() { &[0, 1] } else { &[0] };
+    let mut found = Vec::new();
+    let mut why = "no operand is computed by a node that fuses".to_string();
+    for &main in mains {
+        match fusion(graph, node, op, main) {
+            Ok(fusion) => found.push(fusion),
+            Err(Some(reason)) => why = reason,
+            Err(None) => {}
+        }
+    }
+    found.into_iter().max_by_key(|f| f.producer).ok_or(why)
+}
+
+/// `Err(None)` if operand `main` has no producer to speak of.
+fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion, Option<String>> {
+    let value = node.inputs[main].ok_or(None)?;
+    let producer = graph.producer(value).ok_or(None)?;
+    let Some(behind) = graph.node(producer) else { return Err(None) };
+    let label = &behind.label;
+    match behind.op.fuses() {
+        Fuses::No => return Err(Some(format!("{label} takes no epilogue"))),
+        Fuses::Common if !op.is_common() || !node.epilogue.iter().all(|s| s.op.is_common()) => {
+            return Err(Some(format!("{op:?} is not among the steps that {label} takes")));
+        }
+        _ => {}
+    }
+    if !graph.has_one_use(value) {
+        return Err(Some(format!("the result of {label} has several uses")));
+    }
+    let (from, to) = (&graph.value(value).ty, &graph.value(node.outputs[0]).ty);
+    if from.shape != to.shape || to.dtype != DType::F32 {
+        return Err(Some(format!("{from} becomes {to}")));
+    }
+    let (operand, other) = if op.is_binary() { other_operand(graph, node, main)? } else { (Operand::None, None) };
+    let own = usize::from(behind.op.elementwise().is_some());
+    let own_operands = usize::from(behind.op.elementwise().is_some_and(StepOp::is_binary));
+    let steps = own + behind.epilogue.len() + 1 + node.epilogue.len();
+    let operands = own_operands
+        + behind.epilogue.iter().chain(&node.epilogue).filter(|s| is_input(&s.operand)).count()
+        + usize::from(is_input(&operand));
+    if steps > MAX_STEPS || operands > MAX_OPERANDS {
+        return Err(Some(format!("{steps} steps with {operands} operands are too many for {label}")));
+    }
+    let step = Step { op, operand, swapped: main == 1 && !op.commutes() };
+    Ok(Fusion { producer, step, operand: other })
+}
+
+fn is_input(operand: &Operand) -> bool {
+    matches!(operand, Operand::Input { .. })
+}
+
+/// The operand of a binary node that is not `main`, as a step takes it.
+fn other_operand(
+    graph: &Graph,
+    node: &Node,
+    main: usize,
+) -> Result<(Operand, Option<ValueId>), Option<String>> {
+    let id = node.inputs[1 - main].ok_or(None)?;
+    let (value, result) = (graph.value(id), &graph.value(node.outputs[0]).ty);
+    if let Some(constant) = &value.constant
+        && constant.shape.elements() == 1
+    {
+        let x = constant.to_f32().map_err(|e| Some(e.0))?[0];
+        return Ok((Operand::Scalar(x), None));
+    }
+    match Broadcast::of(&value.ty.shape, &result.shape) {
+        // `fuse_behind` fills in the number.
+        Some(broadcast) => Ok((Operand::Input { input: usize::MAX, broadcast }, Some(id))),
+        None => Err(Some(format!("{} does not spread over {} in a supported way", value.ty, result))),
+    }
+}
