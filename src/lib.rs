@@ -1,8 +1,14 @@
 //! A TensorFlow Lite delegate that runs models on any GPU with a Vulkan driver.
 
 pub mod caps;
+pub mod compile;
 pub mod error;
+pub mod ir;
 pub mod kernel;
+pub mod op;
+pub mod ops;
 pub mod options;
+pub mod passes;
 pub mod plan;
 pub mod program;
+pub mod tflite;

@@ -17,7 +17,8 @@ pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
             return Ok(*id);
         }
         let model = |e: crate::error::Unsupported| Error::Model { node: node.into(), what: e.0 };
-        let id = graph.add_value(tensor.name(), tensor.ty().map_err(model)?, tensor.constant().map_err(model)?);
+        let id =
+            graph.add_value(tensor.name(), tensor.ty().map_err(model)?, tensor.constant().map_err(model)?);
         values.insert(tensor.index(), id);
         Ok(id)
     };

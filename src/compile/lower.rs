@@ -156,7 +156,10 @@ impl Lower<'_> {
         }
         let bytes = bytes.next_multiple_of(16).max(16);
         if bytes > self.caps.max_storage_range {
-            unsupported!("a constant of {bytes} bytes exceeds maxStorageBufferRange {}", self.caps.max_storage_range);
+            unsupported!(
+                "a constant of {bytes} bytes exceeds maxStorageBufferRange {}",
+                self.caps.max_storage_range
+            );
         }
         let name = self.graph.value(id).name.clone();
         let index = self.program.weights.len();
@@ -302,7 +305,11 @@ struct Copy {
 
 /// Gives every value that a node reads or writes a buffer. Values that alias share one; an output
 /// is written in place where it can be, else copied at the end.
-fn place_values(graph: &Graph, store: Store, program: &mut Program) -> (HashMap<ValueId, BufferId>, Vec<Copy>) {
+fn place_values(
+    graph: &Graph,
+    store: Store,
+    program: &mut Program,
+) -> (HashMap<ValueId, BufferId>, Vec<Copy>) {
     let mut root: HashMap<ValueId, ValueId> = HashMap::new();
     let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
     for (_, node) in graph.nodes().filter(|(_, n)| n.op.is_alias()) {
@@ -385,7 +392,13 @@ fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name
 }
 
 /// Copies `shape` elements between buffers, converting the storage type.
-fn convert(program: &mut Program, caps: &Caps, shape: Shape, from: (BufferId, Store), to: (BufferId, Store)) -> Result<(), Unsupported> {
+fn convert(
+    program: &mut Program,
+    caps: &Caps,
+    shape: Shape,
+    from: (BufferId, Store),
+    to: (BufferId, Store),
+) -> Result<(), Unsupported> {
     let elements = shape.elements();
     let kernel = match (from.1, to.1) {
         (Store::F32, Store::F32) => table::convert::kernel(Src::F32, Dst::F32),

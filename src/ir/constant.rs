@@ -88,7 +88,12 @@ impl Constant {
         }
         let want = self.shape.elements() * self.stored.bytes();
         if bytes.len() as u64 != want {
-            unsupported!("a constant {}{} of {} bytes, {want} expected", self.stored, self.shape, bytes.len());
+            unsupported!(
+                "a constant {}{} of {} bytes, {want} expected",
+                self.stored,
+                self.shape,
+                bytes.len()
+            );
         }
         Ok(bytes)
     }

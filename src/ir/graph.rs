@@ -53,7 +53,12 @@ pub struct Graph {
 
 impl Graph {
     /// Adds a value.
-    pub fn add_value(&mut self, name: impl Into<String>, ty: TensorType, constant: Option<Constant>) -> ValueId {
+    pub fn add_value(
+        &mut self,
+        name: impl Into<String>,
+        ty: TensorType,
+        constant: Option<Constant>,
+    ) -> ValueId {
         self.values.push(Value { name: name.into(), ty, constant });
         ValueId(self.values.len() as u32 - 1)
     }
@@ -147,8 +152,11 @@ impl Graph {
     /// Lets `follower` disappear into `node`: the merged node stands where `follower` stood, computes
     /// its result, applies `steps` (whose operands are values) and then the follower's own epilogue.
     pub fn fuse_behind(&mut self, node: NodeId, follower: NodeId, step: Step, operand: Option<ValueId>) {
-        let mut merged = self.nodes[node.0 as usize].take().unwrap_or_else(|| unreachable!("{node:?} was removed"));
-        let behind = self.nodes[follower.0 as usize].take().unwrap_or_else(|| unreachable!("{follower:?} was removed"));
+        let mut merged =
+            self.nodes[node.0 as usize].take().unwrap_or_else(|| unreachable!("{node:?} was removed"));
+        let behind = self.nodes[follower.0 as usize]
+            .take()
+            .unwrap_or_else(|| unreachable!("{follower:?} was removed"));
         let mut push = |mut step: Step, value: Option<ValueId>| {
             if let (Operand::Input { input, .. }, Some(value)) = (&mut step.operand, value) {
                 *input = merged.inputs.len();
@@ -173,8 +181,10 @@ impl Graph {
     /// Lets `first`, whose only reader is `node`, disappear into `node`, which takes over `op` and
     /// reads `first`'s first operand instead of its own first.
     pub fn fuse_before(&mut self, first: NodeId, node: NodeId, op: Arc<dyn Operator>) {
-        let before = self.nodes[first.0 as usize].take().unwrap_or_else(|| unreachable!("{first:?} was removed"));
-        let merged = self.nodes[node.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{node:?} was removed"));
+        let before =
+            self.nodes[first.0 as usize].take().unwrap_or_else(|| unreachable!("{first:?} was removed"));
+        let merged =
+            self.nodes[node.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{node:?} was removed"));
         merged.inputs[0] = before.inputs[0];
         merged.op = op;
         merged.origin.splice(0..0, before.origin);

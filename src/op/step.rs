@@ -145,7 +145,13 @@ impl StepOp {
             Self::Prelu => v.max(0.0) + e * v.min(0.0),
             Self::Clamp { lo, hi } => v.max(lo).min(hi),
             Self::LeakyRelu { alpha } => v.max(0.0) + alpha * v.min(0.0),
-            Self::Elu => if v < 0.0 { v.exp_m1() } else { v },
+            Self::Elu => {
+                if v < 0.0 {
+                    v.exp_m1()
+                } else {
+                    v
+                }
+            }
             Self::Logistic => 1.0 / (1.0 + (-v).exp()),
             Self::Tanh => v.tanh(),
             Self::HardSwish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
@@ -165,7 +171,13 @@ impl StepOp {
             Self::Floor => v.floor(),
             Self::Ceil => v.ceil(),
             Self::Round => v.round_ties_even(),
-            Self::Sign => if v == 0.0 { 0.0 } else { v.signum() },
+            Self::Sign => {
+                if v == 0.0 {
+                    0.0
+                } else {
+                    v.signum()
+                }
+            }
             Self::Pow => v.powf(e),
             Self::FloorDiv => (v / e).floor(),
             Self::FloorMod => v - e * (v / e).floor(),

@@ -90,7 +90,7 @@ impl Operator for Unary {
 pub fn elementwise(cx: &mut Lower<'_>, x: BufferId, first: &[Step]) -> Result<(), Unsupported> {
     use table::elementwise::{Bind, Push, Spec, dispatch, kernel};
     let shape = cx.output(0).shape;
-    let vec4 = shape.channels() % 4 == 0;
+    let vec4 = shape.channels().is_multiple_of(4);
     let items = shape.elements() / if vec4 { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
     let epilogue = cx.epilogue(first, x)?;

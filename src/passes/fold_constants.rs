@@ -16,8 +16,8 @@ pub fn run(graph: &mut Graph) -> Result<Outcome> {
             outcome.declined.push(format!("{}: its input is not constant", node.label));
             continue;
         };
-        let constant =
-            folded.map_err(|e| Error::Model { node: format!("#{} {}", node.origin[0], node.label), what: e.0 })?;
+        let constant = folded
+            .map_err(|e| Error::Model { node: format!("#{} {}", node.origin[0], node.label), what: e.0 })?;
         let output = node.outputs[0];
         graph.set_constant(output, constant);
         graph.remove(id);

@@ -64,7 +64,8 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
     if from.shape != to.shape || to.dtype != DType::F32 {
         return Err(Some(format!("{from} becomes {to}")));
     }
-    let (operand, other) = if op.is_binary() { other_operand(graph, node, main)? } else { (Operand::None, None) };
+    let (operand, other) =
+        if op.is_binary() { other_operand(graph, node, main)? } else { (Operand::None, None) };
     let own = usize::from(behind.op.elementwise().is_some());
     let own_operands = usize::from(behind.op.elementwise().is_some_and(StepOp::is_binary));
     let steps = own + behind.epilogue.len() + 1 + node.epilogue.len();

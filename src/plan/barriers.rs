@@ -98,7 +98,8 @@ struct Access {
 pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
     let range = |id: BufferId| match program.buffer(id).kind {
         BufferKind::Temp => {
-            let p = memory.placements[id.0 as usize].unwrap_or_else(|| unreachable!("planner left {id:?} unplaced"));
+            let p = memory.placements[id.0 as usize]
+                .unwrap_or_else(|| unreachable!("planner left {id:?} unplaced"));
             Range::Arena(p.offset, p.offset + p.bytes)
         }
         _ => Range::Own(id),
@@ -172,7 +173,10 @@ mod tests {
 
     #[test]
     fn one_barrier_serves_two_flows() {
-        assert_eq!(placed(&[0, 4, 8, 12, 16], &[(0, 1), (0, 2), (1, 3), (2, 4)]), [false, false, true, false]);
+        assert_eq!(
+            placed(&[0, 4, 8, 12, 16], &[(0, 1), (0, 2), (1, 3), (2, 4)]),
+            [false, false, true, false]
+        );
     }
 
     #[test]

@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn a_gap_that_fits_is_used() {
         // 0 and 2 live throughout with a hole between them that 1 left behind.
-        let records = [record(0, 512, 0, 9), record(1, 512, 0, 1), record(2, 512, 0, 9), record(3, 300, 2, 3)];
+        let records =
+            [record(0, 512, 0, 9), record(1, 512, 0, 1), record(2, 512, 0, 9), record(3, 300, 2, 3)];
         let (placements, arena) = place(&records, 4, 256);
         assert_eq!(placements[3].unwrap().offset, 512);
         assert_eq!(arena, 1536);
