@@ -11,4 +11,5 @@ pub mod options;
 pub mod passes;
 pub mod plan;
 pub mod program;
+pub mod reference;
 pub mod tflite;

@@ -40,6 +40,18 @@ impl Shape {
         self.iter().rev().skip(1).product()
     }
 
+    /// Strides in elements over the shape padded to [`MAX_RANK`]; 0 where it has size 1.
+    pub fn broadcast_strides(&self) -> [u32; MAX_RANK] {
+        let dims: [u32; MAX_RANK] = self.padded().unwrap_or([1; MAX_RANK]);
+        let mut strides = [0; MAX_RANK];
+        let mut stride = 1;
+        for d in (0..MAX_RANK).rev() {
+            strides[d] = if dims[d] == 1 { 0 } else { stride };
+            stride *= dims[d];
+        }
+        strides
+    }
+
     /// The dimensions with ones in front up to rank `N`; `None` if the rank is larger than `N`.
     pub fn padded<const N: usize>(&self) -> Option<[u32; N]> {
         let mut all = [1; N];
@@ -172,4 +184,23 @@ pub struct HostTensor {
     pub shape: Shape,
     /// Its elements, row-major.
     pub data: Vec<f32>,
+}
+
+impl HostTensor {
+    /// The elements spread over `shape` by NumPy's broadcasting rule; `None` if they do not fit.
+    pub fn expand(&self, shape: &Shape) -> Option<Vec<f32>> {
+        let (own, dims): ([u32; MAX_RANK], [u32; MAX_RANK]) = (self.shape.padded()?, shape.padded()?);
+        let fits = self.shape.len() <= shape.len() && own.iter().zip(dims).all(|(n, to)| *n == 1 || *n == to);
+        let strides = self.shape.broadcast_strides();
+        let at = |i: u64| {
+            let mut rest = i as u32;
+            let along = |d: usize| {
+                let n = rest % dims[d];
+                rest /= dims[d];
+                (n * strides[d]) as usize
+            };
+            (0..MAX_RANK).rev().map(along).sum::<usize>()
+        };
+        fits.then(|| (0..shape.elements()).map(|i| self.data[at(i)]).collect())
+    }
 }

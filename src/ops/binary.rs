@@ -103,18 +103,10 @@ impl Operator for Binary {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
         let shape = broadcast(&a.shape, &b.shape)?;
-        let (sa, sb) = (strides(&a.shape), strides(&b.shape));
-        let dims: [u32; MAX_RANK] = shape.padded().unwrap_or([1; MAX_RANK]);
-        let at = |i: u64, strides: &[u32; MAX_RANK]| {
-            let mut rest = i as u32;
-            let index = |d: usize| {
-                let n = rest % dims[d];
-                rest /= dims[d];
-                (n * strides[d]) as usize
-            };
-            (0..MAX_RANK).rev().map(index).sum::<usize>()
+        let (Some(a), Some(b)) = (a.expand(&shape), b.expand(&shape)) else {
+            unreachable!("both operands spread to {shape}")
         };
-        let data = (0..shape.elements()).map(|i| self.0.apply(a.data[at(i, &sa)], b.data[at(i, &sb)])).collect();
+        let data = a.into_iter().zip(b).map(|(a, b)| self.0.apply(a, b)).collect();
         Ok(vec![HostTensor { shape, data }])
     }
 
@@ -127,18 +119,6 @@ impl Operator for Binary {
     }
 }
 
-/// Strides in elements over the shape padded to the largest rank; 0 where it has size 1.
-fn strides(shape: &Shape) -> [u32; MAX_RANK] {
-    let dims: [u32; MAX_RANK] = shape.padded().unwrap_or([1; MAX_RANK]);
-    let mut strides = [0; MAX_RANK];
-    let mut stride = 1;
-    for d in (0..MAX_RANK).rev() {
-        strides[d] = if dims[d] == 1 { 0 } else { stride };
-        stride *= dims[d];
-    }
-    strides
-}
-
 /// Operand `i` spread over `shape` in a scratch buffer.
 fn expand(cx: &mut Lower<'_>, i: usize, shape: Shape) -> Result<BufferId, Unsupported> {
     use table::broadcast::{Bind, Push, Spec, dispatch, kernel};
@@ -149,7 +129,7 @@ fn expand(cx: &mut Lower<'_>, i: usize, shape: Shape) -> Result<BufferId, Unsupp
         items: shape.elements() as u32,
         row_items,
         shape: shape.padded().unwrap_or([1; MAX_RANK]),
-        x_stride: strides(&cx.input(i).shape),
+        x_stride: cx.input(i).shape.broadcast_strides(),
     };
     let spec = Spec { wg_x, ..Default::default() };
     cx.dispatch(dispatch(kernel(cx.store), spec, push, Bind { x, y }, grid), 0)?;

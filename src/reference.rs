@@ -1,0 +1,62 @@
+//! Runs a graph on the CPU with the operators' naive twins: what tests compare kernels with, and
+//! what finishes an invoke whose device was lost.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result, Unsupported};
+use crate::ir::{Graph, HostTensor, Node, ValueId};
+use crate::op::Operand;
+
+/// Computes the graph's outputs from its float inputs, each in the graph's order. Works on a graph
+/// before or after the passes.
+pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
+    let mut values: HashMap<ValueId, HostTensor> =
+        graph.inputs().iter().copied().zip(inputs.iter().cloned()).collect();
+    for (id, value) in graph.values() {
+        // A constant of integers is an attribute that `parse` has read.
+        if let Some(data) = value.constant.as_ref().and_then(|c| c.to_f32().ok()) {
+            values.insert(id, HostTensor { shape: value.ty.shape, data });
+        }
+    }
+    for (id, node) in graph.nodes() {
+        let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
+        let constant_fold =
+            node.op.folds() && node.inputs.iter().flatten().all(|i| graph.value(*i).constant.is_some());
+        let results =
+            if constant_fold { fold(graph, node) } else { evaluate(node, &values) }.map_err(model)?;
+        values.extend(node.outputs.iter().copied().zip(results));
+    }
+    let output = |id: &ValueId| {
+        values.get(id).cloned().ok_or_else(|| Error::Model {
+            node: graph.value(*id).name.clone(),
+            what: "no node computes this output".into(),
+        })
+    };
+    graph.outputs().iter().map(output).collect()
+}
+
+fn fold(graph: &Graph, node: &Node) -> Result<Vec<HostTensor>, Unsupported> {
+    let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
+    let constant = node.op.fold(&inputs).unwrap_or_else(|| unreachable!("{} folds constants", node.label))?;
+    Ok(vec![HostTensor { shape: constant.shape, data: constant.to_f32()? }])
+}
+
+/// The node's results, fused steps included.
+fn evaluate(node: &Node, values: &HashMap<ValueId, HostTensor>) -> Result<Vec<HostTensor>, Unsupported> {
+    let inputs: Vec<_> = node.inputs.iter().map(|i| values.get(&(*i)?)).collect();
+    let mut results = node.op.reference(&inputs)?;
+    let first = &mut results[0];
+    for step in &node.epilogue {
+        let operand = match step.operand {
+            Operand::None => vec![0.0; first.data.len()],
+            Operand::Scalar(x) => vec![x; first.data.len()],
+            Operand::Input { input, .. } => inputs[input]
+                .and_then(|t| t.expand(&first.shape))
+                .unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label)),
+        };
+        for (v, e) in first.data.iter_mut().zip(operand) {
+            *v = if step.swapped { step.op.apply(e, *v) } else { step.op.apply(*v, e) };
+        }
+    }
+    Ok(results)
+}
