@@ -7,6 +7,8 @@
 #![allow(unsafe_code, reason = "reads and calls the host through its C structures")]
 
 mod array;
+#[path = "tflite/bindings.rs"]
+pub mod sys;
 mod context;
 mod names;
 mod node;
