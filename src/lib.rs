@@ -12,4 +12,6 @@ pub mod passes;
 pub mod plan;
 pub mod program;
 pub mod reference;
+pub mod runtime;
 pub mod tflite;
+pub mod vk;

@@ -1,0 +1,166 @@
+//! Runs programs: weights uploaded once, pipelines created in one batch, commands recorded once per
+//! shape and submitted per run.
+
+mod fits;
+mod io;
+mod pipelines;
+mod recording;
+mod weights;
+
+use std::sync::Arc;
+
+pub use fits::fits;
+pub use recording::Recording;
+
+use crate::error::{Error, Result, Unsupported};
+use crate::plan::{Barriers, MemoryPlan};
+use crate::program::{Dispatch, Program};
+use crate::vk::{Device, PipelineKey};
+use pipelines::Pipelines;
+use weights::WeightStore;
+
+/// What a session holds and did; the last four are of the recording made last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Pipelines that the session holds.
+    pub pipelines: usize,
+    /// Pipelines that the driver had to create for it.
+    pub pipelines_created: usize,
+    /// Weights on the device.
+    pub weights: usize,
+    /// Their size in bytes.
+    pub weight_bytes: u64,
+    /// Recordings made.
+    pub recordings: usize,
+    /// Finished runs.
+    pub runs: u64,
+    /// Size of the arena in bytes.
+    pub arena_bytes: u64,
+    /// Size of all inputs and outputs in bytes, staging not counted.
+    pub io_bytes: u64,
+    /// Dispatches per run.
+    pub dispatches: usize,
+    /// Barriers between them.
+    pub barriers: usize,
+}
+
+/// How inputs, outputs and weights reach the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Transfers {
+    /// Inputs and weights are written where the shaders read them.
+    direct_in: bool,
+    /// Outputs are read where the shaders wrote them.
+    direct_out: bool,
+}
+
+/// The weights and pipelines of one delegated partition, whatever its shapes.
+pub struct Session {
+    device: Arc<Device>,
+    transfers: Transfers,
+    weights: WeightStore,
+    pipelines: Pipelines,
+    stats: Stats,
+}
+
+impl Session {
+    /// A session without anything yet. Any number of sessions may use a device, on any threads.
+    pub fn new(device: Arc<Device>) -> Self {
+        Self {
+            transfers: Transfers {
+                direct_in: device.caps().host_visible_device_memory,
+                direct_out: device.reads_device_memory(),
+            },
+            weights: WeightStore::new(device.clone()),
+            pipelines: Pipelines::new(device.clone()),
+            stats: Stats::default(),
+            device,
+        }
+    }
+
+    /// A session that copies inputs, outputs and weights through host memory on every device, as is
+    /// usual on those whose memory cannot be mapped. For tests.
+    #[doc(hidden)]
+    pub fn staged(device: Arc<Device>) -> Self {
+        Self { transfers: Transfers { direct_in: false, direct_out: false }, ..Self::new(device) }
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+
+    /// For each dispatch, why the device cannot run it, if so. Creates the pipelines: one that the
+    /// driver refuses is an unsupported kernel.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn check(&mut self, dispatches: &[Dispatch]) -> Result<Vec<Option<Unsupported>>> {
+        let mut reasons: Vec<_> = dispatches.iter().map(|d| fits(d, self.device.caps()).err()).collect();
+        let possible = dispatches.iter().zip(&reasons).filter(|(_, reason)| reason.is_none());
+        self.pipelines.create(possible.map(|(d, _)| key(d)).collect())?;
+        for (dispatch, reason) in dispatches.iter().zip(&mut reasons) {
+            if reason.is_none() {
+                *reason = self.pipelines.get(&key(dispatch)).err().map(|e| Unsupported(e.to_string()));
+            }
+        }
+        Ok(reasons)
+    }
+
+    /// Makes `program` ready to run: uploads weights whose key is new, creates pipelines that are
+    /// missing on several threads, allocates arena, inputs and outputs, and records the commands.
+    /// Calling it for another shape creates no pipeline and uploads no weights.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] naming what did not fit, [`Error::Model`] for a dispatch beyond the
+    /// device's abilities, [`Error::Driver`] naming the kernel that the driver refused,
+    /// [`Error::DeviceLost`].
+    pub fn prepare(
+        &mut self,
+        program: &Program,
+        memory: &MemoryPlan,
+        barriers: &Barriers,
+    ) -> Result<Recording> {
+        self.device.alive()?;
+        for (i, dispatch) in program.dispatches.iter().enumerate() {
+            fits(dispatch, self.device.caps())
+                .map_err(|why| Error::Model { node: format!("#{i} {}", dispatch.label), what: why.0 })?;
+        }
+        self.pipelines.create(program.dispatches.iter().map(key).collect())?;
+        self.weights.upload(program, self.transfers.direct_in)?;
+        let recording = recording::record(self, program, memory, barriers)?;
+        self.stats.recordings += 1;
+        self.stats.arena_bytes = memory.arena_bytes;
+        self.stats.io_bytes = recording.io_bytes();
+        self.stats.dispatches = program.dispatches.len();
+        self.stats.barriers = barriers.count();
+        Ok(recording)
+    }
+
+    /// Copies the inputs in, runs, and copies the outputs out, each as long as its buffer in the
+    /// program and in the program's order. An input that nothing reads may have any length.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], at once if it was lost before; [`Error::Model`] for a wrong length.
+    /// After an error the content of `outputs` is undefined.
+    pub fn run(&mut self, recording: &Recording, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        self.device.alive()?;
+        recording.run(inputs, outputs)?;
+        self.stats.runs += 1;
+        Ok(())
+    }
+
+    /// What the session holds and did.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            pipelines: self.pipelines.len(),
+            pipelines_created: self.pipelines.created(),
+            weights: self.weights.len(),
+            weight_bytes: self.weights.bytes(),
+            ..self.stats
+        }
+    }
+}
+
+fn key(dispatch: &Dispatch) -> PipelineKey {
+    PipelineKey { kernel: dispatch.kernel, spec: dispatch.spec.clone() }
+}

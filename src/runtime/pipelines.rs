@@ -1,0 +1,102 @@
+//! The pipelines of a session.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::error::{Error, Result};
+use crate::vk::{Device, Pipeline, PipelineKey};
+
+/// Pipelines by what they are made of, refused ones included.
+pub(super) struct Pipelines {
+    device: Arc<Device>,
+    held: HashMap<PipelineKey, Result<Arc<Pipeline>>>,
+    created: usize,
+}
+
+impl Pipelines {
+    pub fn new(device: Arc<Device>) -> Self {
+        Self { device, held: HashMap::new(), created: 0 }
+    }
+
+    /// Creates, on as many threads as there are cores, what the session does not hold and no other
+    /// session of the device shares. Refusals are kept for [`get`](Self::get).
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn create(&mut self, mut wanted: Vec<PipelineKey>) -> Result<()> {
+        self.device.alive()?;
+        let mut missing: Vec<PipelineKey> = Vec::new();
+        for key in wanted.drain(..) {
+            if self.held.contains_key(&key) || missing.contains(&key) {
+                continue;
+            }
+            match Pipeline::shared(&self.device, &key) {
+                Some(pipeline) => drop(self.held.insert(key, Ok(pipeline))),
+                None => missing.push(key),
+            }
+        }
+        for (key, made) in missing.iter().zip(create_all(&self.device, &missing)) {
+            match &made {
+                Err(Error::DeviceLost) => return Err(Error::DeviceLost),
+                Err(e) => log::warn!("{e}"),
+                Ok(_) => self.created += 1,
+            }
+            self.held.insert(key.clone(), made);
+        }
+        Ok(())
+    }
+
+    /// A pipeline that was created before.
+    ///
+    /// # Errors
+    /// Why the driver refused it.
+    pub fn get(&self, key: &PipelineKey) -> Result<&Arc<Pipeline>> {
+        let Some(made) = self.held.get(key) else { unreachable!("{} was not created", key.kernel.name) };
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    pub fn len(&self) -> usize {
+        self.held.values().filter(|made| made.is_ok()).count()
+    }
+
+    /// How many the driver created for this session.
+    pub fn created(&self) -> usize {
+        self.created
+    }
+}
+
+/// Creates one pipeline per key, in parallel.
+fn create_all(device: &Arc<Device>, keys: &[PipelineKey]) -> Vec<Result<Arc<Pipeline>>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = cores.min(keys.len());
+    if workers <= 1 {
+        return keys.iter().map(|key| Pipeline::create(device, key)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Arc<Pipeline>>>>> = keys.iter().map(|_| Mutex::default()).collect();
+    let work = || {
+        while let Some((key, result)) = {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            keys.get(i).zip(results.get(i))
+        } {
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pipeline::create(device, key));
+        }
+    };
+    thread::scope(|scope| {
+        for i in 1..workers {
+            // A host that allows no more threads still has this one.
+            if let Err(e) = thread::Builder::new().name(format!("pipelines-{i}")).spawn_scoped(scope, work) {
+                log::debug!("pipelines are created on {i} threads: {e}");
+                break;
+            }
+        }
+        work();
+    });
+    let done = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results
+        .into_iter()
+        .map(|result| done(result).unwrap_or_else(|| unreachable!("a key was skipped")))
+        .collect()
+}

@@ -1,0 +1,188 @@
+//! The weights of a session: uploaded once, by key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::program::{Program, WeightKey, Weights};
+use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
+
+/// The largest buffer that several weights share, in bytes.
+const BLOCK: u64 = 256 << 20;
+
+/// How many bytes pass through host memory at once; a single larger weight passes alone.
+const CHUNK: u64 = 16 << 20;
+
+/// Where weights lie.
+#[derive(Clone)]
+pub(super) struct Placed {
+    pub block: Arc<Buffer>,
+    pub offset: u64,
+    pub bytes: u64,
+}
+
+/// Weights on the device.
+pub(super) struct WeightStore {
+    device: Arc<Device>,
+    placed: HashMap<WeightKey, Placed>,
+}
+
+impl WeightStore {
+    pub fn new(device: Arc<Device>) -> Self {
+        Self { device, placed: HashMap::new() }
+    }
+
+    /// Uploads the weights of `program` whose key is new. With `direct`, they are packed where the
+    /// shaders read them, otherwise in host memory and copied, a few at a time.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if one is larger than a binding may be, or the device is full.
+    pub fn upload(&mut self, program: &Program, direct: bool) -> Result<()> {
+        let mut new: HashMap<&WeightKey, &Weights> = HashMap::new();
+        let mut order: Vec<&Weights> = Vec::new();
+        let limit = self.device.caps().max_storage_range.min(self.device.max_allocation());
+        for weights in &program.weights {
+            if self.placed.contains_key(&weights.key) || new.insert(&weights.key, weights).is_some() {
+                continue;
+            }
+            if weights.bytes > limit {
+                return Err(Error::OutOfMemory { what: name(weights), bytes: weights.bytes });
+            }
+            order.push(weights);
+        }
+        let largest_block = BLOCK.min(self.device.max_allocation());
+        for (block, bytes) in group(&order, largest_block, self.device.caps().buffer_alignment) {
+            let buffer = if direct { self.direct(&block, bytes) } else { self.staged(&block, bytes) }?;
+            let buffer = Arc::new(buffer);
+            for (weights, offset) in block {
+                let placed = Placed { block: buffer.clone(), offset, bytes: weights.bytes };
+                self.placed.insert(weights.key.clone(), placed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the weights with this key lie; they were uploaded.
+    pub fn get(&self, key: &WeightKey) -> &Placed {
+        self.placed.get(key).unwrap_or_else(|| unreachable!("{key:?} was not uploaded"))
+    }
+
+    pub fn len(&self) -> usize {
+        self.placed.len()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.placed.values().map(|placed| placed.bytes).sum()
+    }
+
+    fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
+        let mut buffer = Buffer::new(&self.device, bytes, Place::HostToDevice, "weights")?;
+        let in_place = buffer.is_cached();
+        let mapped = buffer.mapped();
+        let mut scratch = Vec::new();
+        for (weights, offset) in block {
+            let target = &mut mapped[*offset as usize..][..weights.bytes as usize];
+            if in_place {
+                target.fill(0);
+                (weights.fill)(target);
+            } else {
+                // Packing jumps about, which memory that combines writes does not like.
+                scratch.clear();
+                scratch.resize(target.len(), 0);
+                (weights.fill)(&mut scratch);
+                target.copy_from_slice(&scratch);
+            }
+        }
+        buffer.flush()?;
+        Ok(buffer)
+    }
+
+    fn staged(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
+        let buffer = Arc::new(Buffer::new(&self.device, bytes, Place::Device, "weights")?);
+        let mut rest = block;
+        while !rest.is_empty() {
+            let mut size = 0;
+            let fits = |(weights, _): &&(&Weights, u64)| {
+                size += weights.bytes;
+                size <= CHUNK
+            };
+            let (chunk, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            self.stage(&buffer, chunk)?;
+            rest = later;
+        }
+        Ok(Arc::into_inner(buffer).unwrap_or_else(|| unreachable!("the copies are done")))
+    }
+
+    /// Packs a few weights in host memory, copies them to the device and waits.
+    fn stage(&self, buffer: &Arc<Buffer>, chunk: &[(&Weights, u64)]) -> Result<()> {
+        let bytes = chunk.iter().map(|(weights, _)| weights.bytes).sum();
+        let mut host = Buffer::new(&self.device, bytes, Place::Staging, "staging weights")?;
+        let mut mapped = host.mapped();
+        for (weights, _) in chunk {
+            let (target, rest) = mapped.split_at_mut(weights.bytes as usize);
+            target.fill(0);
+            (weights.fill)(target);
+            mapped = rest;
+        }
+        host.flush()?;
+        let mut recorder = Recorder::new(&self.device, Capacity::default())?;
+        let (from, to) = (recorder.own(host), recorder.share(buffer));
+        let mut start = 0;
+        for (weights, offset) in chunk {
+            let bytes = weights.bytes;
+            recorder.copy(
+                Region { slot: from, offset: start, bytes },
+                Region { slot: to, offset: *offset, bytes },
+            );
+            start += bytes;
+        }
+        recorder.barrier(Stage::Transfer, Stage::Compute, true);
+        let mut commands = recorder.finish()?;
+        commands.submit()?;
+        commands.wait()
+    }
+}
+
+/// Puts weights with their offsets into as few blocks as `largest` bytes allow; with each block its
+/// size.
+fn group<'a>(order: &[&'a Weights], largest: u64, alignment: u64) -> Vec<(Vec<(&'a Weights, u64)>, u64)> {
+    let mut blocks: Vec<(Vec<_>, u64)> = Vec::new();
+    for weights in order {
+        if let Some((block, end)) = blocks.last_mut() {
+            let offset = end.next_multiple_of(alignment);
+            if offset + weights.bytes <= largest {
+                block.push((*weights, offset));
+                *end = offset + weights.bytes;
+                continue;
+            }
+        }
+        blocks.push((vec![(*weights, 0)], weights.bytes));
+    }
+    blocks
+}
+
+fn name(weights: &Weights) -> String {
+    format!("weights of constant {} as {}", weights.key.constant, weights.key.packing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_full_but_not_too_full() {
+        let sizes = [100, 28, 500, 1, 2000, 7];
+        let weights: Vec<_> = sizes
+            .iter()
+            .map(|bytes| Weights {
+                key: WeightKey { constant: 0, packing: String::new() },
+                bytes: *bytes,
+                fill: Arc::new(|_| ()),
+            })
+            .collect();
+        let blocks = group(&weights.iter().collect::<Vec<_>>(), 1024, 64);
+        let offsets: Vec<(Vec<u64>, u64)> =
+            blocks.iter().map(|(b, end)| (b.iter().map(|(_, offset)| *offset).collect(), *end)).collect();
+        assert_eq!(offsets, [(vec![0, 128, 192, 704], 705), (vec![0], 2000), (vec![0], 7)]);
+    }
+}

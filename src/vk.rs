@@ -1,0 +1,36 @@
+//! A thin, compute-only Vulkan: one object per file, each freed when dropped.
+//!
+//! What is public here is safe. Three rules make it so: an object holds an [`Arc`](std::sync::Arc)
+//! of the [`Device`] that it came from; [`Commands`] own or share every buffer and pipeline that
+//! they name, and are not freed before the GPU is done with them; and mapped memory is reachable
+//! only through a unique reference to its buffer while no submission is pending. What cannot be
+//! checked is that kernels stay within their buffers: the SPIR-V is trusted.
+//!
+//! Nothing here knows tensors or operators.
+
+#![allow(unsafe_code, reason = "calls into the Vulkan driver")]
+
+mod buffer;
+mod commands;
+mod debug;
+mod descriptor;
+mod device;
+mod device_info;
+mod driver_error;
+mod features;
+mod fence;
+mod instance;
+mod loader;
+mod memory;
+mod pipeline;
+mod recorder;
+mod select;
+
+pub use buffer::Buffer;
+pub use commands::Commands;
+pub use device::Device;
+pub use device_info::{DeviceInfo, devices};
+pub use loader::use_entry_point;
+pub use memory::Place;
+pub use pipeline::{Pipeline, PipelineKey};
+pub use recorder::{Capacity, Recorder, Region, Slot, Stage};

@@ -1,0 +1,184 @@
+//! A storage buffer with memory of its own; mapped for its whole life where the host needs it.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use ash::vk;
+
+use super::device::Device;
+use super::driver_error::{allocation_error, is_out_of_memory};
+use super::memory::Place;
+use crate::error::{Error, Result};
+
+/// A `VkBuffer` bound to a `VkDeviceMemory`.
+pub struct Buffer {
+    device: Arc<Device>,
+    raw: vk::Buffer,
+    memory: vk::DeviceMemory,
+    bytes: u64,
+    mapped: Option<Mapped>,
+}
+
+/// Mapped memory of the owning buffer.
+struct Mapped {
+    start: NonNull<u8>,
+    /// Writes and reads need no flush and no invalidation.
+    coherent: bool,
+    /// The host may read it, and write it in any order, at its usual speed.
+    cached: bool,
+}
+
+// SAFETY: the memory belongs to the buffer and is reached only through references to it, as if
+// `start` were a Box.
+unsafe impl Send for Mapped {}
+// SAFETY: a shared reference gives no access to the memory.
+unsafe impl Sync for Mapped {}
+
+/// Sizes are rounded up to a multiple of this, so that kernels may touch whole vectors.
+const ROUND: u64 = 16;
+
+impl Buffer {
+    /// Allocates at least `bytes`, which may be 0, for `what`. The content is undefined.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] naming `what` if it is more than the device allows at once or has.
+    pub fn new(device: &Arc<Device>, bytes: u64, place: Place, what: &str) -> Result<Self> {
+        device.alive()?;
+        let out_of_memory = || Error::OutOfMemory { what: what.to_owned(), bytes };
+        let size = bytes.max(1).checked_next_multiple_of(ROUND).ok_or_else(out_of_memory)?;
+        if size > device.limits().allocation {
+            return Err(out_of_memory());
+        }
+        let usage = vk::BufferUsageFlags::STORAGE_BUFFER
+            | vk::BufferUsageFlags::TRANSFER_SRC
+            | vk::BufferUsageFlags::TRANSFER_DST;
+        let info =
+            vk::BufferCreateInfo::default().size(size).usage(usage).sharing_mode(vk::SharingMode::EXCLUSIVE);
+        // SAFETY: the device is alive and the structure complete.
+        let raw = unsafe { device.raw().create_buffer(&info, None) }
+            .map_err(|e| allocation_error("vkCreateBuffer", e, what, bytes))?;
+        // From here on, dropping `buffer` frees what exists so far.
+        let mut buffer =
+            Self { device: device.clone(), raw, memory: vk::DeviceMemory::null(), bytes: size, mapped: None };
+        let flags = buffer.allocate(place, what)?;
+        if place != Place::Device {
+            buffer.map(flags)?;
+        }
+        Ok(buffer)
+    }
+
+    /// Allocates memory of the best type that is not full, and binds it.
+    fn allocate(&mut self, place: Place, what: &str) -> Result<vk::MemoryPropertyFlags> {
+        let device = &self.device;
+        // SAFETY: the buffer is alive.
+        let needs = unsafe { device.raw().get_buffer_memory_requirements(self.raw) };
+        let types = device.memory().types(needs.memory_type_bits, place);
+        let mut last = vk::Result::ERROR_OUT_OF_DEVICE_MEMORY;
+        for (memory_type, flags) in types {
+            // Whole atoms, so that the end can be flushed.
+            let size = needs.size.next_multiple_of(device.limits().atom);
+            let info = vk::MemoryAllocateInfo::default().allocation_size(size).memory_type_index(memory_type);
+            // SAFETY: the type is one of the device's and allowed for the buffer.
+            match unsafe { device.raw().allocate_memory(&info, None) } {
+                Ok(memory) => {
+                    self.memory = memory;
+                    // SAFETY: the memory is large enough, of an allowed type, and nobody else's.
+                    let bound = unsafe { device.raw().bind_buffer_memory(self.raw, memory, 0) };
+                    bound.map_err(|e| allocation_error("vkBindBufferMemory", e, what, self.bytes))?;
+                    return Ok(flags);
+                }
+                Err(e) if is_out_of_memory(e) => last = e,
+                Err(e) => return device.check("vkAllocateMemory", Err(e)),
+            }
+        }
+        Err(allocation_error("vkAllocateMemory", last, what, self.bytes))
+    }
+
+    fn map(&mut self, flags: vk::MemoryPropertyFlags) -> Result<()> {
+        // SAFETY: the memory is host-visible, not mapped yet, and stays mapped until it is freed.
+        let start = unsafe {
+            self.device.raw().map_memory(self.memory, 0, vk::WHOLE_SIZE, vk::MemoryMapFlags::empty())
+        };
+        let start = self.device.check("vkMapMemory", start)?;
+        let start = NonNull::new(start.cast::<u8>()).ok_or_else(|| Error::Driver {
+            call: "vkMapMemory",
+            result: "VK_SUCCESS without memory".into(),
+        })?;
+        self.mapped = Some(Mapped {
+            start,
+            coherent: flags.contains(vk::MemoryPropertyFlags::HOST_COHERENT),
+            cached: flags.contains(vk::MemoryPropertyFlags::HOST_CACHED),
+        });
+        Ok(())
+    }
+
+    /// Its size in bytes: what was asked for, rounded up to a multiple of 16.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether the host may access the mapped memory at random; otherwise it should write it once,
+    /// in order, and never read it.
+    pub fn is_cached(&self) -> bool {
+        self.mapped.as_ref().is_some_and(|mapped| mapped.cached)
+    }
+
+    /// The mapped memory; empty for [`Place::Device`]. Unique access proves that no submission
+    /// uses the buffer: [`Commands`](super::Commands) hand it out only while none is pending.
+    pub fn mapped(&mut self) -> &mut [u8] {
+        match &self.mapped {
+            // SAFETY: `bytes` bytes at `start` are mapped as long as the buffer lives, every bit
+            // pattern is a byte, and `&mut self` excludes other references.
+            Some(mapped) => unsafe {
+                std::slice::from_raw_parts_mut(mapped.start.as_ptr(), self.bytes as usize)
+            },
+            None => &mut [],
+        }
+    }
+
+    /// Makes what the host wrote visible to the device, as of the next submission.
+    pub fn flush(&mut self) -> Result<()> {
+        self.synchronise("vkFlushMappedMemoryRanges", |device, range| {
+            // SAFETY: the memory is mapped.
+            unsafe { device.flush_mapped_memory_ranges(&[range]) }
+        })
+    }
+
+    /// Makes what the device wrote visible to the host.
+    pub fn invalidate(&mut self) -> Result<()> {
+        self.synchronise("vkInvalidateMappedMemoryRanges", |device, range| {
+            // SAFETY: the memory is mapped.
+            unsafe { device.invalidate_mapped_memory_ranges(&[range]) }
+        })
+    }
+
+    /// Does `call` with the whole memory, unless that is coherent or not mapped.
+    fn synchronise(
+        &self,
+        name: &'static str,
+        call: impl FnOnce(&ash::Device, vk::MappedMemoryRange<'_>) -> ash::prelude::VkResult<()>,
+    ) -> Result<()> {
+        match &self.mapped {
+            Some(mapped) if !mapped.coherent => {
+                let range = vk::MappedMemoryRange::default().memory(self.memory).size(vk::WHOLE_SIZE);
+                self.device.check(name, call(self.device.raw(), range))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn raw(&self) -> vk::Buffer {
+        self.raw
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: commands that name the buffer own it or share it, and were waited for. Freeing
+        // memory unmaps it; freeing NULL is allowed.
+        unsafe {
+            self.device.raw().destroy_buffer(self.raw, None);
+            self.device.raw().free_memory(self.memory, None);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A recorded command buffer with all that it names: submitted, waited for, submitted again.
+
+use std::sync::{Arc, PoisonError};
+
+use ash::vk;
+
+use super::buffer::Buffer;
+use super::descriptor::DescriptorPool;
+use super::device::Device;
+use super::fence::Fence;
+use super::pipeline::Pipeline;
+use super::recorder::Slot;
+use crate::error::Result;
+
+/// A buffer that the commands keep alive.
+enum Held {
+    Owned(Buffer),
+    Shared(Arc<Buffer>),
+}
+
+/// A `VkCommandBuffer` that was recorded once.
+pub struct Commands {
+    device: Arc<Device>,
+    pool: vk::CommandPool,
+    raw: vk::CommandBuffer,
+    descriptors: DescriptorPool,
+    fence: Fence,
+    pending: bool,
+    buffers: Vec<Held>,
+    pipelines: Vec<Arc<Pipeline>>,
+}
+
+impl Commands {
+    pub(super) fn new(device: &Arc<Device>, descriptors: DescriptorPool) -> Result<Self> {
+        let fence = Fence::new(device)?;
+        let info = vk::CommandPoolCreateInfo::default().queue_family_index(device.family());
+        // SAFETY: the device is alive and has this queue family.
+        let pool = unsafe { device.raw().create_command_pool(&info, None) };
+        let mut commands = Self {
+            device: device.clone(),
+            pool: device.check("vkCreateCommandPool", pool)?,
+            raw: vk::CommandBuffer::null(),
+            descriptors,
+            fence,
+            pending: false,
+            buffers: Vec::new(),
+            pipelines: Vec::new(),
+        };
+        let info = vk::CommandBufferAllocateInfo::default()
+            .command_pool(commands.pool)
+            .level(vk::CommandBufferLevel::PRIMARY)
+            .command_buffer_count(1);
+        // SAFETY: the pool is alive and ours alone.
+        let buffers = unsafe { device.raw().allocate_command_buffers(&info) };
+        commands.raw = device.check("vkAllocateCommandBuffers", buffers)?[0];
+        Ok(commands)
+    }
+
+    /// Starts the work. What the host wrote into mapped memory before is visible to it.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost), at once if it was lost before.
+    pub fn submit(&mut self) -> Result<()> {
+        self.wait()?;
+        self.device.alive()?;
+        self.fence.reset()?;
+        let buffers = [self.raw];
+        let submit = [vk::SubmitInfo::default().command_buffers(&buffers)];
+        let queue = self.device.queue().lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
+        // keeps the queue to this thread.
+        let submitted = unsafe { self.device.raw().queue_submit(*queue, &submit, self.fence.raw()) };
+        drop(queue);
+        self.device.check("vkQueueSubmit", submitted)?;
+        self.pending = true;
+        Ok(())
+    }
+
+    /// Returns when nothing is pending.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost); results are undefined then.
+    pub fn wait(&mut self) -> Result<()> {
+        if !self.pending {
+            return Ok(());
+        }
+        let result = self.fence.wait();
+        // A lost device executes nothing anymore. After any other failure it is still at work.
+        self.pending = result.is_err() && !self.device.is_lost();
+        result
+    }
+
+    /// The mapped memory of a buffer that the commands own, once nothing is pending; empty for one
+    /// that is not mapped. After writing, [`flush`](Self::flush).
+    pub fn mapped(&mut self, slot: Slot) -> Result<&mut [u8]> {
+        self.wait()?;
+        Ok(self.owned(slot).mapped())
+    }
+
+    /// Makes what the host wrote visible to the next submission.
+    pub fn flush(&mut self, slot: Slot) -> Result<()> {
+        self.wait()?;
+        self.owned(slot).flush()
+    }
+
+    /// Makes what the last submission wrote visible to the host.
+    pub fn invalidate(&mut self, slot: Slot) -> Result<()> {
+        self.wait()?;
+        self.owned(slot).invalidate()
+    }
+
+    fn owned(&mut self, slot: Slot) -> &mut Buffer {
+        match &mut self.buffers[slot.0] {
+            Held::Owned(buffer) => buffer,
+            Held::Shared(_) => unreachable!("{slot:?} is shared, its content is not for the host"),
+        }
+    }
+
+    pub(super) fn own(&mut self, buffer: Buffer) -> Slot {
+        self.buffers.push(Held::Owned(buffer));
+        Slot(self.buffers.len() - 1)
+    }
+
+    pub(super) fn share(&mut self, buffer: &Arc<Buffer>) -> Slot {
+        self.buffers.push(Held::Shared(buffer.clone()));
+        Slot(self.buffers.len() - 1)
+    }
+
+    pub(super) fn hold(&mut self, pipeline: &Arc<Pipeline>) {
+        self.pipelines.push(pipeline.clone());
+    }
+
+    pub(super) fn buffer(&self, slot: Slot) -> &Buffer {
+        match &self.buffers[slot.0] {
+            Held::Owned(buffer) => buffer,
+            Held::Shared(buffer) => buffer,
+        }
+    }
+
+    pub(super) fn descriptors(&mut self) -> &mut DescriptorPool {
+        &mut self.descriptors
+    }
+
+    pub(super) fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+
+    pub(super) fn raw(&self) -> vk::CommandBuffer {
+        self.raw
+    }
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        while self.pending {
+            if let Err(e) = self.wait() {
+                log::error!("waiting for the device: {e}");
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
+        // SAFETY: nothing is pending. The pool frees its command buffer; fence, descriptors, buffers
+        // and pipelines follow as fields.
+        unsafe { self.device.raw().destroy_command_pool(self.pool, None) };
+    }
+}

@@ -1,0 +1,215 @@
+//! Optional features: asking for them and switching them on.
+
+use std::ffi::CStr;
+
+use ash::{khr, vk};
+
+use super::device_info;
+use super::instance::{Instance, NEWEST};
+use crate::caps::Features;
+
+/// What a device offers beyond Vulkan 1.1.
+pub(super) struct Offer {
+    /// Features, each of which [`create_device`] switches on.
+    pub features: Features,
+    /// Shapes `(m, n, k)` of fp16 × fp16 → fp32 at subgroup scope.
+    pub cooperative_matrix: Vec<(u32, u32, u32)>,
+    extensions: Vec<&'static CStr>,
+}
+
+/// Extensions that bring a feature to devices of a Vulkan older than the one given.
+const PROMOTED: &[(u32, &CStr)] = &[
+    (vk::API_VERSION_1_2, khr::_8bit_storage::NAME),
+    (vk::API_VERSION_1_2, khr::shader_float16_int8::NAME),
+    (vk::API_VERSION_1_2, khr::vulkan_memory_model::NAME),
+    (vk::API_VERSION_1_3, khr::shader_integer_dot_product::NAME),
+];
+
+/// Every structure of features that we know, chained as far as the device knows it.
+#[derive(Default)]
+struct Chain {
+    storage_16: vk::PhysicalDevice16BitStorageFeatures<'static>,
+    storage_8: vk::PhysicalDevice8BitStorageFeatures<'static>,
+    float16_int8: vk::PhysicalDeviceShaderFloat16Int8Features<'static>,
+    memory_model: vk::PhysicalDeviceVulkanMemoryModelFeatures<'static>,
+    integer_dot: vk::PhysicalDeviceShaderIntegerDotProductFeatures<'static>,
+    cooperative_matrix: vk::PhysicalDeviceCooperativeMatrixFeaturesKHR<'static>,
+    core: vk::PhysicalDeviceFeatures,
+}
+
+impl Chain {
+    /// Chains the structures whose feature `known` has to the head and hands that to `call`.
+    fn with_head<T>(
+        &mut self,
+        known: impl Fn(&CStr) -> bool,
+        call: impl FnOnce(&mut vk::PhysicalDeviceFeatures2<'_>) -> T,
+    ) -> T {
+        let mut head =
+            vk::PhysicalDeviceFeatures2::default().features(self.core).push_next(&mut self.storage_16);
+        if known(khr::_8bit_storage::NAME) {
+            head = head.push_next(&mut self.storage_8);
+        }
+        if known(khr::shader_float16_int8::NAME) {
+            head = head.push_next(&mut self.float16_int8);
+        }
+        if known(khr::vulkan_memory_model::NAME) {
+            head = head.push_next(&mut self.memory_model);
+        }
+        if known(khr::shader_integer_dot_product::NAME) {
+            head = head.push_next(&mut self.integer_dot);
+        }
+        if known(khr::cooperative_matrix::NAME) {
+            head = head.push_next(&mut self.cooperative_matrix);
+        }
+        let result = call(&mut head);
+        self.core = head.features;
+        result
+    }
+
+    /// The flag of each feature that is a plain flag.
+    fn flags(&mut self) -> [(Features, &mut vk::Bool32); 9] {
+        [
+            (Features::STORAGE_16, &mut self.storage_16.storage_buffer16_bit_access),
+            (Features::STORAGE_8, &mut self.storage_8.storage_buffer8_bit_access),
+            (Features::FLOAT_16, &mut self.float16_int8.shader_float16),
+            (Features::INT_8, &mut self.float16_int8.shader_int8),
+            (Features::INT_16, &mut self.core.shader_int16),
+            (Features::INT_64, &mut self.core.shader_int64),
+            (Features::INTEGER_DOT, &mut self.integer_dot.shader_integer_dot_product),
+            (Features::VULKAN_MEMORY_MODEL, &mut self.memory_model.vulkan_memory_model),
+            (Features::COOPERATIVE_MATRIX, &mut self.cooperative_matrix.cooperative_matrix),
+        ]
+    }
+}
+
+/// Whether `name` is in the device's core or among its extensions, and what of it to enable.
+struct Known {
+    api: u32,
+    offered: Vec<Vec<u8>>,
+}
+
+impl Known {
+    fn core(&self, name: &CStr) -> bool {
+        PROMOTED.iter().any(|(version, extension)| *extension == name && self.api >= *version)
+    }
+
+    fn extension(&self, name: &CStr) -> bool {
+        self.offered.iter().any(|offered| offered == name.to_bytes())
+    }
+
+    fn any(&self, name: &CStr) -> bool {
+        self.core(name) || self.extension(name)
+    }
+}
+
+/// Asks a device of at least Vulkan 1.1 for its features.
+pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_version: u32) -> Offer {
+    let known = Known { api: api_version.min(NEWEST), offered: device_info::extensions(instance, physical) };
+    let mut chain = Chain::default();
+    // SAFETY: the device offers Vulkan 1.1; only structures that it knows are chained, and they
+    // outlive the call.
+    chain.with_head(
+        |name| known.any(name),
+        |head| unsafe { instance.raw().get_physical_device_features2(physical, head) },
+    );
+    let mut features = Features::NONE;
+    for (feature, flag) in chain.flags() {
+        if *flag == vk::TRUE {
+            features = features.with(feature);
+        }
+    }
+    let mut cooperative_matrix = Vec::new();
+    let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
+    if features.contains(needed) {
+        cooperative_matrix = matrix_shapes(instance, physical);
+    }
+    if cooperative_matrix.is_empty() {
+        features = features.without(Features::COOPERATIVE_MATRIX);
+    }
+
+    let mut extensions: Vec<&'static CStr> = PROMOTED
+        .iter()
+        .filter(|(_, name)| known.extension(name) && !known.core(name))
+        .map(|(_, name)| *name)
+        .collect();
+    if features.contains(Features::COOPERATIVE_MATRIX) {
+        extensions.push(khr::cooperative_matrix::NAME);
+    }
+    // A device that lists it may be used only with it.
+    if known.extension(khr::portability_subset::NAME) {
+        extensions.push(khr::portability_subset::NAME);
+    }
+    Offer { features: features.with(subgroup(instance, physical).1), cooperative_matrix, extensions }
+}
+
+/// The size of a subgroup, and what its operations allow in compute shaders.
+pub(super) fn subgroup(instance: &Instance, physical: vk::PhysicalDevice) -> (u32, Features) {
+    let mut subgroup = vk::PhysicalDeviceSubgroupProperties::default();
+    let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut subgroup);
+    // SAFETY: the device offers Vulkan 1.1, which knows the structure.
+    unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
+    let mut features = Features::NONE;
+    if subgroup.supported_stages.contains(vk::ShaderStageFlags::COMPUTE) {
+        for (operations, feature) in [
+            (vk::SubgroupFeatureFlags::BASIC, Features::SUBGROUP_BASIC),
+            (vk::SubgroupFeatureFlags::ARITHMETIC, Features::SUBGROUP_ARITHMETIC),
+            (vk::SubgroupFeatureFlags::SHUFFLE, Features::SUBGROUP_SHUFFLE),
+        ] {
+            if subgroup.supported_operations.contains(operations) {
+                features = features.with(feature);
+            }
+        }
+    }
+    (subgroup.subgroup_size.max(1), features)
+}
+
+fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32, u32, u32)> {
+    let functions = khr::cooperative_matrix::Instance::new(instance.entry(), instance.raw());
+    // SAFETY: the device offers the extension.
+    let Ok(all) = (unsafe { functions.get_physical_device_cooperative_matrix_properties(physical) }) else {
+        return Vec::new();
+    };
+    let mut shapes: Vec<_> = all
+        .iter()
+        .filter(|p| {
+            p.a_type == vk::ComponentTypeKHR::FLOAT16
+                && p.b_type == vk::ComponentTypeKHR::FLOAT16
+                && p.c_type == vk::ComponentTypeKHR::FLOAT32
+                && p.result_type == vk::ComponentTypeKHR::FLOAT32
+                && p.scope == vk::ScopeKHR::SUBGROUP
+        })
+        .map(|p| (p.m_size, p.n_size, p.k_size))
+        .collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes
+}
+
+/// Creates the logical device with one queue of `family` and everything of `offer` switched on.
+pub(super) fn create_device(
+    instance: &Instance,
+    physical: vk::PhysicalDevice,
+    family: u32,
+    offer: &Offer,
+    api_version: u32,
+) -> Result<ash::Device, vk::Result> {
+    let known = Known { api: api_version.min(NEWEST), offered: Vec::new() };
+    let mut chain = Chain::default();
+    for (feature, flag) in chain.flags() {
+        *flag = offer.features.contains(feature).into();
+    }
+    let names: Vec<_> = offer.extensions.iter().map(|name| name.as_ptr()).collect();
+    let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(family).queue_priorities(&[1.0])];
+    chain.with_head(
+        |name| known.core(name) || offer.extensions.contains(&name),
+        |head| {
+            let info = vk::DeviceCreateInfo::default()
+                .queue_create_infos(&queues)
+                .enabled_extension_names(&names)
+                .push_next(head);
+            // SAFETY: everything that `info` points to lives until the end of this call; features
+            // and extensions are the device's own.
+            unsafe { instance.raw().create_device(physical, &info, None) }
+        },
+    )
+}

@@ -1,0 +1,74 @@
+//! A fence: tells the host that a submission is done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ash::vk;
+
+use super::device::Device;
+use crate::caps::DeviceKind;
+use crate::error::Result;
+
+/// How long to poll before the thread sleeps: waking up costs about as much.
+const SPIN: Duration = Duration::from_micros(100);
+
+/// How long one sleep may last before the log hears of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A `VkFence`.
+pub(super) struct Fence {
+    device: Arc<Device>,
+    raw: vk::Fence,
+}
+
+impl Fence {
+    pub fn new(device: &Arc<Device>) -> Result<Self> {
+        // SAFETY: the device is alive.
+        let raw = unsafe { device.raw().create_fence(&vk::FenceCreateInfo::default(), None) };
+        Ok(Self { raw: device.check("vkCreateFence", raw)?, device: device.clone() })
+    }
+
+    pub fn raw(&self) -> vk::Fence {
+        self.raw
+    }
+
+    /// Makes it ready for the next submission; none may be pending.
+    pub fn reset(&mut self) -> Result<()> {
+        // SAFETY: the only submission that names the fence was waited for.
+        self.device.check("vkResetFences", unsafe { self.device.raw().reset_fences(&[self.raw]) })
+    }
+
+    /// Returns when the submission is done, or the device lost. There is no limit: what the driver
+    /// runs cannot be cancelled.
+    pub fn wait(&self) -> Result<()> {
+        let started = Instant::now();
+        // A software device needs this very core for the work.
+        while self.device.info().kind != DeviceKind::Software && started.elapsed() < SPIN {
+            // SAFETY: the fence is alive.
+            if self
+                .device
+                .check("vkGetFenceStatus", unsafe { self.device.raw().get_fence_status(self.raw) })?
+            {
+                return Ok(());
+            }
+            std::hint::spin_loop();
+        }
+        loop {
+            // SAFETY: as above.
+            match unsafe { self.device.raw().wait_for_fences(&[self.raw], true, PATIENCE.as_nanos() as u64) }
+            {
+                Err(vk::Result::TIMEOUT) => {
+                    log::warn!("{} is busy for {} s", self.device.info().name, started.elapsed().as_secs());
+                }
+                result => return self.device.check("vkWaitForFences", result),
+            }
+        }
+    }
+}
+
+impl Drop for Fence {
+    fn drop(&mut self) {
+        // SAFETY: the owner waited for its submission.
+        unsafe { self.device.raw().destroy_fence(self.raw, None) };
+    }
+}

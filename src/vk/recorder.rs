@@ -1,0 +1,203 @@
+//! Records a command buffer.
+
+use std::sync::Arc;
+
+use ash::vk;
+
+use super::buffer::Buffer;
+use super::commands::Commands;
+use super::descriptor::DescriptorPool;
+use super::device::Device;
+use super::pipeline::Pipeline;
+use crate::error::Result;
+
+/// How much a command buffer will hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Capacity {
+    /// Dispatches.
+    pub dispatches: usize,
+    /// Buffers bound by all dispatches together.
+    pub bindings: usize,
+}
+
+/// A buffer that the commands own or share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(pub(super) usize);
+
+/// A part of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The buffer.
+    pub slot: Slot,
+    /// Where it starts, in bytes.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// What a barrier stands between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Dispatches.
+    Compute,
+    /// Copies.
+    Transfer,
+    /// The host, once the submission is done.
+    Host,
+}
+
+impl Stage {
+    fn mask(self) -> vk::PipelineStageFlags {
+        match self {
+            Self::Compute => vk::PipelineStageFlags::COMPUTE_SHADER,
+            Self::Transfer => vk::PipelineStageFlags::TRANSFER,
+            Self::Host => vk::PipelineStageFlags::HOST,
+        }
+    }
+
+    fn writes(self) -> vk::AccessFlags {
+        match self {
+            Self::Compute => vk::AccessFlags::SHADER_WRITE,
+            Self::Transfer => vk::AccessFlags::TRANSFER_WRITE,
+            Self::Host => vk::AccessFlags::HOST_WRITE,
+        }
+    }
+
+    fn touches(self) -> vk::AccessFlags {
+        match self {
+            Self::Compute => vk::AccessFlags::SHADER_READ | vk::AccessFlags::SHADER_WRITE,
+            Self::Transfer => vk::AccessFlags::TRANSFER_READ | vk::AccessFlags::TRANSFER_WRITE,
+            Self::Host => vk::AccessFlags::HOST_READ,
+        }
+    }
+}
+
+/// A command buffer that is being recorded; [`finish`](Self::finish) makes it submittable, any
+/// number of times.
+pub struct Recorder {
+    commands: Commands,
+    bound: vk::Pipeline,
+}
+
+impl Recorder {
+    /// Starts an empty command buffer.
+    pub fn new(device: &Arc<Device>, capacity: Capacity) -> Result<Self> {
+        device.alive()?;
+        let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
+        let commands = Commands::new(device, descriptors)?;
+        let begin = vk::CommandBufferBeginInfo::default();
+        // SAFETY: the command buffer is new.
+        let begun = unsafe { device.raw().begin_command_buffer(commands.raw(), &begin) };
+        device.check("vkBeginCommandBuffer", begun)?;
+        Ok(Self { commands, bound: vk::Pipeline::null() })
+    }
+
+    /// Takes a buffer over; the commands give access to what is mapped of it.
+    pub fn own(&mut self, buffer: Buffer) -> Slot {
+        self.commands.own(buffer)
+    }
+
+    /// Shares a buffer, which stays alive with the commands.
+    pub fn share(&mut self, buffer: &Arc<Buffer>) -> Slot {
+        self.commands.share(buffer)
+    }
+
+    /// Runs `grid` workgroups of `pipeline` over one region per binding.
+    pub fn dispatch(
+        &mut self,
+        pipeline: &Arc<Pipeline>,
+        regions: &[Region],
+        push: &[u8],
+        grid: [u32; 3],
+    ) -> Result<()> {
+        let kernel = pipeline.kernel();
+        assert_eq!(regions.len(), kernel.bindings.len(), "{} wants one buffer per binding", kernel.name);
+        assert_eq!(push.len(), kernel.push_bytes as usize, "{} wants its push constants", kernel.name);
+        let buffers: Vec<_> = regions
+            .iter()
+            .map(|region| {
+                vk::DescriptorBufferInfo::default()
+                    .buffer(self.raw(region))
+                    .offset(region.offset)
+                    .range(region.bytes)
+            })
+            .collect();
+        let layout = pipeline.layout();
+        let set = self.commands.descriptors().set(layout, &buffers)?;
+        let device = self.commands.device().clone();
+        let (raw, commands) = (device.raw(), self.commands.raw());
+        // SAFETY: the command buffer is recording; pipeline, set and buffers live as long as it,
+        // because the commands hold them; set and push constants fit the layout.
+        unsafe {
+            if self.bound != pipeline.raw() {
+                raw.cmd_bind_pipeline(commands, vk::PipelineBindPoint::COMPUTE, pipeline.raw());
+                self.bound = pipeline.raw();
+                self.commands.hold(pipeline);
+            }
+            raw.cmd_bind_descriptor_sets(
+                commands,
+                vk::PipelineBindPoint::COMPUTE,
+                layout.pipeline,
+                0,
+                &[set],
+                &[],
+            );
+            if !push.is_empty() {
+                raw.cmd_push_constants(commands, layout.pipeline, vk::ShaderStageFlags::COMPUTE, 0, push);
+            }
+            raw.cmd_dispatch(commands, grid[0], grid[1], grid[2]);
+        }
+        Ok(())
+    }
+
+    /// Copies a region to one of the same size that does not overlap it.
+    pub fn copy(&mut self, from: Region, to: Region) {
+        assert_eq!(from.bytes, to.bytes, "a copy keeps its size");
+        let (source, destination) = (self.raw(&from), self.raw(&to));
+        let part = vk::BufferCopy::default().src_offset(from.offset).dst_offset(to.offset).size(from.bytes);
+        // SAFETY: the command buffer is recording and holds both buffers; the regions lie in them.
+        unsafe {
+            self.commands.device().raw().cmd_copy_buffer(self.commands.raw(), source, destination, &[part]);
+        }
+    }
+
+    /// Lets everything of `to` that follows wait for everything of `from` before. With `flush`, what
+    /// was written is visible as well; without, only the order is kept.
+    pub fn barrier(&mut self, from: Stage, to: Stage, flush: bool) {
+        let memory =
+            [vk::MemoryBarrier::default().src_access_mask(from.writes()).dst_access_mask(to.touches())];
+        // SAFETY: the command buffer is recording.
+        unsafe {
+            self.commands.device().raw().cmd_pipeline_barrier(
+                self.commands.raw(),
+                from.mask(),
+                to.mask(),
+                vk::DependencyFlags::empty(),
+                if flush { &memory } else { &[] },
+                &[],
+                &[],
+            );
+        }
+    }
+
+    /// Ends the recording.
+    pub fn finish(self) -> Result<Commands> {
+        let device = self.commands.device();
+        // SAFETY: the command buffer is recording.
+        let ended = unsafe { device.raw().end_command_buffer(self.commands.raw()) };
+        device.check("vkEndCommandBuffer", ended)?;
+        Ok(self.commands)
+    }
+
+    /// The buffer of a region that must lie in it.
+    fn raw(&self, region: &Region) -> vk::Buffer {
+        let buffer = self.commands.buffer(region.slot);
+        let end = region.offset.checked_add(region.bytes);
+        assert!(
+            region.bytes > 0 && end.is_some_and(|end| end <= buffer.bytes()),
+            "{region:?} lies outside of a buffer of {} bytes",
+            buffer.bytes()
+        );
+        buffer.raw()
+    }
+}
