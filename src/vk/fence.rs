@@ -45,10 +45,8 @@ impl Fence {
         // A software device needs this very core for the work.
         while self.device.info().kind != DeviceKind::Software && started.elapsed() < SPIN {
             // SAFETY: the fence is alive.
-            if self
-                .device
-                .check("vkGetFenceStatus", unsafe { self.device.raw().get_fence_status(self.raw) })?
-            {
+            let done = unsafe { self.device.raw().get_fence_status(self.raw) };
+            if self.device.check("vkGetFenceStatus", done)? {
                 return Ok(());
             }
             std::hint::spin_loop();

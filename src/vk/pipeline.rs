@@ -74,9 +74,8 @@ impl Layout {
             info = info.push_constant_ranges(&ranges);
         }
         // SAFETY: as above.
-        match device
-            .check("vkCreatePipelineLayout", unsafe { device.raw().create_pipeline_layout(&info, None) })
-        {
+        let pipeline = unsafe { device.raw().create_pipeline_layout(&info, None) };
+        match device.check("vkCreatePipelineLayout", pipeline) {
             Ok(pipeline) => Ok(Self { set, pipeline }),
             Err(e) => {
                 // SAFETY: nothing uses it.
