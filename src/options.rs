@@ -1,4 +1,8 @@
-//! What a user may ask of the delegate, as plain data.
+//! What a user may ask of the delegate: the options as data, and the keys that set them.
+
+use std::fmt::Write;
+
+use crate::error::{Error, Result};
 
 /// How numbers are stored and computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,5 +41,180 @@ impl Default for Options {
             max_delegated_partitions: 0,
             log_level: log::LevelFilter::Info,
         }
+    }
+}
+
+/// A key that users may set.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// The values that it takes, for people.
+    pub values: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// Takes the value over; `None` if it is none of `values`.
+    set: fn(&mut Parsing, &str) -> Option<()>,
+}
+
+/// Every key.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "precision",
+        values: "fp32|fp16",
+        help: "how activations and weights are stored; sums are always 32-bit",
+        set: |p, value| Some(p.precision = Some(precision(value)?)),
+    },
+    Key {
+        name: "device",
+        values: "<index>|<part of the name>|<uuid>",
+        help: "which Vulkan device to use; without it the best one",
+        set: |p, value| Some(p.options.device = (!value.is_empty()).then(|| value.into())),
+    },
+    Key {
+        name: "allow_software",
+        values: "0|1",
+        help: "also take a device that is a software implementation on the CPU",
+        set: |p, value| Some(p.options.allow_software = boolean(value)?),
+    },
+    Key {
+        name: "require_device",
+        values: "0|1",
+        help: "fail when no device can be used, instead of leaving the whole model to the CPU",
+        set: |p, value| Some(p.options.require_device = boolean(value)?),
+    },
+    Key {
+        name: "max_delegated_partitions",
+        values: "<number>",
+        help: "take at most this many parts of the graph, the largest; 0 means no limit",
+        set: |p, value| Some(p.options.max_delegated_partitions = value.parse().ok()?),
+    },
+    Key {
+        name: "log_level",
+        values: "off|error|warn|info|debug|trace",
+        help: "what to log; debug tells every node's fate, trace prints the compiled programs",
+        set: |p, value| Some(p.options.log_level = value.parse().ok()?),
+    },
+    Key {
+        name: "is_precision_loss_allowed",
+        values: "0|1",
+        help: "TFLite's own key: 1 means precision=fp16 unless precision says otherwise",
+        set: |p, value| Some(p.loss_allowed = Some(boolean(value)?)),
+    },
+];
+
+/// What the keys said so far.
+#[derive(Default)]
+struct Parsing {
+    options: Options,
+    precision: Option<Precision>,
+    loss_allowed: Option<bool>,
+}
+
+impl Options {
+    /// Reads key and value pairs in any order; of a key that is given twice the last value counts.
+    ///
+    /// # Errors
+    /// [`Error::Option`] names an unknown key or a bad value and lists what is known, or says which
+    /// two values contradict each other.
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        let mut parsing = Parsing::default();
+        for (name, value) in pairs {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                return Err(Error::Option(format!("unknown option '{name}'; known are:\n{}", help())));
+            };
+            if (key.set)(&mut parsing, value).is_none() {
+                let all = help();
+                return Err(Error::Option(format!("option {name}='{value}': must be {}; known are:\n{all}", key.values)));
+            }
+        }
+        let Parsing { options, precision, loss_allowed } = parsing;
+        let precision = match (precision, loss_allowed) {
+            (Some(Precision::Fp16), Some(false)) => {
+                return Err(Error::Option("precision=fp16 contradicts is_precision_loss_allowed=0".into()));
+            }
+            (Some(precision), _) => precision,
+            (None, Some(true)) => Precision::Fp16,
+            (None, _) => Precision::Fp32,
+        };
+        Ok(Self { precision, ..options })
+    }
+}
+
+/// The keys with their values and meaning, one a line.
+pub fn help() -> String {
+    KEYS.iter().fold(String::new(), |mut text, key| {
+        let _ = writeln!(text, "  {}={}  {}", key.name, key.values, key.help);
+        text
+    })
+}
+
+fn precision(value: &str) -> Option<Precision> {
+    match value {
+        "fp32" => Some(Precision::Fp32),
+        "fp16" => Some(Precision::Fp16),
+        _ => None,
+    }
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    match value {
+        "0" | "false" => Some(false),
+        "1" | "true" => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_sets_its_field() {
+        let base = Options::default;
+        let cases: &[(&[(&str, &str)], Options)] = &[
+            (&[], base()),
+            (&[("precision", "fp16")], Options { precision: Precision::Fp16, ..base() }),
+            (&[("device", "NVIDIA")], Options { device: Some("NVIDIA".into()), ..base() }),
+            (&[("device", "")], base()),
+            (&[("allow_software", "1")], Options { allow_software: true, ..base() }),
+            (&[("require_device", "true")], Options { require_device: true, ..base() }),
+            (&[("max_delegated_partitions", "3")], Options { max_delegated_partitions: 3, ..base() }),
+            (&[("log_level", "off")], Options { log_level: log::LevelFilter::Off, ..base() }),
+            (&[("is_precision_loss_allowed", "1")], Options { precision: Precision::Fp16, ..base() }),
+            (&[("is_precision_loss_allowed", "0")], base()),
+            (&[("is_precision_loss_allowed", "1"), ("precision", "fp32")], base()),
+            (&[("precision", "fp32"), ("is_precision_loss_allowed", "1")], base()),
+            (&[("allow_software", "1"), ("allow_software", "0")], base()),
+        ];
+        for (pairs, want) in cases {
+            assert_eq!(Options::parse(pairs.iter().copied()).as_ref(), Ok(want), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_culprit_and_list_what_is_known() {
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[("presicion", "fp16")], "unknown option 'presicion'"),
+            (&[("", "")], "unknown option ''"),
+            (&[("precision", "int8")], "precision='int8': must be fp32|fp16"),
+            (&[("precision", "FP16")], "precision='FP16'"),
+            (&[("allow_software", "2")], "allow_software='2': must be 0|1"),
+            (&[("max_delegated_partitions", "-1")], "max_delegated_partitions='-1'"),
+            (&[("max_delegated_partitions", "99999999999999999999")], "max_delegated_partitions"),
+            (&[("log_level", "loud")], "log_level='loud': must be off|error|warn|info|debug|trace"),
+        ];
+        for (pairs, want) in cases {
+            let error = Options::parse(pairs.iter().copied()).unwrap_err().to_string();
+            assert!(error.contains(want), "{pairs:?}: {error}");
+            assert!(KEYS.iter().all(|key| error.contains(key.name)), "{pairs:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn forbidding_the_loss_and_asking_for_it_is_an_error() {
+        let pairs = [("is_precision_loss_allowed", "0"), ("precision", "fp16")];
+        let error = Options::parse(pairs).unwrap_err().to_string();
+        assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
     }
 }

@@ -1,0 +1,206 @@
+//! The host's context: tensors and nodes by index, and what the host does for a delegate.
+
+use std::ffi::CString;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use super::array::{IntArray, ints};
+use super::partition::Partition;
+use super::sys;
+use super::tensor::shape;
+use crate::error::{Error, Result};
+use crate::ir::Shape;
+
+/// TFLite's context of one subgraph, within one callback.
+///
+/// What changes the host's structures takes `&mut self`, so no view of them is alive meanwhile.
+#[derive(Debug)]
+pub struct Context<'a> {
+    raw: NonNull<sys::TfLiteContext>,
+    callback: PhantomData<&'a mut sys::TfLiteContext>,
+}
+
+/// The bytes of a kernel's tensors, for one invoke.
+#[derive(Debug, Default)]
+pub struct Buffers<'a> {
+    /// By input.
+    pub inputs: Vec<&'a [u8]>,
+    /// By output.
+    pub outputs: Vec<&'a mut [u8]>,
+}
+
+impl<'a> Context<'a> {
+    /// # Safety
+    /// `raw` is NULL or a context of TFLite's, and nothing but the returned value touches it or what
+    /// it leads to during `'a`.
+    ///
+    /// # Errors
+    /// If `raw` is NULL.
+    pub unsafe fn new(raw: *mut sys::TfLiteContext) -> Result<Self> {
+        let raw = NonNull::new(raw).ok_or_else(|| host("the context is NULL"))?;
+        Ok(Self { raw, callback: PhantomData })
+    }
+
+    /// Tells contexts that exist at the same time apart.
+    pub fn id(&self) -> usize {
+        self.raw.as_ptr() as usize
+    }
+
+    fn get(&self) -> &sys::TfLiteContext {
+        // SAFETY: `new` was promised a live context, and the host changes it only under `&mut self`.
+        unsafe { self.raw.as_ref() }
+    }
+
+    /// How many tensors there are.
+    pub fn tensor_count(&self) -> usize {
+        if self.get().tensors.is_null() { 0 } else { self.get().tensors_size }
+    }
+
+    fn tensor_pointer(&self, index: i32) -> Option<*mut sys::TfLiteTensor> {
+        let index = usize::try_from(index).ok().filter(|i| *i < self.tensor_count())?;
+        Some(self.get().tensors.wrapping_add(index))
+    }
+
+    /// The tensor with this index, if there is one.
+    pub(super) fn tensor(&self, index: i32) -> Option<&sys::TfLiteTensor> {
+        // SAFETY: the host keeps `tensors_size` tensors there, and changes them only under `&mut self`.
+        self.tensor_pointer(index).map(|tensor| unsafe { &*tensor })
+    }
+
+    /// The node with this index, if the host has one.
+    pub(super) fn node(&self, index: i32) -> Option<(&sys::TfLiteNode, &sys::TfLiteRegistration)> {
+        let get = self.get().GetNodeAndRegistration?;
+        let (mut node, mut registration) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the host writes two pointers to structures of its own.
+        unsafe {
+            let status = get(self.raw.as_ptr(), index, &mut node, &mut registration);
+            if status != OK { None } else { Some((node.as_ref()?, registration.as_ref()?)) }
+        }
+    }
+
+    /// The nodes' indices in the order of their execution.
+    pub fn execution_plan(&self) -> Result<Vec<i32>> {
+        let get = self.get().GetExecutionPlan.ok_or_else(|| host("GetExecutionPlan is missing"))?;
+        let mut plan = std::ptr::null_mut();
+        // SAFETY: the host lends an array that is its own: it is copied at once.
+        unsafe {
+            checked("GetExecutionPlan", get(self.raw.as_ptr(), &mut plan))?;
+            Ok(ints(plan).to_vec())
+        }
+    }
+
+    /// How the host would divide `nodes` into partitions.
+    pub fn preview(&self, nodes: &[i32]) -> Result<Vec<Partition>> {
+        let preview = self.get().PreviewDelegatePartitioning;
+        let preview = preview.ok_or_else(|| host("PreviewDelegatePartitioning is missing"))?;
+        let (nodes, mut first, mut count) = (IntArray::new(nodes), std::ptr::null_mut(), 0);
+        // SAFETY: the host borrows `nodes` for the call, changes nothing that views can see, and lends
+        // `count` partitions, which are copied at once.
+        unsafe {
+            let status = preview(self.raw.as_ptr(), nodes.as_ptr(), &mut first, &mut count);
+            checked("PreviewDelegatePartitioning", status)?;
+            let count = usize::try_from(count).ok().filter(|_| !first.is_null()).unwrap_or(0);
+            Ok((0..count).map(|i| Partition::read(&*first.add(i))).collect())
+        }
+    }
+
+    /// Lets the host replace `nodes` by kernels: it calls `registration.init` once per partition.
+    ///
+    /// # Safety
+    /// The functions of `registration` are sound to call as TFLite calls them, and `delegate` is the
+    /// one whose `Prepare` is running.
+    pub unsafe fn replace(
+        &mut self,
+        nodes: &[i32],
+        registration: sys::TfLiteRegistration,
+        delegate: *mut sys::TfLiteDelegate,
+    ) -> Result<()> {
+        let replace = self.get().ReplaceNodeSubsetsWithDelegateKernels;
+        let replace = replace.ok_or_else(|| host("ReplaceNodeSubsetsWithDelegateKernels is missing"))?;
+        let nodes = IntArray::new(nodes);
+        // SAFETY: the host borrows `nodes` for the call; the rest is the caller's promise.
+        let status = unsafe { replace(self.raw.as_ptr(), registration, nodes.as_ptr(), delegate) };
+        checked("ReplaceNodeSubsetsWithDelegateKernels", status)
+    }
+
+    /// The present shape of a tensor; dimensions may be 0.
+    pub fn shape(&self, index: i32) -> Result<Shape> {
+        let tensor = self.tensor(index).ok_or_else(|| host(format!("there is no tensor {index}")))?;
+        shape(tensor).map_err(|e| host(format!("tensor {index}: {e}")))
+    }
+
+    /// Gives a tensor another shape, unless it has it already.
+    pub fn resize(&mut self, index: i32, to: &Shape) -> Result<()> {
+        let tensor = self.tensor_pointer(index).ok_or_else(|| host(format!("there is no tensor {index}")))?;
+        if self.shape(index).is_ok_and(|shape| shape == *to) {
+            return Ok(());
+        }
+        let resize = self.get().ResizeTensor.ok_or_else(|| host("ResizeTensor is missing"))?;
+        let dims: Vec<i32> = to.iter().map(|&n| i32::try_from(n)).collect::<Result<_, _>>()
+            .map_err(|_| host(format!("tensor {index} cannot have shape {to}")))?;
+        let dims = IntArray::new(&dims).to_host();
+        if dims.is_null() {
+            return Err(Error::OutOfMemory { what: "a shape".into(), bytes: 4 * to.len() as u64 });
+        }
+        // SAFETY: the tensor is the host's own; it takes over `dims`, whatever it answers.
+        let status = unsafe { resize(self.raw.as_ptr(), tensor, dims) };
+        checked("ResizeTensor", status)
+    }
+
+    /// The bytes of these tensors as they lie now: the host may move them between two invokes.
+    ///
+    /// # Errors
+    /// If a tensor does not exist or has no memory, or if outputs overlap each other or an input.
+    pub fn buffers(&mut self, inputs: &[i32], outputs: &[i32]) -> Result<Buffers<'_>> {
+        let at = |index: &i32| -> Result<(*mut u8, usize)> {
+            let tensor = self.tensor(*index).ok_or_else(|| host(format!("there is no tensor {index}")))?;
+            // SAFETY: every member of the union is a pointer.
+            let start = unsafe { tensor.data.raw };
+            match (start.is_null(), tensor.bytes) {
+                (_, 0) => Ok((std::ptr::dangling_mut(), 0)),
+                (true, _) => Err(host(format!("tensor {index} has no memory"))),
+                (false, bytes) => Ok((start.cast(), bytes)),
+            }
+        };
+        let read: Vec<_> = inputs.iter().map(at).collect::<Result<_>>()?;
+        let written: Vec<_> = outputs.iter().map(at).collect::<Result<_>>()?;
+        for (i, (start, bytes)) in written.iter().enumerate() {
+            let overlaps = |(other, n): &(*mut u8, usize)| {
+                *start < other.wrapping_add(*n) && *other < start.wrapping_add(*bytes) && *n > 0
+            };
+            if *bytes > 0 && (read.iter().any(overlaps) || written[..i].iter().any(overlaps)) {
+                return Err(host(format!("tensor {} shares memory with another one", outputs[i])));
+            }
+        }
+        // SAFETY: the host has allocated `bytes` bytes for every tensor of a node that it invokes, and
+        // leaves them alone until the invoke is over; what is written overlaps nothing.
+        unsafe {
+            Ok(Buffers {
+                inputs: read.iter().map(|(start, bytes)| std::slice::from_raw_parts(*start, *bytes)).collect(),
+                outputs: written
+                    .iter()
+                    .map(|(start, bytes)| std::slice::from_raw_parts_mut(*start, *bytes))
+                    .collect(),
+            })
+        }
+    }
+
+    /// Tells the host's error reporter.
+    pub fn report(&self, text: &str) {
+        let text = CString::new(text.replace('\0', "")).unwrap_or_default();
+        if let Some(report) = self.get().ReportError {
+            // SAFETY: the format takes one string.
+            unsafe { report(self.raw.as_ptr(), c"%s".as_ptr(), text.as_ptr()) };
+        }
+    }
+}
+
+const OK: sys::TfLiteStatus = 0;
+
+fn host(what: impl Into<String>) -> Error {
+    Error::Host(what.into())
+}
+
+fn checked(call: &str, status: sys::TfLiteStatus) -> Result<()> {
+    if status == OK { Ok(()) } else { Err(host(format!("{call} failed with status {status}"))) }
+}

@@ -1,0 +1,61 @@
+//! Which parameter struct belongs to which operators.
+
+use super::sys;
+
+/// A parameter struct of builtin operators.
+///
+/// # Safety
+/// Every host from 2.14 on keeps a `Self`, or something larger that begins like it, in
+/// `builtin_data` of the operators `CODES`, unless it is NULL.
+pub unsafe trait BuiltinParams {
+    /// The builtin codes of the operators.
+    const CODES: &'static [u32];
+}
+
+macro_rules! params {
+    ($($params:ident: $($code:ident)+;)*) => {$(
+        // SAFETY: TFLite's flatbuffer conversions (`ParseOpData`) give these operators this struct.
+        unsafe impl BuiltinParams for sys::$params {
+            const CODES: &'static [u32] = &[$(sys::$code),+];
+        }
+    )*};
+}
+
+params! {
+    TfLiteAddParams: kTfLiteBuiltinAdd;
+    TfLiteArgMaxParams: kTfLiteBuiltinArgMax;
+    TfLiteArgMinParams: kTfLiteBuiltinArgMin;
+    TfLiteBatchMatMulParams: kTfLiteBuiltinBatchMatmul;
+    TfLiteCastParams: kTfLiteBuiltinCast;
+    TfLiteConcatenationParams: kTfLiteBuiltinConcatenation;
+    TfLiteConvParams: kTfLiteBuiltinConv2d;
+    TfLiteCumsumParams: kTfLiteBuiltinCumsum;
+    TfLiteDepthToSpaceParams: kTfLiteBuiltinDepthToSpace;
+    TfLiteDepthwiseConvParams: kTfLiteBuiltinDepthwiseConv2d;
+    TfLiteDivParams: kTfLiteBuiltinDiv;
+    TfLiteFullyConnectedParams: kTfLiteBuiltinFullyConnected;
+    TfLiteGatherParams: kTfLiteBuiltinGather;
+    TfLiteGeluParams: kTfLiteBuiltinGelu;
+    TfLiteL2NormParams: kTfLiteBuiltinL2Normalization;
+    TfLiteLeakyReluParams: kTfLiteBuiltinLeakyRelu;
+    TfLiteLocalResponseNormParams: kTfLiteBuiltinLocalResponseNormalization;
+    TfLiteMirrorPaddingParams: kTfLiteBuiltinMirrorPad;
+    TfLiteMulParams: kTfLiteBuiltinMul;
+    TfLiteOneHotParams: kTfLiteBuiltinOneHot;
+    TfLitePackParams: kTfLiteBuiltinPack;
+    TfLitePoolParams: kTfLiteBuiltinAveragePool2d kTfLiteBuiltinMaxPool2d kTfLiteBuiltinL2Pool2d;
+    TfLiteReducerParams: kTfLiteBuiltinMean kTfLiteBuiltinSum kTfLiteBuiltinReduceProd kTfLiteBuiltinReduceMax
+        kTfLiteBuiltinReduceMin kTfLiteBuiltinReduceAny kTfLiteBuiltinReduceAll;
+    TfLiteReshapeParams: kTfLiteBuiltinReshape;
+    TfLiteResizeBilinearParams: kTfLiteBuiltinResizeBilinear;
+    TfLiteResizeNearestNeighborParams: kTfLiteBuiltinResizeNearestNeighbor;
+    TfLiteSoftmaxParams: kTfLiteBuiltinSoftmax;
+    TfLiteSpaceToDepthParams: kTfLiteBuiltinSpaceToDepth;
+    TfLiteSplitParams: kTfLiteBuiltinSplit;
+    TfLiteSplitVParams: kTfLiteBuiltinSplitV;
+    TfLiteSqueezeParams: kTfLiteBuiltinSqueeze;
+    TfLiteStridedSliceParams: kTfLiteBuiltinStridedSlice;
+    TfLiteSubParams: kTfLiteBuiltinSub;
+    TfLiteTransposeConvParams: kTfLiteBuiltinTransposeConv;
+    TfLiteUnpackParams: kTfLiteBuiltinUnpack;
+}

@@ -1,0 +1,100 @@
+//! A subgraph with what is known of its tensors' contents.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Context, NodeView, Partition, PartitionView, TensorView};
+use crate::error::{Result, Unsupported};
+use crate::ir::Constant;
+use crate::op::Operator;
+use crate::unsupported;
+
+/// A subgraph of the model, while the delegate looks at it.
+pub struct Subgraph<'a> {
+    context: &'a Context<'a>,
+    folds: RefCell<HashMap<i32, Rc<Fold>>>,
+}
+
+/// A tensor that a foldable node makes of constants; computed when it is first asked for.
+struct Fold {
+    op: Arc<dyn Operator>,
+    inputs: Vec<Option<i32>>,
+    result: OnceCell<Result<Constant, Unsupported>>,
+}
+
+impl<'a> Subgraph<'a> {
+    /// The subgraph of a context.
+    pub fn new(context: &'a Context<'a>) -> Self {
+        Self { context, folds: RefCell::default() }
+    }
+
+    /// Its context.
+    pub fn context(&self) -> &'a Context<'a> {
+        self.context
+    }
+
+    /// The node with this index, whose tensors exist.
+    pub fn node(&self, index: i32) -> Result<NodeView<'_>, Unsupported> {
+        let Some((node, registration)) = self.context.node(index) else { unsupported!("there is no node {index}") };
+        let view = NodeView::new(self, index, node, registration);
+        let count = self.context.tensor_count();
+        let unknown = |i: &&i32| **i != OPTIONAL && usize::try_from(**i).map_or(true, |i| i >= count);
+        match view.inputs().iter().chain(view.outputs()).find(unknown) {
+            Some(i) => unsupported!("it names tensor {i}, there are {count}"),
+            None => Ok(view),
+        }
+    }
+
+    /// The tensor with this index.
+    pub fn tensor(&self, index: i32) -> Option<TensorView<'_>> {
+        TensorView::new(self, index)
+    }
+
+    /// The nodes and tensors of a partition.
+    pub fn partition(&self, partition: &Partition) -> Result<PartitionView<'_>, Unsupported> {
+        let nodes = partition.nodes.iter().map(|i| self.node(*i)).collect::<Result<_, _>>()?;
+        let not_constant = |indices: &[i32]| -> Vec<TensorView<'_>> {
+            indices.iter().filter_map(|i| self.tensor(*i)).filter(|t| !t.is_constant()).collect()
+        };
+        Ok(PartitionView::new(nodes, not_constant(&partition.inputs), not_constant(&partition.outputs)))
+    }
+
+    /// Declares the result of `node` constant: `op`, which folds, makes it of the node's operands,
+    /// which are constant. Nodes are declared in the order of their execution.
+    pub fn fold(&self, node: &NodeView<'_>, op: Arc<dyn Operator>) {
+        let inputs = node.inputs().iter().map(|i| (*i != OPTIONAL).then_some(*i)).collect();
+        if let Some(output) = node.outputs().first() {
+            // The first to write a tensor is the one that counts: folds never form a circle.
+            let fold = Fold { op, inputs, result: OnceCell::new() };
+            self.folds.borrow_mut().entry(*output).or_insert_with(|| Rc::new(fold));
+        }
+    }
+
+    /// Whether a foldable node makes this tensor.
+    pub fn is_folded(&self, tensor: i32) -> bool {
+        self.folds.borrow().contains_key(&tensor)
+    }
+
+    /// What a foldable node makes of constants, if this tensor comes from one.
+    pub(super) fn folded(&self, tensor: i32) -> Option<Result<Constant, Unsupported>> {
+        let fold = self.folds.borrow().get(&tensor)?.clone();
+        Some(fold.result.get_or_init(|| self.evaluate(&fold)).clone())
+    }
+
+    fn evaluate(&self, fold: &Fold) -> Result<Constant, Unsupported> {
+        let mut inputs = Vec::new();
+        for input in &fold.inputs {
+            inputs.push(match input.and_then(|i| self.tensor(i)) {
+                Some(tensor) => tensor.constant()?,
+                None => None,
+            });
+        }
+        let inputs: Vec<_> = inputs.iter().map(Option::as_ref).collect();
+        fold.op.fold(&inputs).unwrap_or_else(|| unsupported!("{:?} does not fold", fold.op))
+    }
+}
+
+/// In a node's tensors: left out.
+const OPTIONAL: i32 = -1;

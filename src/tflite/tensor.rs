@@ -1,0 +1,248 @@
+//! A tensor of the model.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::sync::Arc;
+
+use super::array::{floats, ints};
+use super::{Subgraph, sys};
+use crate::error::Unsupported;
+use crate::ir::{Constant, DType, MAX_RANK, Quantization, Shape, Sparsity, SparseDimension, TensorType};
+use crate::unsupported;
+
+/// A tensor of the model.
+#[derive(Clone, Copy)]
+pub struct TensorView<'a> {
+    subgraph: &'a Subgraph<'a>,
+    index: i32,
+    tensor: &'a sys::TfLiteTensor,
+    /// Whether who reads it understands a sparse tensor.
+    sparse_allowed: bool,
+}
+
+impl<'a> TensorView<'a> {
+    pub(super) fn new(subgraph: &'a Subgraph<'a>, index: i32) -> Option<Self> {
+        let tensor = subgraph.context().tensor(index)?;
+        Some(Self { subgraph, index, tensor, sparse_allowed: false })
+    }
+
+    pub(super) fn allow_sparse(self) -> Self {
+        Self { sparse_allowed: true, ..self }
+    }
+
+    /// The tensor's index in its subgraph.
+    pub fn index(&self) -> i32 {
+        self.index
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        if self.tensor.name.is_null() {
+            return format!("tensor {}", self.index);
+        }
+        // SAFETY: the host keeps the name as long as the tensor.
+        unsafe { CStr::from_ptr(self.tensor.name) }.to_string_lossy().into_owned()
+    }
+
+    /// Its type, as far as it is known before the model runs: open dimensions have the size that
+    /// they have now.
+    ///
+    /// # Errors
+    /// For element types, ranks and quantisations that no operator takes, and without elements.
+    pub fn ty(&self) -> Result<TensorType, Unsupported> {
+        let dtype = dtype(self.tensor.type_)?;
+        if !self.tensor.sparsity.is_null() && !self.sparse_allowed {
+            unsupported!("a sparse tensor, which only DENSIFY reads");
+        }
+        let shape = shape(self.tensor)?;
+        let attribute = self.is_model_constant() && matches!(dtype, DType::I32 | DType::I64);
+        if shape.elements() == 0 && !attribute {
+            unsupported!("its shape is {shape}: no elements");
+        }
+        Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
+    }
+
+    /// Its contents, if it is constant or folded from constants.
+    pub fn constant(&self) -> Result<Option<Constant>, Unsupported> {
+        if self.is_model_constant() {
+            return self.model_constant().map(Some);
+        }
+        self.subgraph.folded(self.index).transpose()
+    }
+
+    /// Whether its contents are known now.
+    pub fn is_constant(&self) -> bool {
+        self.is_model_constant() || self.subgraph.is_folded(self.index)
+    }
+
+    fn is_model_constant(&self) -> bool {
+        self.tensor.allocation_type == MMAP_RO
+    }
+
+    fn model_constant(&self) -> Result<Constant, Unsupported> {
+        let (shape, stored) = (shape(self.tensor)?, dtype(self.tensor.type_)?);
+        let sparsity = sparsity(self.tensor, &shape)?.map(Arc::new);
+        // SAFETY: every member of the union is a pointer.
+        let start = unsafe { self.tensor.data.raw }.cast_const().cast::<u8>();
+        let len = self.tensor.bytes;
+        if sparsity.is_none() && len as u64 != shape.elements() * stored.bytes() {
+            unsupported!("a constant {stored}{shape} of {len} bytes");
+        }
+        if start.is_null() && len > 0 {
+            unsupported!("a constant without data");
+        }
+        Ok(Constant { shape, stored, bytes: Arc::new(ModelBytes { start, len }), sparsity })
+    }
+}
+
+impl fmt::Debug for TensorView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tensor {} {}", self.index, self.name())
+    }
+}
+
+/// A constant tensor's bytes, in the model.
+struct ModelBytes {
+    start: *const u8,
+    len: usize,
+}
+
+// SAFETY: nobody ever writes to a model's constants.
+unsafe impl Send for ModelBytes {}
+// SAFETY: as above.
+unsafe impl Sync for ModelBytes {}
+
+impl AsRef<[u8]> for ModelBytes {
+    fn as_ref(&self) -> &[u8] {
+        if self.start.is_null() {
+            return &[];
+        }
+        // SAFETY: TFLite never moves a tensor of allocation type mmap-ro, and an application keeps the
+        // model until the interpreter is gone. The interpreter frees its kernels first, and only these
+        // and the callbacks of a living interpreter hold constants.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+const MMAP_RO: sys::TfLiteAllocationType = 1;
+
+fn dtype(code: sys::TfLiteType) -> Result<DType, Unsupported> {
+    Ok(match TYPES.iter().find(|(known, ..)| *known == code) {
+        Some((_, _, Some(dtype))) => *dtype,
+        Some((_, name, None)) => unsupported!("element type {name}"),
+        None => unsupported!("element type {code}"),
+    })
+}
+
+/// TFLite's element types: code, name, and what operators may see of them.
+#[rustfmt::skip]
+const TYPES: &[(sys::TfLiteType, &str, Option<DType>)] = &[
+    (0, "NOTYPE", None),
+    (1, "FLOAT32", Some(DType::F32)),
+    (2, "INT32", Some(DType::I32)),
+    (3, "UINT8", Some(DType::U8)),
+    (4, "INT64", Some(DType::I64)),
+    (5, "STRING", None),
+    (6, "BOOL", Some(DType::Bool)),
+    (7, "INT16", Some(DType::I16)),
+    (8, "COMPLEX64", None),
+    (9, "INT8", Some(DType::I8)),
+    (10, "FLOAT16", Some(DType::F16)),
+    (11, "FLOAT64", None),
+    (12, "COMPLEX128", None),
+    (13, "UINT64", None),
+    (14, "RESOURCE", None),
+    (15, "VARIANT", None),
+    (16, "UINT32", None),
+    (17, "UINT16", None),
+    (18, "INT4", None),
+    (19, "BFLOAT16", None),
+    (20, "INT2", None),
+];
+
+/// The present shape; dimensions may be 0.
+pub fn shape(tensor: &sys::TfLiteTensor) -> Result<Shape, Unsupported> {
+    if tensor.dims.is_null() {
+        unsupported!("its shape is not known");
+    }
+    // SAFETY: the host keeps the array while nobody resizes the tensor.
+    let dims = unsafe { ints(tensor.dims) };
+    if dims.len() > MAX_RANK {
+        unsupported!("rank {} ({MAX_RANK} at most)", dims.len());
+    }
+    let mut sizes = [1; MAX_RANK];
+    for (size, dim) in sizes.iter_mut().zip(dims) {
+        *size = u32::try_from(*dim).map_err(|_| Unsupported(format!("its shape is {dims:?}")))?;
+    }
+    let elements = sizes.iter().try_fold(1u64, |n, size| n.checked_mul((*size).into()));
+    if elements.is_none_or(|n| n > MAX_ELEMENTS) {
+        unsupported!("its shape is {dims:?}: too large");
+    }
+    Ok(Shape::new(&sizes[..dims.len()]))
+}
+
+/// So many elements of any type have a size that fits everywhere.
+const MAX_ELEMENTS: u64 = 1 << 40;
+
+const AFFINE: sys::TfLiteQuantizationType = 1;
+
+fn quantization(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Quantization>, Unsupported> {
+    let sys::TfLiteQuantization { type_, params } = tensor.quantization;
+    match type_ {
+        0 => return Ok(None),
+        AFFINE => {}
+        2 => unsupported!("blockwise quantisation"),
+        3 => unsupported!("quantisation along several axes"),
+        other => unsupported!("quantisation of kind {other}"),
+    }
+    // SAFETY: this is what `params` points to for this kind, and nobody changes it.
+    let (scale, zero_point, axis) = unsafe {
+        let Some(affine) = params.cast::<sys::TfLiteAffineQuantization>().as_ref() else { return Ok(None) };
+        (floats(affine.scale), ints(affine.zero_point), affine.quantized_dimension)
+    };
+    if scale.is_empty() {
+        return Ok(None);
+    }
+    if scale.len() != zero_point.len() {
+        unsupported!("{} scales with {} zero points", scale.len(), zero_point.len());
+    }
+    let axis = usize::try_from(axis).unwrap_or(usize::MAX);
+    if scale.len() > 1 && shape.get(axis).is_none_or(|n| *n as usize != scale.len()) {
+        unsupported!("{} scales along dimension {axis} of {shape}", scale.len());
+    }
+    let axis = if scale.len() > 1 { axis } else { 0 };
+    Ok(Some(Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis }))
+}
+
+fn sparsity(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Sparsity>, Unsupported> {
+    // SAFETY: the host keeps the structure, its arrays and `dim_metadata_size` dimensions unchanged.
+    unsafe {
+        let Some(sparsity) = tensor.sparsity.as_ref() else { return Ok(None) };
+        let count = usize::try_from(sparsity.dim_metadata_size).unwrap_or(0);
+        let dimensions = match (sparsity.dim_metadata.is_null(), count) {
+            (true, _) => &[],
+            (false, count) => std::slice::from_raw_parts(sparsity.dim_metadata, count),
+        };
+        let dimensions = dimensions.iter().map(|d| match d.format {
+            0 => u32::try_from(d.dense_size).map(SparseDimension::Dense).map_err(|_| ()),
+            1 => Ok(SparseDimension::Csr {
+                segments: ints(d.array_segments).to_vec(),
+                indices: ints(d.array_indices).to_vec(),
+            }),
+            _ => Err(()),
+        });
+        let below = |bound: usize| move |i: &i32| usize::try_from(*i).ok().filter(|i| *i < bound).ok_or(());
+        let read = || {
+            let traversal = ints(sparsity.traversal_order);
+            let block_map: Vec<_> =
+                ints(sparsity.block_map).iter().map(below(shape.len())).collect::<Result<_, _>>()?;
+            let rank = shape.len() + block_map.len();
+            if traversal.len() != rank || count != rank {
+                return Err(());
+            }
+            let traversal = traversal.iter().map(below(rank)).collect::<Result<_, _>>()?;
+            Ok(Sparsity { traversal, block_map, dimensions: dimensions.collect::<Result<_, _>>()? })
+        };
+        read().map(Some).map_err(|()| Unsupported("its sparse storage makes no sense".into()))
+    }
+}
