@@ -9,12 +9,16 @@ use crate::ir::{Constant, HostTensor, TensorType};
 use crate::tflite::NodeView;
 use crate::unsupported;
 
+mod gemm;
 mod parse;
 mod step;
 mod view;
+mod window;
 
+pub use gemm::Tiling;
 pub use step::{Activation, Broadcast, Operand, Step, StepOp};
 pub use view::View;
+pub use window::{Extent, Padding, Window};
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -51,10 +55,10 @@ impl Parsed {
         self
     }
 
-    /// Adds a step.
+    /// Adds steps.
     #[must_use]
-    pub fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
+    pub fn steps(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.steps.extend(steps);
         self
     }
 }
