@@ -7,11 +7,18 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{Constant, HostTensor, TensorType};
 use crate::tflite::NodeView;
+use crate::unsupported;
 
+mod gemm;
 mod parse;
 mod step;
+mod view;
+mod window;
 
+pub use gemm::Tiling;
 pub use step::{Activation, Broadcast, Operand, Step, StepOp};
+pub use view::View;
+pub use window::{Extent, Padding, Window};
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -48,10 +55,10 @@ impl Parsed {
         self
     }
 
-    /// Adds a step.
+    /// Adds steps.
     #[must_use]
-    pub fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
+    pub fn steps(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.steps.extend(steps);
         self
     }
 }
@@ -121,5 +128,13 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// Whether the result is the bytes of operand 0 under another shape.
     fn is_alias(&self) -> bool {
         false
+    }
+}
+
+/// Operand `i`, which must be present.
+pub fn operand<T: Copy>(inputs: &[Option<T>], i: usize) -> Result<T, Unsupported> {
+    match inputs.get(i) {
+        Some(Some(x)) => Ok(*x),
+        _ => unsupported!("operand {i} is missing"),
     }
 }

@@ -17,6 +17,10 @@ macro_rules! operators {
 
 operators! {
     binary
+    conv_2d
+    depthwise_conv_2d
+    fully_connected
+    transpose_conv
     unary
 }
 

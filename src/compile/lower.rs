@@ -84,13 +84,8 @@ impl Lower<'_> {
         match self.constant(i) {
             None => Ok(self.buffers[&id]),
             Some(constant) => {
-                let constant = constant.clone();
                 let elements = constant.shape.elements();
-                let store = self.store;
-                self.packed(i, "plain", elements, move || {
-                    constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"))
-                })
-                .map_err(|e| Unsupported(format!("{e} ({store:?})")))
+                self.packed(i, "plain", elements, |floats| floats)
             }
         }
     }
@@ -120,11 +115,12 @@ impl Lower<'_> {
         i: usize,
         packing: &str,
         elements: u64,
-        pack: impl Fn() -> Vec<f32> + Send + Sync + 'static,
+        pack: impl Fn(Vec<f32>) -> Vec<f32> + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
         let store = self.store;
         let fill = move |bytes: &mut [u8]| {
-            let floats = pack();
+            let floats = pack(constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}")));
             match store {
                 Store::F32 => {
                     for (to, x) in bytes.chunks_exact_mut(4).zip(floats) {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::Unsupported;
 use crate::ir::{Constant, DType, TensorType};
+use crate::op::Step;
 use crate::tflite::{BuiltinParams, NodeView};
 use crate::unsupported;
 
@@ -68,5 +69,30 @@ impl NodeView<'_> {
     /// The numbers of operand `i`, which must be a constant of integers.
     pub fn ints(&self, i: usize) -> Result<Vec<i64>, Unsupported> {
         self.constant(i)?.to_i64().map_err(|e| Unsupported(format!("input {i}: {e}")))
+    }
+
+    /// Type of operand `i`, which must be constant float32 weights of this rank. They may be stored as fp16.
+    pub fn weights(&self, i: usize, rank: usize) -> Result<TensorType, Unsupported> {
+        let ty = self.float_rank(i, rank)?;
+        let constant = self.constant(i)?;
+        if constant.sparsity.is_some() || !matches!(constant.stored, DType::F32 | DType::F16) {
+            unsupported!("weights {constant:?} (dense float32 and float16 are supported)");
+        }
+        if ty.shape.contains(&0) {
+            unsupported!("weights {ty}");
+        }
+        Ok(ty)
+    }
+
+    /// The step that adds operand `i`, if present: a constant with one element per channel.
+    pub fn bias(&self, i: usize, channels: u32) -> Result<Option<Step>, Unsupported> {
+        if i >= self.input_count() || self.input(i).is_none() {
+            return Ok(None);
+        }
+        let ty = self.weights(i, 1)?;
+        if ty.shape[0] != channels {
+            unsupported!("a bias {ty} for {channels} channels");
+        }
+        Ok(Some(Step::bias(i)))
     }
 }

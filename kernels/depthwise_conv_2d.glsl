@@ -1,0 +1,150 @@
+#version 450
+// y = epilogue(depthwise convolution of x with w): each channel of y sums a window of one channel of
+// x. An invocation computes four neighbouring pixels of a row, in WIDTH channels; with known TAPS it
+// reads each pixel of a row of x once for all of them.
+//! variant STORE = f32 | f16
+//! variant WIDTH = 4 | 1
+//! variant TAPS = any | k3s1 | k3s2 | k5s1 | k5s2
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#ifndef WIDTH
+#define WIDTH 4
+#define TAPS_ANY
+#endif
+#include "lib/types.glsl"
+#include "lib/workgroup.glsl"
+
+layout(push_constant) uniform Push {
+    uint items;            // invocations that have work
+    uint row_items;        // invocations per row of the grid
+    uint channels;         // of y
+    uint multiplier;       // channels of y per channel of x
+    uint rows_per_batch;
+    uint strips;           // of four pixels, per row of y
+    uvec2 x_size;          // pairs are height, width
+    uvec2 y_size;
+    uvec2 taps;
+    uvec2 stride;
+    uvec2 dilation;
+    ivec2 origin;          // where the first window starts in x
+};
+// Whether windows may cross the left or right border, and whether invocations that do not then take
+// another path than those that do.
+layout(constant_id = 10) const bool BORDER = true;
+layout(constant_id = 11) const bool BRANCH = true;
+
+READS(0, X, x)
+READS(1, W, w)
+WRITES(2, Y, y)
+#define EPI_BINDING 3
+#define EPI_CHANNELS channels
+#define EPI_ROWS_PER_BATCH rows_per_batch
+#include "lib/epilogue.glsl"
+
+#if WIDTH == 4
+#define T vec4
+#define LOAD_X(i) vec4(x4[i])
+#define LOAD_W(i) vec4(w4[i])
+#define STORE_Y(i, v) y4[i] = S4(v)
+#else
+#define T float
+#define LOAD_X(i) float(x[i])
+#define LOAD_W(i) float(w[i])
+#define STORE_Y(i, v) y[i] = S1(v)
+#endif
+
+#if defined(TAPS_K3S1)
+#define TAPS_X 3
+#define STRIDE_X 1
+#elif defined(TAPS_K3S2)
+#define TAPS_X 3
+#define STRIDE_X 2
+#elif defined(TAPS_K5S1)
+#define TAPS_X 5
+#define STRIDE_X 1
+#elif defined(TAPS_K5S2)
+#define TAPS_X 5
+#define STRIDE_X 2
+#endif
+
+const int PIXELS = 4;
+T sum[PIXELS];
+
+#ifdef TAPS_X
+const int SPAN = (PIXELS - 1) * STRIDE_X + TAPS_X;
+
+// Adds the windows' part in one row of x, which starts at `line`; `pitch` is one pixel, `left` the
+// first column.
+void add_row(uint line, uint pitch, int left, uint w_at, uint w_pitch, const bool border) {
+    T v[SPAN];
+    [[unroll]] for (int i = 0; i < SPAN; ++i) {
+        if (border) {
+            int column = left + i;
+            bool inside = uint(column) < x_size.y;
+            v[i] = LOAD_X(line + (inside ? uint(column) : 0) * pitch);
+            if (!inside) v[i] = T(0);
+        } else {
+            v[i] = LOAD_X(line + uint(left + i) * pitch);
+        }
+    }
+    [[unroll]] for (int k = 0; k < TAPS_X; ++k) {
+        T q = LOAD_W(w_at + k * w_pitch);
+        [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] += v[m * STRIDE_X + k] * q;
+    }
+}
+#else
+void add_row(uint line, uint pitch, int left, uint w_at, uint w_pitch, const bool border) {
+    for (uint k = 0; k < taps.y; ++k) {
+        T q = LOAD_W(w_at + k * w_pitch);
+        [[unroll]] for (int m = 0; m < PIXELS; ++m) {
+            int column = left + int(m * stride.y + k * dilation.y);
+            if (border) {
+                bool inside = uint(column) < x_size.y;
+                T v = LOAD_X(line + (inside ? uint(column) : 0) * pitch);
+                sum[m] += inside ? v * q : T(0);
+            } else {
+                sum[m] += LOAD_X(line + uint(column) * pitch) * q;
+            }
+        }
+    }
+}
+#endif
+
+void main() {
+    uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
+    if (i >= items) return;
+    uint w_pitch = channels / WIDTH;
+    uint c = i % w_pitch;
+    uint strip = i / w_pitch;
+    uint line = strip / strips;
+    uint first = strip % strips * PIXELS;
+    uint image = line / y_size.x;
+
+    uint pitch = WIDTH == 4 ? w_pitch : w_pitch / multiplier;
+    uint x_c = WIDTH == 4 ? c : c / multiplier;
+    int top = int(line % y_size.x * stride.x) + origin.x;
+    int left = int(first * stride.y) + origin.y;
+    int right = left + int((PIXELS - 1) * stride.y + (taps.y - 1) * dilation.y);
+    bool interior = !BORDER || (BRANCH && left >= 0 && right < int(x_size.y));
+
+    [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] = T(0);
+    for (uint ky = 0; ky < taps.x; ++ky) {
+        uint row = uint(top + int(ky * dilation.x));
+        if (row >= x_size.x) continue;
+        uint at = (image * x_size.x + row) * x_size.y * pitch + x_c;
+        uint w_at = ky * taps.y * w_pitch + c;
+        if (interior) {
+            add_row(at, pitch, left, w_at, w_pitch, false);
+        } else {
+            add_row(at, pitch, left, w_at, w_pitch, true);
+        }
+    }
+
+    // A copy that is indexed by a loop: the epilogue is long, and stands in the module once.
+    T result[PIXELS];
+    [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
+    for (uint m = 0; m < PIXELS && first + m < y_size.y; ++m) {
+        uint row = line * y_size.y + first + m;
+        STORE_Y(row * w_pitch + c, epilogue(result[m], row, c * WIDTH));
+    }
+}

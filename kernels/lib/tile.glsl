@@ -1,0 +1,54 @@
+// A register tile: TM rows of the result by TN quads of its channels, and the sums over the depth
+// that convolutions, matrix products and transposed convolutions have in common.
+//
+// Before including this, a kernel includes types.glsl and declares
+//   TM, TN      the tile's size
+//   x, x4       the activations, as READS gives them
+//   w4          the weights: one row of quads per element of the depth
+//   VEC_X          whether depth and rows are multiples of four: then x is read as vectors
+//   BORDER      whether a row may lie outside of x and counts as zeros
+
+vec4 tile[TM * TN];
+
+// Where each row of the tile continues in x, in elements or (VEC_X) in vectors, and whether it is inside.
+uint tile_at[TM];
+bool tile_inside[TM];
+
+void tile_clear() {
+    [[unroll]] for (int i = 0; i < TM * TN; ++i) tile[i] = vec4(0);
+}
+
+// Adds `depth` elements of each row times as many rows of weights, the first at `w`; gives the
+// place of the next.
+uint tile_add(uint depth, uint w, uint quads) {
+    if (VEC_X) {
+        for (uint c = 0; c < depth / 4; ++c) {
+            vec4 v[TM];
+            [[unroll]] for (int m = 0; m < TM; ++m) {
+                v[m] = vec4(x4[tile_at[m] + c]);
+                if (BORDER && !tile_inside[m]) v[m] = vec4(0);
+            }
+            [[unroll]] for (int k = 0; k < 4; ++k) {
+                [[unroll]] for (int n = 0; n < TN; ++n) {
+                    vec4 q = vec4(w4[w + n]);
+                    [[unroll]] for (int m = 0; m < TM; ++m) tile[m * TN + n] += v[m][k] * q;
+                }
+                w += quads;
+            }
+        }
+    } else {
+        for (uint c = 0; c < depth; ++c) {
+            float v[TM];
+            [[unroll]] for (int m = 0; m < TM; ++m) {
+                v[m] = float(x[tile_at[m] + c]);
+                if (BORDER && !tile_inside[m]) v[m] = 0;
+            }
+            [[unroll]] for (int n = 0; n < TN; ++n) {
+                vec4 q = vec4(w4[w + n]);
+                [[unroll]] for (int m = 0; m < TM; ++m) tile[m * TN + n] += v[m] * q;
+            }
+            w += quads;
+        }
+    }
+    return w;
+}

@@ -1,0 +1,116 @@
+//! What the kernels with `lib/tile.glsl` share: tile sizes, the grid, and the packing of weights.
+
+use crate::caps::{Caps, DeviceKind};
+use crate::error::Unsupported;
+use crate::unsupported;
+
+/// The most blocks of channels that a workgroup covers.
+const MAX_COLUMNS: u32 = 8;
+
+/// How a result of rows × channels is cut into register tiles. Depends on the device and the
+/// channels only, so that a resize needs no other pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiling {
+    /// Rows per invocation.
+    pub tm: u32,
+    /// Quads of channels per invocation.
+    pub tn: u32,
+    /// Quads per row of packed weights: whole blocks in every group.
+    pub quads: u32,
+    /// Blocks of `tn` quads, all groups together.
+    pub blocks: u32,
+    /// Blocks per group.
+    pub group_blocks: u32,
+    /// Blocks that a workgroup covers.
+    pub columns: u32,
+    /// Invocations per workgroup.
+    pub invocations: u32,
+}
+
+impl Tiling {
+    /// For `groups` groups of `group_channels` channels.
+    pub fn new(caps: &Caps, groups: u32, group_channels: u32) -> Self {
+        let group_quads = group_channels.div_ceil(4);
+        // A driver that runs on the CPU pays for each load more than for many multiplications.
+        let tm = if caps.kind == DeviceKind::Software { 8 } else { 4 };
+        let tn = if group_quads == 1 || group_quads == 3 { 1 } else { 2 };
+        let group_blocks = group_quads.div_ceil(tn);
+        let blocks = groups * group_blocks;
+        let invocations = caps.max_invocations.min(64);
+        // In thousandths, so that the wider of two equally good ones wins.
+        let used = |columns: &u32| {
+            let padded = blocks.div_ceil(*columns) * columns;
+            let lanes = invocations / columns * columns;
+            u64::from(blocks) * u64::from(lanes) * 1000 / (u64::from(padded) * u64::from(invocations))
+        };
+        let columns = (1..=blocks.min(MAX_COLUMNS)).max_by_key(used).unwrap_or(1);
+        Self { tm, tn, quads: blocks * tn, blocks, group_blocks, columns, invocations }
+    }
+
+    /// Workgroups for this many rows.
+    pub fn grid(&self, caps: &Caps, rows: u32) -> Result<[u32; 3], Unsupported> {
+        let tall = rows.div_ceil(self.invocations / self.columns * self.tm);
+        let y = tall.min(caps.max_grid[1]).max(1);
+        let z = tall.div_ceil(y);
+        if z > caps.max_grid[2] {
+            unsupported!("{rows} rows are too many for one dispatch");
+        }
+        Ok([self.blocks.div_ceil(self.columns), if z == 1 { tall } else { y }, z])
+    }
+
+    /// Number of packed elements for sums over `depth` products.
+    pub fn packed_elements(&self, depth: u32) -> u64 {
+        u64::from(depth) * u64::from(self.quads) * 4
+    }
+
+    /// Weights of shape channels × depth as the kernels read them: a row of quads per element of the depth.
+    pub fn pack(&self, weights: &[f32], depth: usize) -> Vec<f32> {
+        let row = self.quads as usize * 4;
+        let channels = weights.len() / depth.max(1);
+        let groups = (self.blocks / self.group_blocks.max(1)) as usize;
+        let group_channels = channels / groups.max(1);
+        let group_row = (self.group_blocks * self.tn) as usize * 4;
+        let mut packed = vec![0.0; row * depth];
+        for (channel, sums) in weights.chunks_exact(depth.max(1)).enumerate() {
+            let at = channel / group_channels * group_row + channel % group_channels;
+            for (k, w) in sums.iter().enumerate() {
+                packed[k * row + at] = *w;
+            }
+        }
+        packed
+    }
+
+    /// Tells packings apart that hold the same weights.
+    pub fn packing(&self) -> String {
+        format!("gemm/{}x{}", self.blocks / self.group_blocks.max(1), self.group_blocks * self.tn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_fill_whole_blocks() {
+        let tiling = Tiling::new(&Caps::minimum(), 2, 5);
+        assert_eq!((tiling.tn, tiling.group_blocks, tiling.blocks, tiling.quads), (2, 1, 2, 4));
+        let weights: Vec<f32> = (0..30).map(|i| i as f32).collect();
+        let packed = tiling.pack(&weights, 3);
+        assert_eq!(packed.len() as u64, tiling.packed_elements(3));
+        // Row 1 of the depth: channels 0 to 4, three zeros, channels 5 to 9, three zeros.
+        let expected = [1., 4., 7., 10., 13., 0., 0., 0., 16., 19., 22., 25., 28., 0., 0., 0.];
+        assert_eq!(packed[16..32], expected);
+    }
+
+    #[test]
+    fn workgroups_cover_all_blocks_with_little_waste() {
+        for channels in [1, 2, 4, 6, 12, 24, 36, 42, 88, 96, 250, 1001, 1280] {
+            let t = Tiling::new(&Caps::minimum(), 1, channels);
+            let grid = t.grid(&Caps::minimum(), 1000).unwrap();
+            assert!(grid[0] * t.columns >= t.blocks, "{channels}");
+            assert!(grid[1] * grid[2] * (t.invocations / t.columns) * t.tm >= 1000, "{channels}");
+            let lanes = t.invocations / t.columns * t.columns;
+            assert!(grid[0] * t.columns * 64 * 10 <= t.blocks.max(1) * lanes * 13, "{channels}: {t:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Windows that move over the rows and columns of an NHWC tensor: what convolutions have in common.
+
+use super::SpatialPadding;
+use crate::error::Unsupported;
+use crate::ir::Shape;
+use crate::tflite::sys;
+use crate::unsupported;
+
+/// TFLite's two ways to treat the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// As many zeros as give `ceil(size / stride)` windows.
+    Same,
+    /// None: windows lie wholly inside.
+    Valid,
+}
+
+impl Padding {
+    /// From TFLite's code.
+    pub fn from_code(code: u32) -> Result<Self, Unsupported> {
+        match code {
+            sys::kTfLitePaddingSame => Ok(Self::Same),
+            sys::kTfLitePaddingValid => Ok(Self::Valid),
+            _ => unsupported!("padding {code} (1 = SAME and 2 = VALID are supported)"),
+        }
+    }
+}
+
+/// The geometry of a moving window; pairs are height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Taps.
+    pub size: [u32; 2],
+    /// Distance between windows.
+    pub stride: [u32; 2],
+    /// Distance between taps.
+    pub dilation: [u32; 2],
+    /// What SAME or VALID adds to the zeros.
+    pub padding: Padding,
+    /// Zeros of an absorbed PAD: the window sees the operand with them around it.
+    pub zeros: SpatialPadding,
+}
+
+/// Where windows lie along one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Number of windows.
+    pub size: u32,
+    /// Start of the first one, counted from the first stored element.
+    pub origin: i32,
+    /// Whether a tap of some window lies beyond the stored elements.
+    pub border: bool,
+}
+
+impl Window {
+    /// A window from TFLite's parameters, as `[height, width]`.
+    pub fn new(
+        size: [u32; 2],
+        stride: [i32; 2],
+        dilation: [i32; 2],
+        padding: u32,
+    ) -> Result<Self, Unsupported> {
+        let positive = |what: &str, pair: [i32; 2]| match pair.map(u32::try_from) {
+            [Ok(h), Ok(w)] if h > 0 && w > 0 => Ok([h, w]),
+            _ => Err(Unsupported(format!("{what} {pair:?}"))),
+        };
+        if size.contains(&0) {
+            unsupported!("a window of {size:?}");
+        }
+        let (stride, dilation) = (positive("stride", stride)?, positive("dilation", dilation)?);
+        Ok(Self { size, stride, dilation, padding: Padding::from_code(padding)?, zeros: SpatialPadding::default() })
+    }
+
+    /// The windows along spatial dimension `d`, whose stored size is `size`.
+    pub fn extent(&self, d: usize, size: u32) -> Result<Extent, Unsupported> {
+        let zeros = [self.zeros.h, self.zeros.w][d].map(u64::from);
+        let (stride, padded) = (u64::from(self.stride[d]), u64::from(size) + zeros[0] + zeros[1]);
+        let span = u64::from(self.size[d] - 1) * u64::from(self.dilation[d]) + 1;
+        let (count, before) = match self.padding {
+            Padding::Same => {
+                let count = padded.div_ceil(stride);
+                (count, (count.saturating_sub(1) * stride + span).saturating_sub(padded) / 2)
+            }
+            Padding::Valid if padded < span => unsupported!("a window of {span} on {padded} rows or columns"),
+            Padding::Valid => ((padded - span) / stride + 1, 0),
+        };
+        let first = (before + zeros[0]) as i64;
+        let end = count.saturating_sub(1) as i64 * stride as i64 + span as i64 - first;
+        let border = first > 0 || end > i64::from(size);
+        match (u32::try_from(count), i32::try_from(-first)) {
+            (Ok(size), Ok(origin)) => Ok(Extent { size, origin, border }),
+            _ => unsupported!("{padded} rows or columns are too many"),
+        }
+    }
+
+    /// The windows along height and width of the NHWC shape `x`.
+    pub fn extents(&self, x: &Shape) -> Result<[Extent; 2], Unsupported> {
+        let [_, h, w, _] = x[..] else { unsupported!("{x} is not NHWC") };
+        Ok([self.extent(0, h)?, self.extent(1, w)?])
+    }
+
+    /// The same windows over an operand without the zeros that a PAD had put around it.
+    #[must_use]
+    pub fn absorb(mut self, zeros: SpatialPadding) -> Self {
+        for (own, more) in [(&mut self.zeros.h, zeros.h), (&mut self.zeros.w, zeros.w)] {
+            *own = [own[0] + more[0], own[1] + more[1]];
+        }
+        self
+    }
+
+    /// The taps of window `at` (row, column) that lie on stored elements of the NHWC shape `x`, as
+    /// places in the filter and in `x`. For reference implementations.
+    pub fn inside(
+        &self,
+        x: &Shape,
+        extents: [Extent; 2],
+        at: [usize; 2],
+    ) -> impl Iterator<Item = ([usize; 2], [usize; 2])> {
+        let (window, size) = (*self, [x[1], x[2]]);
+        let place = move |d: usize, tap: u32| {
+            let origin = i64::from(extents[d].origin) + at[d] as i64 * i64::from(window.stride[d]);
+            let place = origin + i64::from(tap) * i64::from(window.dilation[d]);
+            usize::try_from(place).ok().filter(|place| *place < size[d] as usize)
+        };
+        (0..window.size[0]).flat_map(move |ky| {
+            (0..window.size[1]).filter_map(move |kx| {
+                Some(([ky as usize, kx as usize], [place(0, ky)?, place(1, kx)?]))
+            })
+        })
+    }
+
+    /// Number of taps.
+    pub fn taps(&self) -> u32 {
+        self.size[0] * self.size[1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(size: u32, stride: u32, dilation: u32, padding: Padding, zeros: [u32; 2], input: u32) -> (u32, i32, bool) {
+        let zeros = SpatialPadding { h: zeros, w: [0, 0] };
+        let window =
+            Window { size: [size, 1], stride: [stride, 1], dilation: [dilation, 1], padding, zeros };
+        let extent = window.extent(0, input).unwrap();
+        (extent.size, extent.origin, extent.border)
+    }
+
+    /// TFLite's `ComputeOutSize` and `ComputePadding`.
+    #[test]
+    fn sizes_and_origins_are_those_of_tflite() {
+        use Padding::{Same, Valid};
+        assert_eq!(extent(3, 1, 1, Same, [0, 0], 8), (8, -1, true));
+        assert_eq!(extent(3, 2, 1, Same, [0, 0], 8), (4, 0, true));
+        assert_eq!(extent(3, 2, 1, Same, [0, 0], 7), (4, -1, true));
+        assert_eq!(extent(5, 2, 1, Same, [0, 0], 128), (64, -1, true));
+        assert_eq!(extent(3, 1, 2, Same, [0, 0], 5), (5, -2, true));
+        assert_eq!(extent(1, 2, 1, Same, [0, 0], 7), (4, 0, false));
+        assert_eq!(extent(3, 2, 1, Valid, [0, 0], 8), (3, 0, false));
+        assert_eq!(extent(3, 1, 3, Valid, [0, 0], 7), (1, 0, false));
+        assert_eq!(extent(3, 2, 1, Valid, [0, 1], 8), (4, 0, true));
+        assert_eq!(extent(3, 2, 1, Valid, [1, 0], 8), (4, -1, true));
+        // SAME counts the zeros as elements: 10 of them give 5 windows with one more zero behind.
+        assert_eq!(extent(3, 2, 1, Same, [2, 0], 8), (5, -2, true));
+    }
+
+    #[test]
+    fn a_window_larger_than_its_operand_has_no_place() {
+        let window = Window::new([3, 3], [1, 1], [1, 1], sys::kTfLitePaddingValid).unwrap();
+        assert!(window.extent(0, 2).is_err());
+        assert!(Window::new([3, 3], [0, 1], [1, 1], sys::kTfLitePaddingSame).is_err());
+    }
+}

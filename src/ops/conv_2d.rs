@@ -1,0 +1,169 @@
+//! CONV_2D: `y[n,i,j,o] = Σ x[n, i·stride + ky·dilation − pad, …, c] · w[o,ky,kx,c]`.
+//!
+//! TFLite pads as SAME or VALID, and splits channels into groups when the filter has fewer input
+//! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
+//! of a PAD in front are read without being stored.
+
+use std::sync::Arc;
+
+use super::fully_connected;
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::kernel::table::conv_2d::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
+use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] =
+    &[Def { name: "CONV_2D", builtin: Some(sys::kTfLiteBuiltinConv2d), max_version: 6, parse }];
+
+/// A convolution of NHWC with OHWI weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// How the filter moves.
+    pub window: Window,
+}
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(2..=3, 1)?;
+    let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
+    let p = node.required_params::<sys::TfLiteConvParams>()?;
+    let window = Window::new(
+        [w.shape[1], w.shape[2]],
+        [p.stride_height, p.stride_width],
+        [p.dilation_height_factor, p.dilation_width_factor],
+        p.padding,
+    )?;
+    let conv = Conv2d { window };
+    conv.infer(&[Some(&x), Some(&w)])?;
+    let bias = node.bias(2, w.shape[0])?;
+    Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
+}
+
+impl Conv2d {
+    /// Number of groups.
+    fn groups(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+        let (inputs, outputs, depth) = (x.channels(), w[0], w.channels());
+        if depth == 0 || inputs % depth != 0 || inputs == 0 || outputs % (inputs / depth) != 0 {
+            unsupported!("weights {w} for {inputs} channels");
+        }
+        Ok(inputs / depth)
+    }
+
+    /// Whether every result depends on one pixel only, its own.
+    fn is_pointwise(&self, [h, w]: [Extent; 2]) -> bool {
+        self.window.size == [1, 1] && self.window.stride == [1, 1] && !h.border && !w.border
+    }
+}
+
+impl Operator for Conv2d {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let [rows, columns] = self.window.extents(&x.shape)?;
+        Self::groups(&x.shape, &w.shape)?;
+        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, w.shape[0]])])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (x, w, y) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        let [h, v] = self.window.extents(&x)?;
+        let (groups, depth) = (Self::groups(&x, &w)?, w.channels());
+        let pointwise = self.is_pointwise([h, v]);
+        if pointwise && groups == 1 {
+            // The weights are a matrix of channels × depth then.
+            let one_pixel = x[1] == 1 && x[2] == 1;
+            return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
+        }
+        let group_channels = y.channels() / groups;
+        let tiling = Tiling::new(cx.caps, groups, group_channels);
+        let push = Push {
+            rows: y.rows(),
+            channels: y.channels(),
+            depth,
+            x_channels: x.channels(),
+            group_channels,
+            x_size: [x[1], x[2]],
+            y_size: [y[1], y[2]],
+            taps: self.window.size,
+            stride: self.window.stride,
+            dilation: self.window.dilation,
+            origin: [h.origin, v.origin],
+            ..Push::default()
+        };
+        let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
+        emit(cx, &tiling, push, spec, self.window.taps() * depth)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let extents = self.window.extents(&x.shape)?;
+        let group_channels = w.shape[0] / Self::groups(&x.shape, &w.shape)?;
+        let depth = w.shape[3] as usize;
+        let y = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[0]]);
+        Ok(vec![HostTensor::from_fn(y, |i| {
+            let channel = i[3] / group_channels as usize * depth;
+            let mut sum = 0.0;
+            for (tap, [row, column]) in self.window.inside(&x.shape, extents, [i[1], i[2]]) {
+                let c = |c| x.at(&[i[0], row, column, channel + c]) * w.at(&[i[3], tap[0], tap[1], c]);
+                sum += (0..depth).map(c).sum::<f32>();
+            }
+            sum
+        })])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+
+    fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self { window: self.window.absorb(padding) }))
+    }
+}
+
+/// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
+pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
+    let tiling = Tiling::new(cx.caps, 1, channels);
+    let push =
+        Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
+    emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
+}
+
+/// Fills in what follows from the tiling and dispatches; each result sums `products` products.
+fn emit(
+    cx: &mut Lower<'_>,
+    tiling: &Tiling,
+    push: Push,
+    spec: Spec,
+    products: u32,
+) -> Result<(), Unsupported> {
+    let t = *tiling;
+    let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
+    let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+    let x = cx.x(0)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let grid = t.grid(cx.caps, push.rows)?;
+    let ops = 2 * u64::from(push.rows) * u64::from(push.channels) * u64::from(products);
+    let push = Push {
+        rows_per_batch: epilogue.rows_per_batch,
+        quads: t.quads,
+        blocks: t.blocks,
+        columns: t.columns,
+        group_blocks: t.group_blocks,
+        ..push
+    };
+    let spec = Spec {
+        wg_x: t.invocations,
+        vec_x: push.depth % 4 == 0 && push.x_channels % 4 == 0,
+        vec_y: push.group_channels % 4 == 0,
+        epi_op: epilogue.op,
+        epi_a: epilogue.a,
+        epi_b: epilogue.b,
+        ..spec
+    };
+    let tm = if t.tm == 8 { Tm::N8 } else { Tm::N4 };
+    let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
+    let [e0, e1, e2] = epilogue.e;
+    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+    cx.dispatch(dispatch(kernel(cx.store, tm, tn), spec, push, bind, grid), ops)
+}

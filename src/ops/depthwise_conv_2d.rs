@@ -1,0 +1,140 @@
+//! DEPTHWISE_CONV_2D: `y[n,i,j,o] = Σ x[n, i·stride + ky·dilation − pad, …, o / multiplier] · w[0,ky,kx,o]`.
+//!
+//! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 ones
+//! too), any multiplier. Zeros of a PAD in front are read without being stored.
+
+use std::sync::Arc;
+
+use crate::caps::DeviceKind;
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::kernel::table::depthwise_conv_2d::{Bind, Push, Spec, Taps, Width, dispatch, kernel};
+use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[Def {
+    name: "DEPTHWISE_CONV_2D",
+    builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
+    max_version: 2,
+    parse,
+}];
+
+/// A convolution of each channel by itself, weights as `[1, height, width, channels]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DepthwiseConv2d {
+    /// How the filter moves.
+    pub window: Window,
+}
+
+/// Neighbouring pixels that one invocation computes.
+const PIXELS: u32 = 4;
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(2..=3, 1)?;
+    let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
+    let p = node.required_params::<sys::TfLiteDepthwiseConvParams>()?;
+    let window = Window::new(
+        [w.shape[1], w.shape[2]],
+        [p.stride_height, p.stride_width],
+        [p.dilation_height_factor, p.dilation_width_factor],
+        p.padding,
+    )?;
+    let conv = DepthwiseConv2d { window };
+    conv.infer(&[Some(&x), Some(&w)])?;
+    let bias = node.bias(2, w.shape[3])?;
+    Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
+}
+
+/// Channels of the result per channel of `x`.
+fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+    let (inputs, outputs) = (x.channels(), w.channels());
+    if w[0] != 1 || inputs == 0 || outputs % inputs != 0 {
+        unsupported!("depthwise weights {w} for {inputs} channels");
+    }
+    Ok(outputs / inputs)
+}
+
+impl Operator for DepthwiseConv2d {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let [rows, columns] = self.window.extents(&x.shape)?;
+        multiplier(&x.shape, &w.shape)?;
+        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, w.shape[3]])])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (x_shape, w_shape, y_shape) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        let [h, v] = self.window.extents(&x_shape)?;
+        let multiplier = multiplier(&x_shape, &w_shape)?;
+        let channels = y_shape.channels();
+        let vec4 = multiplier == 1 && channels % 4 == 0;
+        let strips = y_shape[2].div_ceil(PIXELS);
+        let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
+        let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
+        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let x = cx.x(0)?;
+        let w = cx.x(1)?;
+        let epilogue = cx.epilogue(&[], x)?;
+        let taps = match (self.window.size[1], self.window.stride[1], self.window.dilation[1]) {
+            (3, 1, 1) => Taps::K3s1,
+            (3, 2, 1) => Taps::K3s2,
+            (5, 1, 1) => Taps::K5s1,
+            (5, 2, 1) => Taps::K5s2,
+            _ => Taps::Any,
+        };
+        let spec = Spec {
+            wg_x,
+            // The last strip of a row may reach beyond the border even where windows do not.
+            border: v.border || y_shape[2] % PIXELS != 0,
+            // A driver that runs on the CPU takes both paths.
+            branch: cx.caps.kind != DeviceKind::Software,
+            epi_op: epilogue.op,
+            epi_a: epilogue.a,
+            epi_b: epilogue.b,
+            ..Spec::default()
+        };
+        let push = Push {
+            items: items as u32,
+            row_items,
+            channels,
+            multiplier,
+            rows_per_batch: epilogue.rows_per_batch,
+            strips,
+            x_size: [x_shape[1], x_shape[2]],
+            y_size: [y_shape[1], y_shape[2]],
+            taps: self.window.size,
+            stride: self.window.stride,
+            dilation: self.window.dilation,
+            origin: [h.origin, v.origin],
+        };
+        let [e0, e1, e2] = epilogue.e;
+        let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+        let width = if vec4 { Width::N4 } else { Width::N1 };
+        let ops = 2 * y_shape.elements() * u64::from(self.window.taps());
+        cx.dispatch(dispatch(kernel(cx.store, width, taps), spec, push, bind, grid), ops)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let extents = self.window.extents(&x.shape)?;
+        let multiplier = multiplier(&x.shape, &w.shape)? as usize;
+        let y = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[3]]);
+        Ok(vec![HostTensor::from_fn(y, |i| {
+            let taps = self.window.inside(&x.shape, extents, [i[1], i[2]]);
+            taps.map(|(tap, [row, column])| {
+                x.at(&[i[0], row, column, i[3] / multiplier]) * w.at(&[0, tap[0], tap[1], i[3]])
+            })
+            .sum()
+        })])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+
+    fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
+        Some(Arc::new(Self { window: self.window.absorb(padding) }))
+    }
+}

@@ -1,0 +1,124 @@
+//! FULLY_CONNECTED: `y[r,o] = Σ x[r,k] · w[o,k]`.
+//!
+//! TFLite sees `x` of any rank as rows of the weights' depth; the result has rank 2, or with
+//! `keep_num_dims` the rank of `x`. Taken for float32 with constant weights (fp16 ones too) in the
+//! default format.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::op::{Activation, Def, Fuses, Operator, Parsed, Tiling, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[Def {
+    name: "FULLY_CONNECTED",
+    builtin: Some(sys::kTfLiteBuiltinFullyConnected),
+    max_version: 8,
+    parse,
+}];
+
+/// A product with the transpose of a constant matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FullyConnected {
+    /// Whether the result has the rank of the operand.
+    pub keep_num_dims: bool,
+}
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(2..=3, 1)?;
+    let (x, w) = (node.float(0)?, node.weights(1, 2)?);
+    let p = node.required_params::<sys::TfLiteFullyConnectedParams>()?;
+    if p.weights_format != sys::kTfLiteFullyConnectedWeightsFormatDefault {
+        unsupported!("weights format {} (0 = default is supported)", p.weights_format);
+    }
+    let fc = FullyConnected { keep_num_dims: p.keep_num_dims };
+    fc.infer(&[Some(&x), Some(&w)])?;
+    let bias = node.bias(2, w.shape[0])?;
+    Ok(Parsed::new(fc).steps(bias).activation(Activation::from_code(p.activation)?))
+}
+
+impl Operator for FullyConnected {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let (channels, depth) = (w.shape[0], w.shape[1]);
+        let elements = x.shape.elements();
+        if elements % u64::from(depth) != 0 || self.keep_num_dims && x.shape.channels() != depth {
+            unsupported!("an operand {} for weights {}", x.shape, w.shape);
+        }
+        let y = if self.keep_num_dims {
+            let mut dims = x.shape.to_vec();
+            if let Some(last) = dims.last_mut() {
+                *last = channels;
+            }
+            Shape::new(&dims)
+        } else {
+            let Ok(rows) = u32::try_from(elements / u64::from(depth)) else {
+                unsupported!("{elements} elements are too many");
+            };
+            Shape::from([rows, channels])
+        };
+        Ok(vec![x.with_shape(y)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (w, y) = (cx.input(1).shape, cx.output(0).shape);
+        product(cx, y.rows(), w[1], w[0], y.rows() <= FEW_ROWS)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let types = [x, w].map(|t| TensorType::f32(t.shape));
+        let [y] = &self.infer(&[Some(&types[0]), Some(&types[1])])?[..] else {
+            unreachable!("one result")
+        };
+        let depth = w.shape[1] as usize;
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let rows = x.data.chunks_exact(depth);
+        let data = rows.flat_map(|r| w.data.chunks_exact(depth).map(move |c| dot(r, c))).collect();
+        Ok(vec![HostTensor { shape: y.shape, data }])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+}
+
+/// Up to here each row is a matrix-vector product of its own; more share the weights in tiles.
+const FEW_ROWS: u32 = 4;
+/// Invocations that compute one workgroup's channels together.
+const WORKGROUP: u32 = 128;
+
+/// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
+/// `few_rows` chooses the kernel that spreads a row's sums over a workgroup.
+pub fn product(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32, few_rows: bool) -> Result<(), Unsupported> {
+    use crate::kernel::table::fully_connected::{Bind, Push, Spec, dispatch, kernel};
+    let [_, max_rows, _] = cx.caps.max_grid;
+    if !few_rows || rows > max_rows {
+        return super::conv_2d::gemm(cx, rows, depth, channels);
+    }
+    let tiling = Tiling::new(cx.caps, 1, channels);
+    let pack = move |w: Vec<f32>| tiling.pack(&w, depth as usize);
+    let w = cx.packed(1, &tiling.packing(), tiling.packed_elements(depth), pack)?;
+    let x = cx.x(0)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let wide = channels.div_ceil(4).next_power_of_two().min(8);
+    let deep = (WORKGROUP / wide).min(depth.div_ceil(4).next_power_of_two());
+    let spec = Spec {
+        wg_x: wide,
+        wg_y: deep,
+        vec_x: depth % 4 == 0,
+        vec_y: channels % 4 == 0,
+        epi_op: epilogue.op,
+        epi_a: epilogue.a,
+        epi_b: epilogue.b,
+        ..Spec::default()
+    };
+    let push =
+        Push { depth, channels, quads: tiling.quads, rows_per_batch: epilogue.rows_per_batch };
+    let [e0, e1, e2] = epilogue.e;
+    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+    let grid = [channels.div_ceil(4 * wide), rows, 1];
+    let ops = 2 * u64::from(rows) * u64::from(channels) * u64::from(depth);
+    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), ops)
+}

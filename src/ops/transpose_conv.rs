@@ -1,0 +1,216 @@
+//! TRANSPOSE_CONV and MediaPipe's Convolution2DTransposeBias: every element of `x` is spread over a
+//! window of `y`, `y[n, i·stride + ky − pad, …, o] += x[n,i,j,c] · w[o,ky,kx,c]`.
+//!
+//! TFLite gives the size of the result as operand 0 and pads as the convolution would whose gradient
+//! this is; the custom operator computes the size from `x`. Taken for float32 with constant weights
+//! (fp16 ones too) and, for the builtin one, a constant size.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
+use crate::op::{Activation, Def, Fuses, Operator, Padding, Parsed, Tiling, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[
+    Def {
+        name: "TRANSPOSE_CONV",
+        builtin: Some(sys::kTfLiteBuiltinTransposeConv),
+        max_version: 4,
+        parse: parse_builtin,
+    },
+    Def { name: "Convolution2DTransposeBias", builtin: None, max_version: 1, parse: parse_custom },
+];
+
+/// A transposed convolution of NHWC with OHWI weights; pairs are height and width.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransposeConv {
+    /// Distance in the result between neighbours of `x`.
+    pub stride: [u32; 2],
+    /// How the result's size and the padding follow from each other.
+    pub padding: Padding,
+    /// The shape of the result, as the builtin operator has it in operand 0; the custom one computes it.
+    pub output: Option<Shape>,
+}
+
+fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(3..=4, 1)?;
+    let p = node.required_params::<sys::TfLiteTransposeConvParams>()?;
+    let dims: Result<Vec<u32>, _> = node.ints(0)?.into_iter().map(u32::try_from).collect();
+    let Some(output) = dims.ok().filter(|dims| dims.len() == 4) else {
+        unsupported!("an output shape {:?}", node.ints(0)?);
+    };
+    let conv = TransposeConv {
+        stride: stride(p.stride_height, p.stride_width)?,
+        padding: Padding::from_code(p.padding)?,
+        output: Some(Shape::new(&output)),
+    };
+    let (w, x) = (node.weights(1, 4)?, node.float_rank(2, 4)?);
+    conv.infer(&[None, Some(&w), Some(&x)])?;
+    // Older models have no activation, and older hosts a 0 there.
+    Ok(Parsed::new(conv).steps(node.bias(3, w.shape[0])?).activation(Activation::from_code(p.activation)?))
+}
+
+/// The options are those of TRANSPOSE_CONV as C has them: padding, stride width, stride height.
+fn parse_custom(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(3..=3, 1)?;
+    let options = node.custom_options();
+    let field = |i: usize| {
+        let bytes = options.get(4 * i..4 * i + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
+        bytes.map(i32::from_le_bytes)
+    };
+    let (Some(padding), Some(width), Some(height)) = (field(0), field(1), field(2)) else {
+        unsupported!("{} bytes of custom options (12 are needed)", options.len());
+    };
+    let conv = TransposeConv {
+        stride: stride(height, width)?,
+        padding: Padding::from_code(padding as u32)?,
+        output: None,
+    };
+    let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
+    conv.infer(&[Some(&x), Some(&w)])?;
+    Ok(Parsed::new(conv).steps(node.bias(2, w.shape[0])?))
+}
+
+fn stride(height: i32, width: i32) -> Result<[u32; 2], Unsupported> {
+    match (u32::try_from(height), u32::try_from(width)) {
+        (Ok(h), Ok(w)) if h > 0 && w > 0 => Ok([h, w]),
+        _ => unsupported!("stride [{height}, {width}]"),
+    }
+}
+
+/// Result shape and the number of taps before its first pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    y: Shape,
+    padding: [u32; 2],
+}
+
+impl TransposeConv {
+    /// Number of the operand with the activations.
+    fn x(&self) -> usize {
+        if self.output.is_some() { 2 } else { 0 }
+    }
+
+    fn place(&self, x: &Shape, w: &Shape) -> Result<Place, Unsupported> {
+        let [n, rows, columns, depth] = x[..] else { unsupported!("{x} is not NHWC") };
+        if w.channels() != depth {
+            unsupported!("weights {w} for {depth} channels");
+        }
+        let taps = [w[1], w[2]];
+        let Some(y) = self.output else {
+            let [h, v] = [0, 1].map(|d| {
+                let (stride, last) = (self.stride[d], [rows, columns][d].saturating_sub(1));
+                let total = match self.padding {
+                    Padding::Same => taps[d].saturating_sub(last % stride + 1),
+                    Padding::Valid => 0,
+                };
+                (stride * last + taps[d] - total, total / 2)
+            });
+            return Ok(Place { y: Shape::from([n, h.0, v.0, w[0]]), padding: [h.1, v.1] });
+        };
+        if y.len() != 4 || y[0] != n || y[3] != w[0] {
+            unsupported!("an output shape {y} for {x} and weights {w}");
+        }
+        let padding = match self.padding {
+            // That of the convolution from the result's size to the operand's.
+            Padding::Same => [0, 1].map(|d| {
+                let size = y[d + 1];
+                (size.div_ceil(self.stride[d]).saturating_sub(1) * self.stride[d] + taps[d]).saturating_sub(size) / 2
+            }),
+            Padding::Valid => [0, 0],
+        };
+        Ok(Place { y, padding })
+    }
+}
+
+impl Operator for TransposeConv {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
+        Ok(vec![x.with_shape(self.place(&x.shape, &w.shape)?.y)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (x_shape, w_shape) = (cx.input(self.x()).shape, cx.input(1).shape);
+        let Place { y: y_shape, padding } = self.place(&x_shape, &w_shape)?;
+        let (channels, depth) = (y_shape.channels(), w_shape.channels());
+        let t = Tiling::new(cx.caps, 1, channels);
+        let products = w_shape[1] * w_shape[2] * depth;
+        let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
+        let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+        let x = cx.x(self.x())?;
+        let epilogue = cx.epilogue(&[], x)?;
+        let phase_size = [0, 1].map(|d| y_shape[d + 1].div_ceil(self.stride[d]));
+        let rows = y_shape[0] * phase_size[0] * phase_size[1];
+        let [columns, tall, deep] = t.grid(cx.caps, rows)?;
+        if deep != 1 {
+            unsupported!("{rows} rows are too many for one dispatch");
+        }
+        let push = Push {
+            rows,
+            channels,
+            rows_per_batch: epilogue.rows_per_batch,
+            depth,
+            quads: t.quads,
+            blocks: t.blocks,
+            columns: t.columns,
+            phase_size,
+            x_size: [x_shape[1], x_shape[2]],
+            y_size: [y_shape[1], y_shape[2]],
+            taps: [w_shape[1], w_shape[2]],
+            stride: self.stride,
+            padding,
+        };
+        let spec = Spec {
+            wg_x: t.invocations,
+            vec_x: depth % 4 == 0,
+            vec_y: channels % 4 == 0,
+            epi_op: epilogue.op,
+            epi_a: epilogue.a,
+            epi_b: epilogue.b,
+            ..Spec::default()
+        };
+        let tm = if t.tm == 8 { Tm::N8 } else { Tm::N4 };
+        let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
+        let [e0, e1, e2] = epilogue.e;
+        let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+        let grid = [columns, tall, self.stride[0] * self.stride[1]];
+        let ops = 2 * x_shape.elements() * u64::from(w_shape[1] * w_shape[2] * channels);
+        cx.dispatch(dispatch(kernel(cx.store, tm, tn), spec, push, bind, grid), ops)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
+        let Place { y, padding } = self.place(&x.shape, &w.shape)?;
+        let mut result = HostTensor::from_fn(y, |_| 0.0);
+        let reached = |d: usize, i: usize, tap: usize| {
+            let at = (i * self.stride[d] as usize + tap).checked_sub(padding[d] as usize)?;
+            (at < y[d + 1] as usize).then_some(at)
+        };
+        let size = |s: &Shape| <[usize; 4]>::try_from(s.iter().map(|&n| n as usize).collect::<Vec<_>>());
+        let (Ok([n, rows, columns, depth]), Ok([channels, taps_y, taps_x, _])) = (size(&x.shape), size(&w.shape))
+        else {
+            unreachable!("place has checked the ranks")
+        };
+        for (b, i, j, ky, kx) in (0..n).flat_map(|b| {
+            (0..rows).flat_map(move |i| {
+                (0..columns).flat_map(move |j| {
+                    (0..taps_y).flat_map(move |ky| (0..taps_x).map(move |kx| (b, i, j, ky, kx)))
+                })
+            })
+        }) {
+            let (Some(row), Some(column)) = (reached(0, i, ky), reached(1, j, kx)) else { continue };
+            let start = ((b * y[1] as usize + row) * y[2] as usize + column) * channels;
+            for (o, sum) in result.data[start..start + channels].iter_mut().enumerate() {
+                let product = |c| x.at(&[b, i, j, c]) * w.at(&[o, ky, kx, c]);
+                *sum += (0..depth).map(product).sum::<f32>();
+            }
+        }
+        Ok(vec![result])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+}
