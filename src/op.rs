@@ -7,11 +7,14 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{Constant, HostTensor, TensorType};
 use crate::tflite::NodeView;
+use crate::unsupported;
 
 mod parse;
 mod step;
+mod view;
 
 pub use step::{Activation, Broadcast, Operand, Step, StepOp};
+pub use view::View;
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -121,5 +124,13 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// Whether the result is the bytes of operand 0 under another shape.
     fn is_alias(&self) -> bool {
         false
+    }
+}
+
+/// Operand `i`, which must be present.
+pub fn operand<T: Copy>(inputs: &[Option<T>], i: usize) -> Result<T, Unsupported> {
+    match inputs.get(i) {
+        Some(Some(x)) => Ok(*x),
+        _ => unsupported!("operand {i} is missing"),
     }
 }

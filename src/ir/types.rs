@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::error::Unsupported;
+use crate::unsupported;
+
 /// The largest rank that any operator takes.
 pub const MAX_RANK: usize = 6;
 
@@ -50,6 +53,15 @@ impl Shape {
             stride *= dims[d];
         }
         strides
+    }
+
+    /// The dimension that `axis` names, counted from the end if negative.
+    pub fn axis(&self, axis: i64) -> Result<usize, Unsupported> {
+        let rank = self.len() as i64;
+        if !(-rank..rank).contains(&axis) {
+            unsupported!("{self} has no dimension {axis}");
+        }
+        Ok(axis.rem_euclid(rank) as usize)
     }
 
     /// The dimensions with ones in front up to rank `N`; `None` if the rank is larger than `N`.
@@ -202,5 +214,29 @@ impl HostTensor {
             (0..MAX_RANK).rev().map(along).sum::<usize>()
         };
         fits.then(|| (0..shape.elements()).map(|i| self.data[at(i)]).collect())
+    }
+
+    /// The tensor whose element at each index is `f` of that index.
+    pub fn from_fn(shape: Shape, mut f: impl FnMut(&[usize]) -> f32) -> Self {
+        let mut index = vec![0; shape.len()];
+        let mut next = |_| {
+            let x = f(&index);
+            for (i, &n) in index.iter_mut().zip(shape.iter()).rev() {
+                *i += 1;
+                if *i < n as usize {
+                    break;
+                }
+                *i = 0;
+            }
+            x
+        };
+        let data = (0..shape.elements()).map(&mut next).collect();
+        Self { shape, data }
+    }
+
+    /// The element at an index, which has one number for each dimension.
+    pub fn at(&self, index: &[usize]) -> f32 {
+        let place = index.iter().zip(self.shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
+        self.data[place]
     }
 }
