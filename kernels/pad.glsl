@@ -1,0 +1,55 @@
+#version 450
+// y[i] = x[i - before], and beyond x's border a constant, x mirrored, or x again.
+// One invocation computes one element, or four neighbours of a last dimension that stays as it
+// is and holds a multiple of four (wide); sizes of that dimension then count fours.
+//! variant STORE = f32 | f16
+#extension GL_GOOGLE_include_directive : require
+#include "lib/types.glsl"
+#include "lib/workgroup.glsl"
+
+layout(push_constant) uniform Push {
+    uint items;
+    uint row_items;      // invocations per row of the grid
+    uint wide;
+    float value;
+    int x_shape[6];
+    int y_shape[6];
+    int before[6];
+};
+
+// The codes of Border in src/ops/pad.rs.
+layout(constant_id = 10) const uint BORDER = 0;
+const uint CONSTANT = 0;
+const uint REFLECT = 1;
+const uint SYMMETRIC = 2;
+const uint REPEAT = 3;
+
+READS(0, X, x)
+WRITES(1, Y, y)
+
+void main() {
+    uint item = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
+    if (item >= items) return;
+    int rest = int(item), from = 0, stride = 1;
+    bool inside = true;
+    for (int d = 5; d >= 0; --d) {
+        int n = x_shape[d];
+        int i = rest % y_shape[d] - before[d];
+        rest /= y_shape[d];
+        if (BORDER == REFLECT) {
+            i = abs(i);
+            i = i < n ? i : 2 * n - 2 - i;
+        } else if (BORDER == SYMMETRIC) {
+            i = i < 0 ? -1 - i : i;
+            i = i < n ? i : 2 * n - 1 - i;
+        } else if (BORDER == REPEAT) {
+            i = i % n;
+        } else {
+            inside = inside && i >= 0 && i < n;
+        }
+        from += i * stride;
+        stride *= n;
+    }
+    if (wide != 0u) y4[item] = inside ? x4[from] : S4(vec4(value));
+    else y[item] = inside ? x[from] : S1(value);
+}

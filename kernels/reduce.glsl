@@ -1,0 +1,84 @@
+#version 450
+// y[k] = sum, product, largest or smallest of x[k, r] over all r, times a factor.
+// x is seen as up to three kept and three reduced dimensions. A workgroup computes WG_X results,
+// or four times as many neighbouring ones (VEC4); WG_Y invocations, a power of two, share each.
+//! variant STORE = f32 | f16
+#extension GL_GOOGLE_include_directive : require
+#include "lib/types.glsl"
+#include "lib/workgroup.glsl"
+
+layout(push_constant) uniform Push {
+    uint items;          // results, or fours of them
+    uint row_groups;     // workgroups per row of the grid
+    uint terms;          // elements behind each result
+    uint rows_per_batch;
+    uint channels;       // of y
+    float factor;
+    uint keep_shape[3];  // counts and strides of fours too, in what VEC4 reads as such
+    uint keep_stride[3];
+    uint reduce_shape[3];
+    uint reduce_stride[3];
+};
+
+// The codes of Kind in src/ops/reduce.rs.
+layout(constant_id = 10) const bool VEC4 = true;
+layout(constant_id = 11) const uint KIND = 0;
+const uint SUM = 0;
+const uint PRODUCT = 1;
+const uint LARGEST = 2;
+const uint SMALLEST = 3;
+
+READS(0, X, x)
+WRITES(1, Y, y)
+#define EPI_BINDING 2
+#define EPI_CHANNELS channels
+#define EPI_ROWS_PER_BATCH rows_per_batch
+#include "lib/epilogue.glsl"
+
+const uint INVOCATIONS = 128;  // at most
+shared vec4 parts[INVOCATIONS];
+
+vec4 start() {
+    float inf = uintBitsToFloat(0x7f800000u);
+    return vec4(KIND == SUM ? 0.0 : KIND == PRODUCT ? 1.0 : KIND == LARGEST ? -inf : inf);
+}
+
+vec4 join(vec4 a, vec4 b) {
+    if (KIND == SUM) return a + b;
+    if (KIND == PRODUCT) return a * b;
+    return KIND == LARGEST ? max(a, b) : min(a, b);
+}
+
+void main() {
+    uint lane = gl_LocalInvocationID.y;
+    uint item = (gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x) * WG_X + gl_LocalInvocationID.x;
+    vec4 v = start();
+    if (item < items) {
+        uint rest = item, base = 0;
+        for (int d = 2; d >= 0; --d) {
+            base += rest % keep_shape[d] * keep_stride[d];
+            rest /= keep_shape[d];
+        }
+        for (uint term = lane; term < terms; term += WG_Y) {
+            uint inner = term / reduce_shape[2];
+            uint from = base + term % reduce_shape[2] * reduce_stride[2]
+                      + inner % reduce_shape[1] * reduce_stride[1]
+                      + inner / reduce_shape[1] * reduce_stride[0];
+            v = join(v, VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0));
+        }
+    }
+    uint own = gl_LocalInvocationID.x * WG_Y + lane;
+    parts[own] = v;
+    for (uint half_ = WG_Y / 2; half_ > 0; half_ /= 2) {
+        barrier();
+        if (lane < half_) parts[own] = join(parts[own], parts[own + half_]);
+    }
+    if (lane != 0 || item >= items) return;
+    v = parts[own] * factor;
+    if (VEC4) {
+        uint quads = channels / 4;
+        y4[item] = S4(epilogue(v, item / quads, item % quads * 4));
+    } else {
+        y[item] = S1(epilogue(v.x, item / channels, item % channels));
+    }
+}

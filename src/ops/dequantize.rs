@@ -1,0 +1,51 @@
+//! DEQUANTIZE of float16 constants: models with float16 weights store them so.
+//!
+//! The constant is used as it is, and its kernel's packing widens or keeps it. Anything but a
+//! float16 constant is not taken.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{Constant, DType, HostTensor, TensorType};
+use crate::op::{Def, Operator, Parsed, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] =
+    &[Def { name: "DEQUANTIZE", builtin: Some(sys::kTfLiteBuiltinDequantize), max_version: 3, parse }];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Dequantize;
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(1..=1, 1)?;
+    let x = node.input_type(0)?;
+    if x.dtype != DType::F16 {
+        unsupported!("input 0 is {}, only float16 is supported", x.dtype);
+    }
+    if !node.input(0).is_some_and(|t| t.is_constant()) {
+        unsupported!("input 0 is not constant");
+    }
+    Ok(Parsed::new(Dequantize))
+}
+
+impl Operator for Dequantize {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        Ok(vec![TensorType::f32(operand(inputs, 0)?.shape)])
+    }
+
+    fn lower(&self, _cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        unsupported!("the operand is not constant")
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        Ok(vec![operand(inputs, 0)?.clone()])
+    }
+
+    fn fold(&self, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
+        operand(inputs, 0).ok().map(|x| Ok(x.clone()))
+    }
+
+    fn folds(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,239 @@
+//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX and REDUCE_MIN over any set of dimensions.
+//!
+//! TFLite keeps the reduced dimensions with size 1 or drops them. Taken for float32 up to rank 6
+//! with constant axes.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::kernel::table;
+use crate::op::{Def, Fuses, Operator, Parsed, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[
+    Def { name: "MEAN", builtin: Some(sys::kTfLiteBuiltinMean), max_version: 3, parse: |n| parse(n, Kind::Mean) },
+    Def { name: "SUM", builtin: Some(sys::kTfLiteBuiltinSum), max_version: 2, parse: |n| parse(n, Kind::Sum) },
+    Def {
+        name: "REDUCE_PROD",
+        builtin: Some(sys::kTfLiteBuiltinReduceProd),
+        max_version: 2,
+        parse: |n| parse(n, Kind::Product),
+    },
+    Def {
+        name: "REDUCE_MAX",
+        builtin: Some(sys::kTfLiteBuiltinReduceMax),
+        max_version: 3,
+        parse: |n| parse(n, Kind::Largest),
+    },
+    Def {
+        name: "REDUCE_MIN",
+        builtin: Some(sys::kTfLiteBuiltinReduceMin),
+        max_version: 3,
+        parse: |n| parse(n, Kind::Smallest),
+    },
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Mean,
+    Sum,
+    Product,
+    Largest,
+    Smallest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reduce {
+    kind: Kind,
+    axes: Vec<i64>,
+    keep_dims: bool,
+}
+
+/// Neighbouring dimensions that are kept or reduced alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Group {
+    reduced: bool,
+    size: u32,
+    /// From one index to the next, in elements.
+    stride: u32,
+}
+
+fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
+    node.expect(2..=2, 1)?;
+    let x = node.float(0)?;
+    let p = node.required_params::<sys::TfLiteReducerParams>()?;
+    let op = Reduce { kind, axes: node.ints(1)?, keep_dims: p.keep_dims };
+    op.reduced(&x.shape)?;
+    Ok(Parsed::new(op))
+}
+
+impl Reduce {
+    /// For each dimension of the operand, whether it is reduced.
+    fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
+        let mut reduced = vec![false; x.len()];
+        for &axis in &self.axes {
+            reduced[x.axis(axis)?] = true;
+        }
+        Ok(reduced)
+    }
+
+    fn shape(&self, x: &Shape) -> Result<Shape, Unsupported> {
+        let dim = |(&n, reduced): (&u32, bool)| match (reduced, self.keep_dims) {
+            (false, _) => Some(n),
+            (true, true) => Some(1),
+            (true, false) => None,
+        };
+        Ok(Shape::new(&x.iter().zip(self.reduced(x)?).filter_map(dim).collect::<Vec<_>>()))
+    }
+
+    fn groups(&self, x: &Shape) -> Result<Vec<Group>, Unsupported> {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut stride = x.elements() as u32;
+        for (&n, reduced) in x.iter().zip(self.reduced(x)?).filter(|(n, _)| **n != 1) {
+            stride /= n;
+            match groups.last_mut() {
+                Some(group) if group.reduced == reduced => {
+                    *group = Group { reduced, size: group.size * n, stride };
+                }
+                _ => groups.push(Group { reduced, size: n, stride }),
+            }
+        }
+        Ok(groups)
+    }
+}
+
+impl Operator for Reduce {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        if x.shape.elements() == 0 {
+            unsupported!("{} has no elements", x.shape);
+        }
+        Ok(vec![x.with_shape(self.shape(&x.shape)?)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        use table::reduce::{Bind, Push, Spec, dispatch, kernel};
+        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+        let last_kept = !self.reduced(&x_shape)?.last().copied().unwrap_or(false);
+        let vec4 = last_kept && x_shape.channels() % 4 == 0;
+        let lanes = if vec4 { 4 } else { 1 };
+        let mut groups = self.groups(&x_shape)?;
+        if vec4 {
+            let last = groups.len() - 1;
+            groups[last].size /= 4;
+            groups[..last].iter_mut().for_each(|g| g.stride /= 4);
+        }
+        // Neighbouring invocations should read neighbouring elements: of several results where
+        // channels are kept, else of one result.
+        let threads = cx.caps.max_invocations.min(if last_kept { 128 } else { 64 });
+        let wg_x = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
+        let wg_y = threads / wg_x;
+        let items = y_shape.elements() / u64::from(lanes);
+        let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(wg_x)))?;
+        // The kernel wants three of each, outermost first.
+        let three = |reduced: bool| {
+            let mut groups: Vec<_> = groups.iter().filter(|g| g.reduced == reduced).copied().collect();
+            while groups.len() < 3 {
+                groups.insert(0, Group { reduced, size: 1, stride: 0 });
+            }
+            (std::array::from_fn(|d| groups[d].size), std::array::from_fn(|d| groups[d].stride))
+        };
+        let ((keep_shape, keep_stride), (reduce_shape, reduce_stride)) = (three(false), three(true));
+        let terms = (x_shape.elements() / y_shape.elements()) as u32;
+        let x = cx.x(0)?;
+        let epilogue = cx.epilogue(&[], x)?;
+        let push = Push {
+            items: items as u32,
+            row_groups,
+            terms,
+            rows_per_batch: epilogue.rows_per_batch,
+            channels: y_shape.channels(),
+            factor: if self.kind == Kind::Mean { 1.0 / terms as f32 } else { 1.0 },
+            keep_shape,
+            keep_stride,
+            reduce_shape,
+            reduce_stride,
+        };
+        let kind = match self.kind {
+            Kind::Mean | Kind::Sum => 0,
+            Kind::Product => 1,
+            Kind::Largest => 2,
+            Kind::Smallest => 3,
+        };
+        let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
+        let spec = Spec { wg_x, wg_y, vec4, kind, epi_op, epi_a, epi_b, ..Default::default() };
+        let [e0, e1, e2] = epilogue.e;
+        let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
+        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), x_shape.elements())
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let reduced = self.reduced(&x.shape)?;
+        let kept = Shape::new(&x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { 1 } else { n }).collect::<Vec<_>>());
+        let gone = Shape::new(&x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { n } else { 1 }).collect::<Vec<_>>());
+        let y = HostTensor::from_fn(kept, |k| {
+            let at = |r: &[usize]| x.at(&k.iter().zip(r).map(|(k, r)| k + r).collect::<Vec<_>>());
+            let terms = HostTensor::from_fn(gone, at).data;
+            let sum = || terms.iter().map(|&x| f64::from(x)).sum::<f64>();
+            match self.kind {
+                Kind::Mean => (sum() / terms.len() as f64) as f32,
+                Kind::Sum => sum() as f32,
+                Kind::Product => terms.iter().product(),
+                Kind::Largest => terms.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                Kind::Smallest => terms.iter().copied().fold(f32::INFINITY, f32::min),
+            }
+        });
+        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: y.data }])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(axes: &[i64], keep_dims: bool) -> Reduce {
+        Reduce { kind: Kind::Mean, axes: axes.to_vec(), keep_dims }
+    }
+
+    #[test]
+    fn neighbours_merge() {
+        let group = |reduced, size, stride| Group { reduced, size, stride };
+        let groups = |axes: &[i64], shape: &[u32]| mean(axes, false).groups(&Shape::new(shape)).unwrap();
+        assert_eq!(
+            groups(&[1, 2], &[2, 3, 5, 8]),
+            [group(false, 2, 120), group(true, 15, 8), group(false, 8, 1)]
+        );
+        assert_eq!(groups(&[2, 1], &[1, 3, 5, 8]), [group(true, 15, 8), group(false, 8, 1)]);
+        assert_eq!(groups(&[-1], &[2, 3, 4]), [group(false, 6, 4), group(true, 4, 1)]);
+        assert_eq!(groups(&[0, 2, 4], &[2, 3, 4, 5, 6, 7]).len(), 6);
+        assert_eq!(groups(&[], &[]), []);
+    }
+
+    #[test]
+    fn shapes() {
+        let shape = |axes: &[i64], keep| mean(axes, keep).shape(&Shape::from([2, 3, 5, 8])).unwrap();
+        assert_eq!(shape(&[1, 2], true), Shape::from([2, 1, 1, 8]));
+        assert_eq!(shape(&[1, 2, -2], false), Shape::from([2, 8]));
+        assert_eq!(shape(&[0, 1, 2, 3], false), Shape::new(&[]));
+        assert!(mean(&[4], false).shape(&Shape::from([2, 3, 5, 8])).is_err());
+    }
+
+    #[test]
+    fn numbers() {
+        let x = HostTensor { shape: Shape::from([2, 3]), data: vec![1.0, 2.0, 3.0, 4.0, 5.0, -6.0] };
+        let reduce = |kind, axes: &[i64]| {
+            Reduce { kind, axes: axes.to_vec(), keep_dims: false }.reference(&[Some(&x)]).unwrap().remove(0).data
+        };
+        assert_eq!(reduce(Kind::Mean, &[1]), [2.0, 1.0]);
+        assert_eq!(reduce(Kind::Sum, &[0]), [5.0, 7.0, -3.0]);
+        assert_eq!(reduce(Kind::Product, &[0, 1]), [-720.0]);
+        assert_eq!(reduce(Kind::Largest, &[1]), [3.0, 5.0]);
+        assert_eq!(reduce(Kind::Smallest, &[]), [1.0, 2.0, 3.0, 4.0, 5.0, -6.0]);
+    }
+}

@@ -1,0 +1,172 @@
+//! RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR of an NHWC tensor.
+//!
+//! TFLite has three conventions for where a pixel of the result lies in the operand: corners on
+//! corners (`align_corners`), centres on centres (`half_pixel_centers`), or the first pixel on the
+//! first. Taken for float32 with a constant size.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::kernel::table;
+use crate::op::{Def, Fuses, Operator, Parsed, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub const DEFS: &[Def] = &[
+    Def {
+        name: "RESIZE_BILINEAR",
+        builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
+        max_version: 4,
+        parse: parse_bilinear,
+    },
+    Def {
+        name: "RESIZE_NEAREST_NEIGHBOR",
+        builtin: Some(sys::kTfLiteBuiltinResizeNearestNeighbor),
+        max_version: 4,
+        parse: parse_nearest,
+    },
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Resize {
+    /// Height and width of the result.
+    size: [u32; 2],
+    nearest: bool,
+    align_corners: bool,
+    half_pixel_centers: bool,
+}
+
+fn parse_bilinear(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLiteResizeBilinearParams>()?;
+    if p.align_corners && p.half_pixel_centers {
+        unsupported!("align_corners with half_pixel_centers");
+    }
+    parse(node, false, p.align_corners, p.half_pixel_centers)
+}
+
+fn parse_nearest(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLiteResizeNearestNeighborParams>()?;
+    parse(node, true, p.align_corners, p.half_pixel_centers)
+}
+
+fn parse(
+    node: &NodeView<'_>,
+    nearest: bool,
+    align_corners: bool,
+    half_pixel_centers: bool,
+) -> Result<Parsed, Unsupported> {
+    node.expect(2..=2, 1)?;
+    node.float_rank(0, 4)?;
+    let size: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
+    let Ok(&[h @ 1.., w @ 1..]) = size.as_deref() else {
+        unsupported!("a size that is not two positive numbers");
+    };
+    Ok(Parsed::new(Resize { size: [h, w], nearest, align_corners, half_pixel_centers }))
+}
+
+impl Resize {
+    /// Pixels of the operand per pixel of the result along a dimension.
+    fn scale(&self, from: u32, to: u32) -> f32 {
+        if self.align_corners && to > 1 { (from - 1) as f32 / (to - 1) as f32 } else { from as f32 / to as f32 }
+    }
+}
+
+impl Operator for Resize {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let [n, 1.., 1.., c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        Ok(vec![x.with_shape([n, self.size[0], self.size[1], c])])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        use table::resize::{Bind, Push, Spec, dispatch, kernel};
+        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+        let channels = y_shape.channels();
+        let vec4 = channels % 4 == 0;
+        let items = y_shape.elements() / if vec4 { 4 } else { 1 };
+        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let x = cx.x(0)?;
+        let epilogue = cx.epilogue(&[], x)?;
+        let push = Push {
+            items: items as u32,
+            row_items,
+            rows_per_batch: epilogue.rows_per_batch,
+            channels,
+            x_size: [x_shape[1] as i32, x_shape[2] as i32],
+            y_size: self.size.map(|n| n as i32),
+            scale: [self.scale(x_shape[1], self.size[0]), self.scale(x_shape[2], self.size[1])],
+        };
+        let spec = Spec {
+            wg_x,
+            vec4,
+            nearest: self.nearest,
+            align_corners: self.align_corners,
+            half_pixel_centers: self.half_pixel_centers,
+            epi_op: epilogue.op,
+            epi_a: epilogue.a,
+            epi_b: epilogue.b,
+            ..Default::default()
+        };
+        let [e0, e1, e2] = epilogue.e;
+        let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
+        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), y_shape.elements() * 8)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        let scale = [self.scale(h, self.size[0]), self.scale(w, self.size[1])];
+        let last = [h as usize - 1, w as usize - 1];
+        let nearest = |i: usize, d: usize| {
+            let at = (i as f32 + if self.half_pixel_centers { 0.5 } else { 0.0 }) * scale[d];
+            (if self.align_corners { at.round() } else { at.floor() } as usize).min(last[d])
+        };
+        // The two pixels around a position, and how far it is from the first one.
+        let around = |i: usize, d: usize| {
+            let at = if self.half_pixel_centers { (i as f32 + 0.5) * scale[d] - 0.5 } else { i as f32 * scale[d] };
+            let first = at.floor().max(0.0) as usize;
+            (first.min(last[d]), (at.ceil().max(0.0) as usize).min(last[d]), at - first as f32)
+        };
+        let y = HostTensor::from_fn(Shape::from([n, self.size[0], self.size[1], c]), |i| {
+            let [n, oy, ox, c] = i[..] else { unreachable!("rank 4") };
+            if self.nearest {
+                return x.at(&[n, nearest(oy, 0), nearest(ox, 1), c]);
+            }
+            let ((top, bottom, ty), (left, right, tx)) = (around(oy, 0), around(ox, 1));
+            let row = |h: usize| x.at(&[n, h, left, c]) * (1.0 - tx) + x.at(&[n, h, right, c]) * tx;
+            row(top) * (1.0 - ty) + row(bottom) * ty
+        });
+        Ok(vec![y])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(op: &Resize, x: &[f32]) -> Vec<f32> {
+        let x = HostTensor { shape: Shape::from([1, 1, x.len() as u32, 1]), data: x.to_vec() };
+        op.reference(&[Some(&x)]).unwrap().remove(0).data
+    }
+
+    #[test]
+    fn conventions() {
+        let op = |nearest, align_corners, half_pixel_centers| Resize {
+            size: [1, 4],
+            nearest,
+            align_corners,
+            half_pixel_centers,
+        };
+        let x = [0.0, 12.0];
+        assert_eq!(row(&op(false, false, false), &x), [0.0, 6.0, 12.0, 12.0]);
+        assert_eq!(row(&op(false, true, false), &x), [0.0, 4.0, 8.0, 12.0]);
+        assert_eq!(row(&op(false, false, true), &x), [0.0, 3.0, 9.0, 12.0]);
+        assert_eq!(row(&op(true, false, false), &x), [0.0, 0.0, 12.0, 12.0]);
+        assert_eq!(row(&op(true, true, false), &x), [0.0, 0.0, 12.0, 12.0]);
+        assert_eq!(row(&op(true, false, true), &[0.0, 1.0, 2.0]), [0.0, 1.0, 1.0, 2.0]);
+    }
+}
