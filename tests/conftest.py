@@ -5,18 +5,19 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "python")]
 import drivers  # noqa: E402
 from conformance.model import SEED  # noqa: E402
 
 LIBRARY = drivers.ROOT / "target" / "release" / "libtflite_vulkan.so"
-BUILD = drivers.ROOT / "build"
+FACTS = []  # lines for the end of the run
 
 
 def pytest_addoption(parser):
     """--delegate, --configs and --no-validation."""
     parser.addoption(
-        "--delegate", default=str(LIBRARY), help="the library under test; 'none' tries the harness alone"
+        "--delegate", default=str(LIBRARY), help="the library under test; 'none' tries the harness"
     )
     parser.addoption(
         "--configs", default=None, help="drivers and precisions, for example lavapipe-fp32,gpu-fp16"
@@ -29,13 +30,31 @@ def pytest_report_header(config):
     return f"seed {SEED} (TFLITE_VULKAN_SEED), delegate {config.getoption('--delegate')}"
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What the tests measured."""
+    for line in FACTS:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
-def library(pytestconfig):
-    """The delegate library under test."""
-    path = pathlib.Path(pytestconfig.getoption("--delegate"))
-    if not path.is_file():
-        pytest.fail(f"{path} is missing: run `make build`")
-    return path
+def facts():
+    """Lines to print at the end of the run."""
+    return FACTS
+
+
+@pytest.fixture(scope="session")
+def delegate(pytestconfig):
+    """The library under test, or "none"."""
+    given = pytestconfig.getoption("--delegate")
+    return given if given == "none" else pytestconfig.rootpath / given
+
+
+@pytest.fixture(scope="session")
+def library(delegate):
+    """The library under test, which must be there."""
+    if delegate == "none" or not delegate.is_file():
+        pytest.fail(f"needs the library, and there is none at {delegate}: run `make build`", pytrace=False)
+    return delegate
 
 
 @pytest.fixture(scope="session")

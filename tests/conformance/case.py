@@ -15,12 +15,14 @@ class Case:
     resizes  further shapes of all inputs, run in turn; then everything repeats from the declared shapes
     left     operators that must stay on the CPU, with their number; by default none
     partitions  how many delegate nodes the graph must have
+    oldest   whether the oldest host can run it without the delegate
     """
 
     graph: Graph
     resizes: list = ()
     left: dict = dataclasses.field(default_factory=dict)
     partitions: int = 1
+    oldest: bool = True
 
     @property
     def name(self):

@@ -3,7 +3,10 @@
     child.py JOB.json
 
 The job names the library (or "none": the interpreter's own default kernels in place of the delegate, to try
-the harness), its options, the error limit and the cases: files NAME.tflite and NAME.npz in its folder.
+the harness; or "reference": only store what the stock interpreter computes), the delegate's options, the
+error limit and the cases.  A case is a model file and a file with the inputs of each run; `want` names a
+file with the reference outputs, otherwise the reference kernels run first.
+
 Before each case a line "@@ NAME" goes to stdout, so that what drivers print can be told apart; the case's
 record goes to the job's results file as one JSON line.  Needs numpy and a host package only.
 """
@@ -15,7 +18,7 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "python"))
 import host  # noqa: E402
 
 
@@ -25,12 +28,17 @@ def say(text):
     os.write(1, (text + "\n").encode())
 
 
-def stored_runs(path):
-    """The inputs of each run, as `group.write_case` stored them."""
+def load_runs(path):
+    """Arrays by run: those of run 0, those of run 1, and so on."""
     with np.load(path) as stored:
         runs = 1 + max(int(key.split("_")[0]) for key in stored.files)
         counts = [sum(key.startswith(f"{run}_") for key in stored.files) for run in range(runs)]
         return [[stored[f"{run}_{i}"] for i in range(counts[run])] for run in range(runs)]
+
+
+def save_runs(path, runs):
+    """Stores what `load_runs` reads."""
+    np.savez(path, **{f"{run}_{i}": x for run, arrays in enumerate(runs) for i, x in enumerate(arrays)})
 
 
 def play(it, runs):
@@ -45,11 +53,13 @@ def play(it, runs):
 
 def check(job, case):
     """Runs one case; a record of what happened, with a list of its faults."""
-    folder = pathlib.Path(job["folder"])
-    model = (folder / f"{case['file']}.tflite").read_bytes()
-    runs = stored_runs(folder / f"{case['file']}.npz")
+    model = pathlib.Path(case["model"]).read_bytes()
+    runs = load_runs(case["inputs"])
+    if job["library"] == "reference":
+        save_runs(case["want"], play(host.reference(model, case["kernels"]), runs))
+        return {"case": case["name"], "faults": []}
+    want = load_runs(case["want"]) if "want" in case else play(host.reference(model, case["kernels"]), runs)
     faults, record = [], {"case": case["name"]}
-    want = play(host.reference(model, case["kernels"]), runs)
     if job["library"] == "none":
         it = host.Interpreter(model_content=model)
     else:
@@ -62,8 +72,7 @@ def check(job, case):
         if taken["partitions"] != case["partitions"]:
             faults.append(f"{taken['partitions']} partitions, expected {case['partitions']}")
     got = play(it, runs)
-    errors = [host.difference(w, g) for ws, gs in zip(want, got) for w, g in zip(ws, gs)]
-    record["error"] = max(errors)
+    record["error"] = max(host.difference(w, g) for ws, gs in zip(want, got) for w, g in zip(ws, gs))
     for run, (ws, gs) in enumerate(zip(want, got)):
         for i, (w, g) in enumerate(zip(ws, gs)):
             error = host.difference(w, g)
@@ -83,17 +92,17 @@ def describe(want, got):
         return f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
     gap = np.abs(np.nan_to_num(got.astype(np.float64), nan=1e30) - np.nan_to_num(want.astype(np.float64)))
     at = np.unravel_index(np.argmax(gap), gap.shape)
-    wrong = (
-        np.mean(gap > 1e-3 * max(np.abs(want).max(), 1e-30)) if want.dtype.kind == "f" else np.mean(gap > 0)
-    )
+    step = 1e-3 * np.abs(want).max() if want.dtype.kind == "f" else 0
     worst = f"{list(map(int, at))}: {got[at]} instead of {want[at]}"
-    return f"shape {list(want.shape)}, {100 * wrong:.3g} % off, worst at {worst}"
+    return f"shape {list(want.shape)}, {100 * np.mean(gap > step):.3g} % off, worst at {worst}"
 
 
 def main():
     """Runs the job's cases in turn."""
     job = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    keeper = None if job["library"] == "none" else host.load_delegate(job["library"], job["options"])
+    # One delegate outlives all cases, as it would in a program that uses several models.
+    alone = job["library"] in ("none", "reference")
+    keeper = None if alone else host.load_delegate(job["library"], job["options"])
     with pathlib.Path(job["results"]).open("a", buffering=1) as results:
         for case in job["cases"]:
             say(f"@@ {case['name']}")

@@ -1,5 +1,6 @@
-"""Runs one operator's cases in child processes and sorts what they print by case."""
+"""Runs cases in child processes and sorts what they print by case."""
 
+import dataclasses
 import importlib
 import json
 import pkgutil
@@ -7,13 +8,62 @@ import subprocess
 import sys
 
 import drivers
-import numpy as np
+import pytest
 
 from . import cases
+from .child import save_runs
 
 CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
+OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
 LIMITS = {"fp32": 1e-4, "fp16": 1e-2}
-TIMEOUT = 600  # seconds for one child
+TIMEOUT = 900  # seconds for one child
+OUTSIDE = "start and exit"  # where what belongs to no case is reported
+
+
+@dataclasses.dataclass
+class Config:
+    """A driver, a precision and a host, from a name like lavapipe-fp16 or oldest-fp32."""
+
+    name: str
+
+    @property
+    def driver(self):
+        """The driver's name; the oldest host runs on lavapipe."""
+        return self.name.split("-")[0].replace("oldest", "lavapipe")
+
+    @property
+    def precision(self):
+        """Precision, fp32 or fp16."""
+        return self.name.split("-")[1]
+
+    @property
+    def oldest(self):
+        """Whether the host is tflite-runtime 2.14."""
+        return self.name.startswith("oldest")
+
+    @property
+    def options(self):
+        """The delegate's options."""
+        return {
+            "allow_software": "1",
+            "require_device": "1",
+            "precision": self.precision,
+            "log_level": "info",
+        }
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What became of the cases of one job: by name its faults, its record and what was printed during it."""
+
+    faults: dict
+    records: dict
+    printed: dict
+
+    def judge(self, name, text):
+        """Fails the running test if the case has faults."""
+        if self.faults[name]:
+            pytest.fail(f"{text}:\n" + "\n".join(self.faults[name]), pytrace=False)
 
 
 def names():
@@ -32,11 +82,12 @@ def load(name):
 
 def write_case(folder, number, case):
     """Stores a case for the child; returns its entry in the job."""
-    (folder / f"{number}.tflite").write_bytes(case.model())
-    arrays = {f"{run}_{i}": x for run, inputs in enumerate(case.runs()) for i, x in enumerate(inputs)}
-    np.savez(folder / f"{number}.npz", **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    model, inputs = folder / f"{number}.tflite", folder / f"{number}.npz"
+    model.write_bytes(case.model())
+    save_runs(inputs, case.runs())
     kernels = "default" if case.graph.has_custom else "plain"
-    entry = {"name": case.name, "file": str(number), "kernels": kernels}
+    entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
     return dict(entry, left=case.left, partitions=case.partitions)
 
 
@@ -52,56 +103,47 @@ def sections(text):
     return {name: "\n".join(lines) for name, lines in found.items()}
 
 
-def run(selected, folder, library, options, driver, limit, python=sys.executable, validate=True):
-    """Runs cases; returns {name: faults}, with "start and exit" for what belongs to no case.
-
-    A child that dies is followed by another for the cases that are left.
-    """
+def run(entries, folder, library, config, validate=True):
+    """Runs entries of `write_case` in children, another one for the rest each time that one dies."""
     folder.mkdir(parents=True, exist_ok=True)
-    results = folder / "results.jsonl"
+    results, output = folder / "results.jsonl", folder / "output.txt"
     results.write_text("")
-    faults, waiting = {case.name: [] for case in selected} | {"start and exit": []}, []
-    for number, case in enumerate(selected):
-        try:
-            waiting.append(write_case(folder, number, case))
-        except RuntimeError as refused:
-            faults[case.name].append(f"the stock interpreter refuses the model: {refused}")
-    env = drivers.environment(driver, validate)
+    faults, everything = {entry["name"]: [] for entry in entries} | {OUTSIDE: []}, {}
+    job = {"library": str(library), "options": config.options, "limit": LIMITS[config.precision]}
+    job["results"] = str(results)
+    command = [str(OLDEST if config.oldest else sys.executable), str(CHILD), str(folder / "job.json")]
+    env = drivers.environment(config.driver, validate)
+    waiting = list(entries)
     while waiting:
-        job = {"folder": str(folder), "results": str(results), "library": str(library), "options": options}
-        (folder / "job.json").write_text(json.dumps(dict(job, limit=limit, cases=waiting)))
-        output = folder / "output.txt"
+        (folder / "job.json").write_text(json.dumps(dict(job, cases=waiting), indent=1))
         with output.open("wb") as out:
-            command = [str(python), str(CHILD), str(folder / "job.json")]
             try:
-                code = subprocess.run(
+                child = subprocess.run(
                     command, stdout=out, stderr=subprocess.STDOUT, env=env, timeout=TIMEOUT
-                ).returncode
-                end = f"died with code {code}"
+                )
+                code, end = child.returncode, f"died with code {child.returncode}"
             except subprocess.TimeoutExpired:
-                code, end = 1, f"still running after {TIMEOUT} s"
+                code, end = 1, f"was still running after {TIMEOUT} s"
         printed = sections(output.read_text(errors="replace"))
+        everything.update(printed)
         for section, text in printed.items():
             if drivers.validation_messages(text):
-                faults[section if section in faults else "start and exit"].append(
-                    "validation layer:\n" + text
-                )
+                place = section if section in faults else OUTSIDE
+                faults[place].append(f"validation layer, during {section}:\n{text}")
         if code == 0:
             break
         last = list(printed)[-1]
         tail = "\n".join(printed[last].splitlines()[-30:])
-        place = last if last in faults else "start and exit"
-        faults[place].append(f"the process {end} in {last!r}:\n{tail}")
-        started = [number for number, entry in enumerate(waiting) if entry["name"] in printed]
-        if not started or last == "exit":
-            for entry in waiting if not started else []:
-                faults[entry["name"]].append("not run: the process died before its first case")
+        faults[last if last in faults else OUTSIDE].append(f"the process {end} during {last!r}:\n{tail}")
+        started = sum(entry["name"] in printed for entry in waiting)
+        if not started:
             break
-        waiting = waiting[started[-1] + 1 :]
-    records = {r["case"]: r for r in map(json.loads, results.read_text().splitlines())}
-    for name in faults.keys() - {"start and exit"}:
+        waiting = waiting[started:]
+    records = {record["case"]: record for record in map(json.loads, results.read_text().splitlines())}
+    for entry in entries:
+        name = entry["name"]
         if name in records:
             faults[name] += records[name]["faults"]
         elif not faults[name]:
-            faults[name].append("no result")
-    return faults
+            faults[name].append("not run")
+    return Outcome(faults, records, everything)

@@ -44,20 +44,7 @@ OPTIONS = {
     "SUB": "Sub",
     "TRANSPOSE_CONV": "TransposeConv",
 }
-WITHOUT_OPTIONS = set(
-    [
-        "DENSIFY",
-        "DEQUANTIZE",
-        "HARD_SWISH",
-        "LOGISTIC",
-        "PAD",
-        "PRELU",
-        "RELU",
-        "RELU6",
-        "RELU_N1_TO_1",
-        "TANH",
-    ]
-)
+WITHOUT_OPTIONS = ["DENSIFY", "DEQUANTIZE", "HARD_SWISH", "LOGISTIC", "PAD", "PRELU", "RELU", "RELU6", "RELU_N1_TO_1", "TANH"]
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,

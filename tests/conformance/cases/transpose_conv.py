@@ -32,31 +32,28 @@ def output_shape(shape, channels, kernel, stride, padding):
 
 def builtin(shape, channels, kernel, stride, padding, *, bias=True, activation="NONE"):
     """One TRANSPOSE_CONV."""
-    depth = shape[3]
-    text = f"{list(shape)} to {channels}, {kernel}x{kernel} by {stride} {padding}"
-    g = Graph(
-        f"TRANSPOSE_CONV {text}{'' if bias else ' no bias'}{' ' + activation if activation != 'NONE' else ''}"
-    )
+    text = f"{list(shape)} to {channels}, {kernel}x{kernel} by {stride} {padding} {activation}"
+    g = Graph(f"TRANSPOSE_CONV {text}{'' if bias else ' no bias'}")
     size = g.const(np.int32(output_shape(shape, channels, kernel, stride, padding)))
-    inputs = [size, g.weights(channels, kernel, kernel, depth, scale=1 / depth**0.5)]
+    inputs = [size, g.weights(channels, kernel, kernel, shape[3], scale=shape[3] ** -0.5)]
     inputs += [g.input(*shape)] + ([g.weights(channels, scale=0.3)] if bias else [])
     options = {"padding": padding, "stride_h": stride, "stride_w": stride, "activation": activation}
-    g.output(g.op("TRANSPOSE_CONV", *inputs, version=4 if activation != "NONE" else 3, **options))
-    return Case(g)
+    version = 3 if activation == "NONE" else 4
+    g.output(g.op("TRANSPOSE_CONV", *inputs, version=version, **options))
+    return Case(g, oldest=version < 4)
 
 
 def custom(shape, channels, kernel, stride, padding):
     """One Convolution2DTransposeBias; options: padding, stride in x, stride in y as int32."""
-    g = Graph(
-        f"Convolution2DTransposeBias {list(shape)} to {channels}, {kernel}x{kernel} by {stride} {padding}"
-    )
-    weights = g.weights(channels, kernel, kernel, shape[3], scale=1 / shape[3] ** 0.5)
+    text = f"{list(shape)} to {channels}, {kernel}x{kernel} by {stride} {padding}"
+    g = Graph(f"Convolution2DTransposeBias {text}")
+    weights = g.weights(channels, kernel, kernel, shape[3], scale=shape[3] ** -0.5)
     options = struct.pack("<iii", PADDING[padding], stride, stride)
     bias = g.weights(channels, scale=0.3)
     inputs = g.input(*shape), weights, bias
     size = output_shape(shape, channels, kernel, stride, padding)
     g.output(g.custom("Convolution2DTransposeBias", *inputs, shape=size, options=options))
-    return Case(g)
+    return Case(g, oldest=False)
 
 
 def cases():
