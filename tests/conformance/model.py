@@ -44,7 +44,6 @@ OPTIONS = {
     "SUB": "Sub",
     "TRANSPOSE_CONV": "TransposeConv",
 }
-WITHOUT_OPTIONS = ["DENSIFY", "DEQUANTIZE", "HARD_SWISH", "LOGISTIC", "PAD", "PRELU", "RELU", "RELU6", "RELU_N1_TO_1", "TANH"]
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -150,8 +149,6 @@ class Graph:
         if name in OPTIONS:
             node.builtinOptionsType = getattr(schema.BuiltinOptions, OPTIONS[name] + "Options")
             node.builtinOptions = getattr(schema, OPTIONS[name] + "OptionsT")()
-        elif name not in WITHOUT_OPTIONS:
-            raise ValueError(f"unknown operator {name}")
         for key, value in options.items():
             if isinstance(value, str):
                 value = getattr(ENUMS[key], value)
