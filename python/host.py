@@ -22,8 +22,12 @@ __all__ = [
     "results",
 ]
 
-# How to run the reference: the plain kernels, or the default ones where the plain ones refuse the model.
-RESOLVERS = {"plain": OpResolverType.BUILTIN_REF, "default": OpResolverType.AUTO}
+# The stock interpreter's own kernels: plain reference code, optimised code, and that with XNNPACK.
+RESOLVERS = {
+    "plain": OpResolverType.BUILTIN_REF,
+    "optimised": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    "default": OpResolverType.AUTO,
+}
 
 
 def reference(model, kernels="plain"):

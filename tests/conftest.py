@@ -36,6 +36,11 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(line)
 
 
+def selected(session, test):
+    """The parameters of all items of one test that this run was asked for."""
+    return [item.callspec.params for item in session.items if item.originalname == test]
+
+
 @pytest.fixture(scope="session")
 def facts():
     """Lines to print at the end of the run."""

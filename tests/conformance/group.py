@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import drivers
+import host
 import pytest
 
 from . import cases
@@ -86,9 +87,15 @@ def write_case(folder, number, case):
     model, inputs = folder / f"{number}.tflite", folder / f"{number}.npz"
     model.write_bytes(case.model())
     save_runs(inputs, case.runs())
-    kernels = "default" if case.graph.has_custom else "plain"
+    kernels = ["default" if case.graph.has_custom else "plain"]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
     return dict(entry, left=case.left, partitions=case.partitions)
+
+
+def input_shape(path):
+    """The shape of a model's only input."""
+    (detail,) = host.Interpreter(model_path=str(path)).get_input_details()
+    return detail["shape"]
 
 
 def sections(text):

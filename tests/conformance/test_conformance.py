@@ -9,6 +9,7 @@ import concurrent.futures
 
 import drivers
 import pytest
+from conftest import selected
 
 from conformance import group
 from conformance.model import SEED
@@ -42,19 +43,17 @@ def pytest_generate_tests(metafunc):
 def outcomes(request, delegate, validate):
     """Futures of outcomes by configuration and group, for what is selected; the groups run two at a time."""
     wanted = {}
-    for item in request.session.items:
-        if item.originalname == "test_case":
-            p = item.callspec.params
-            wanted.setdefault((p["config"], p["name"]), []).append(p["case"])
+    for p in selected(request.session, "test_case"):
+        wanted.setdefault((p["config"], p["name"]), []).append(p["case"])
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         yield {key: pool.submit(run_group, *key, names, delegate, validate) for key, names in wanted.items()}
         pool.shutdown(cancel_futures=True)
 
 
-def run_group(config, name, selected, library, validate):
+def run_group(config, name, texts, library, validate):
     """Runs the selected cases of one group in one configuration."""
     folder = drivers.ROOT / "build" / "tests" / config / name
-    chosen = [case for case in group.load(name).values() if case.name in selected]
+    chosen = [case for case in group.load(name).values() if case.name in texts]
     refused, entries = {}, []
     for number, case in enumerate(chosen):
         try:
