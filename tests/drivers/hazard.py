@@ -2,10 +2,11 @@
 
 Run under the validation layer it must print SYNC-HAZARD-WRITE-AFTER-WRITE, which shows that the
 layer is loaded and looks at synchronisation: silence elsewhere then means something.
-Prints the device's name.  Plain ctypes, because nothing else here may need Vulkan's headers.
+Prints the device's name and UUID.  Plain ctypes, because nothing else here may need Vulkan's headers.
 """
 
 import ctypes as c
+import uuid
 
 vk = c.CDLL("libvulkan.so.1")
 
@@ -39,9 +40,11 @@ call(
     c.byref(instance),
 )
 call("vkEnumeratePhysicalDevices", instance, c.byref(U32(1)), c.byref(gpu))
-properties = (c.c_char * 1024)()
-vk.vkGetPhysicalDeviceProperties(gpu, properties)
-print("device", properties[20:276].split(b"\0")[0].decode())
+ids = fields(U32, P, c.c_uint8 * 16, c.c_uint8 * 16, U64, U32, U32)(a=1000071004)
+properties = fields(U32, P, c.c_uint8 * 824)(a=1000059001, b=address(ids))
+vk.vkGetPhysicalDeviceProperties2(gpu, c.byref(properties))
+print("device", bytes(properties.c[20:276]).split(b"\0")[0].decode())
+print("uuid", uuid.UUID(bytes=bytes(ids.c)))
 priority = F32(1)
 queue_info = fields(U32, P, U32, U32, U32, P)(a=2, e=1, f=address(priority))
 device_info = fields(U32, P, U32, U32, P, U32, P, U32, P, P)(a=3, d=1, e=address(queue_info))
