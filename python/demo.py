@@ -106,6 +106,12 @@ def recorded(action):
         return result, text
 
 
+def device_of(log):
+    """The device that the library says it uses."""
+    found = re.search(r"device (.+)", log)
+    return found.group(1) if found else "not in the library's log"
+
+
 def report(models):
     """The table of what ran where, how fast and how exactly."""
     widths = 28, 16, 12, 9, 11, 12
@@ -147,10 +153,7 @@ def main():
     print(f"loading {len(files)} models, with Vulkan pipelines to create: some seconds", flush=True)
     start = time.perf_counter()
     models, log = recorded(lambda: [Model(path, a.delegate) for path in files])
-    device = re.search(r"device (?:\d+: )?(.+)", log)
-    print(
-        f"loaded in {time.perf_counter() - start:.1f} s; device: {device.group(1) if device else 'unknown'}"
-    )
+    print(f"loaded in {time.perf_counter() - start:.1f} s; device: {device_of(log)}")
 
     detector, mesher, segmenter = models
     print("running each for a second on the CPU and on Vulkan", flush=True)

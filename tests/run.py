@@ -69,7 +69,7 @@ def play(command, env):
 
 
 def counts(code, text):
-    """Passed and failed tests of a step, read from cargo's and pytest's closing lines; else the step itself."""
+    """Passed and failed tests of a step, from cargo's or pytest's closing lines; else the step itself."""
     cargo = re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", text, re.M)
     if cargo:
         passed, failed = (sum(int(row[i]) for row in cargo) for i in (0, 1))

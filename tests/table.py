@@ -2,9 +2,9 @@
 
     table.py --delegate target/release/libtflite_vulkan.so [--option precision=fp16] [--print]
 
-One process per model.  Times are medians of invoke() over a second on an otherwise idle machine; the CPU's are
-those of XNNPACK with one thread.  The error is the largest over a random input and a picture, as a share of the
-largest reference value, against the plain reference kernels, or XNNPACK where those refuse the model.
+One process per model.  Times are medians of invoke() over a second on an otherwise idle machine; the CPU's
+are those of XNNPACK with one thread.  The error is the largest over a random input and a picture, as a share
+of the largest reference value, against the plain reference kernels, or XNNPACK where those refuse the model.
 """
 
 import argparse
