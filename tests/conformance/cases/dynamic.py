@@ -1,0 +1,54 @@
+"""Open dimensions: batch and size change through resize_tensor_input, back and forth."""
+
+import numpy as np
+
+from ..case import Case
+from ..model import Graph
+from .conv_2d import convolution
+from .depthwise_conv_2d import depthwise
+from .fully_connected import fully_connected
+from .pool_2d import pool
+
+
+def network(g, x):
+    """Some layers that care about the image's size."""
+    x = convolution(g, x, 8, 3, 3, 3, stride=(2, 2), activation="RELU")
+    x = g.op("ADD", x, convolution(g, depthwise(g, x, 8, 3, 3), 8, 1, 1, 8), activation="RELU")
+    return pool(g, "MAX_POOL_2D", x, 2, 2, 2, 2, "SAME")
+
+
+def cases():
+    """Batch, image size, both; a graph whose inner values change too; one without open dimensions."""
+    g = Graph("batch of a convolution")
+    g.output(convolution(g, g.input(1, 8, 6, 5, signature=(-1, 8, 6, 5)), 7, 3, 3, 5))
+    yield Case(g, resizes=[[(n, 8, 6, 5)] for n in (3, 1, 8, 2, 3)])
+
+    g = Graph("size of a network")
+    g.output(network(g, g.input(1, 16, 16, 3, signature=(1, -1, -1, 3))))
+    yield Case(
+        g, resizes=[[(1, h, w, 3)] for h, w in ((24, 20), (7, 5), (64, 48), (16, 16), (1, 1), (24, 20))]
+    )
+
+    g = Graph("batch and size of a network with a head")
+    x = g.op("MEAN", network(g, g.input(1, 12, 12, 3, signature=(-1, -1, -1, 3))), g.const(np.int32([1, 2])))
+    g.output(g.op("LOGISTIC", fully_connected(g, x, 8, 5)))
+    yield Case(g, resizes=[[s] for s in ((2, 12, 12, 3), (3, 20, 9, 3), (1, 5, 5, 3), (2, 12, 12, 3))])
+
+    g = Graph("rows through RESHAPE with -1")
+    x = g.op("RESHAPE", g.op("TANH", g.input(2, 3, 4, signature=(-1, 3, 4))), g.const(np.int32([-1, 12])))
+    g.output(fully_connected(g, x, 12, 6))
+    yield Case(g, resizes=[[(n, 3, 4)] for n in (5, 1, 7)])
+
+    g = Graph("broadcasting that comes and goes")
+    g.output(g.op("ADD", g.input(1, 5, 4, signature=(-1, 5, 4)), g.input(3, 5, 4, signature=(-1, 5, 4))))
+    yield Case(g, resizes=[[(3, 5, 4), (3, 5, 4)], [(3, 5, 4), (1, 5, 4)], [(2, 5, 4), (2, 5, 4)]])
+
+    g = Graph("CONCATENATION of open lengths")
+    x = g.op("RELU", g.input(1, 4, 6, signature=(1, -1, 6)))
+    y = g.op("TANH", g.input(1, 3, 6, signature=(1, -1, 6)))
+    g.output(g.op("CONCATENATION", x, y, axis=1), x)
+    yield Case(g, resizes=[[(1, 2, 6), (1, 9, 6)], [(1, 7, 6), (1, 1, 6)]])
+
+    g = Graph("resized although nothing is open")
+    g.output(network(g, g.input(1, 16, 16, 3)))
+    yield Case(g, resizes=[[(2, 10, 12, 3)], [(1, 32, 32, 3)]])

@@ -1,0 +1,70 @@
+"""Every case of cases/ with and without the delegate, on each driver and precision.
+
+The cases of one file run in one child process (more if it crashes); two children at a time.  The last item
+of a group, "start and exit", collects what belongs to no case: leaks that the validation layer reports at
+exit, for example.
+"""
+
+import concurrent.futures
+
+import drivers
+import pytest
+from conftest import selected
+
+from conformance import group
+from conformance.model import SEED
+
+CONFIGS = ("lavapipe-fp32", "lavapipe-fp16", "swiftshader-fp32", "oldest-fp32")
+# What the oldest host runs besides whole models: one group per kind of options.
+OLDEST_GROUPS = (
+    "add",
+    "conv_2d",
+    "depthwise_conv_2d",
+    "dynamic",
+    "fully_connected",
+    "fusions",
+    "transpose_conv",
+)
+
+
+def pytest_generate_tests(metafunc):
+    """One item per configuration, group and case."""
+    chosen = metafunc.config.getoption("--configs")
+    items = []
+    for config in map(group.Config, chosen.split(",") if chosen else CONFIGS):
+        for name in OLDEST_GROUPS if config.oldest else group.names():
+            known = [case for case in group.load(name).values() if case.oldest or not config.oldest]
+            for text in [*[case.name for case in known], group.OUTSIDE]:
+                items.append(pytest.param(config.name, name, text, id=f"{config.name}-{name}-{text}"))
+    metafunc.parametrize(("config", "name", "case"), items)
+
+
+@pytest.fixture(scope="session")
+def outcomes(request, delegate, validate):
+    """Futures of outcomes by configuration and group, for what is selected; the groups run two at a time."""
+    wanted = {}
+    for p in selected(request.session, "test_case"):
+        wanted.setdefault((p["config"], p["name"]), []).append(p["case"])
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {key: pool.submit(run_group, *key, names, delegate, validate) for key, names in wanted.items()}
+        pool.shutdown(cancel_futures=True)
+
+
+def run_group(config, name, texts, library, validate):
+    """Runs the selected cases of one group in one configuration."""
+    folder = drivers.ROOT / "build" / "tests" / config / name
+    chosen = [case for case in group.load(name).values() if case.name in texts]
+    refused, entries = {}, []
+    for number, case in enumerate(chosen):
+        try:
+            entries.append(group.write_case(folder, number, case))
+        except RuntimeError as error:
+            refused[case.name] = [f"the stock interpreter refuses the model: {error}"]
+    outcome = group.run(entries, folder, library, group.Config(config), validate)
+    outcome.faults.update(refused)
+    return outcome
+
+
+def test_case(outcomes, config, name, case):
+    """The delegate takes the graph and computes what the stock interpreter computes."""
+    outcomes[config, name].result().judge(case, f"{config} {name} {case!r}, seed {SEED}")

@@ -1,0 +1,285 @@
+"""Things that programs do to a delegate, each run in a process of its own by test_scenarios.py.
+
+    scenarios.py NAME LIBRARY FOLDER [PRECISION]
+
+A scenario is a function; it raises where something is not as it should be.  FOLDER holds the small models
+that test_scenarios.py built.  Needs numpy and a host package only.
+"""
+
+import gc
+import pathlib
+import sys
+import threading
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+import host  # noqa: E402
+
+LIBRARY, FOLDER = sys.argv[2], pathlib.Path(sys.argv[3])
+DEVICE = {"allow_software": "1", "require_device": "1"}
+LOOPS, WARM_UP = 200, 80
+# What 120 loops may add to the process's memory: less than one of the network's tensors each, 4 MiB in all.
+GROWTH = 4 << 20
+
+
+def require(condition, message):
+    """Raises with the message unless the condition holds."""
+    if not condition:
+        raise RuntimeError(message)
+
+
+def load(model, delegate=None, **options):
+    """An interpreter for a model of FOLDER with the given delegate, or with a new one."""
+    delegate = delegate or host.load_delegate(LIBRARY, DEVICE | options)
+    content = (FOLDER / f"{model}.tflite").read_bytes()
+    return host.Interpreter(model_content=content, num_threads=1, experimental_delegates=[delegate])
+
+
+def interpreter(model, delegate=None, **options):
+    """The same for a model that must be taken whole."""
+    it = load(model, delegate, **options)
+    taken = host.coverage(it)
+    require(not taken["left"] and taken["partitions"] == 1, f"taken: {taken}")
+    return it
+
+
+def shape_for(number):
+    """One of several input shapes of the network."""
+    return (1 + number % 3, 16 + 4 * (number % 4), 24, 3)
+
+
+def draw(shape, seed):
+    """Random input."""
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
+
+
+def invoke(it, *inputs):
+    """Resizes, feeds, invokes and returns the first output."""
+    host.feed(it, inputs, allocated=False)
+    it.invoke()
+    return host.results(it)[0]
+
+
+def reference(model, *inputs):
+    """The first output of the reference kernels."""
+    it = host.reference((FOLDER / f"{model}.tflite").read_bytes())
+    return invoke(it, *inputs)
+
+
+def close(want, got, limit=1e-4):
+    """Raises unless the outputs are near each other."""
+    error = host.difference(want, got)
+    require(error <= limit, f"error {error:.2e} > {limit:.0e}")
+
+
+def resident():
+    """Bytes of memory that the process holds."""
+    gc.collect()
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def loops():
+    """200 times create, resize twice, invoke, destroy; the memory must not grow after a warm-up."""
+    for number in range(LOOPS):
+        it = interpreter("network")
+        for n in (number, number + 1):
+            x = draw(shape_for(n), n)
+            got = invoke(it, x)
+            if number % 40 == 0:
+                close(reference("network", x), got)
+        del it
+        if number == WARM_UP - 1:
+            before = resident()
+    growth = resident() - before
+    print(f"{LOOPS} loops: {growth / 1024:.0f} KiB more after the last {LOOPS - WARM_UP}")
+    if "nomemory" not in sys.argv:
+        require(growth <= GROWTH, f"memory grew by {growth} bytes")
+
+
+def resizes_in_one():
+    """200 resizes of one interpreter, same bounds."""
+    it = interpreter("network")
+    for number in range(LOOPS):
+        x = draw(shape_for(number), number)
+        got = invoke(it, x)
+        if number % 40 == 0:
+            close(reference("network", x), got)
+        if number == WARM_UP - 1:
+            before = resident()
+    growth = resident() - before
+    print(f"{LOOPS} resizes: {growth / 1024:.0f} KiB more after the last {LOOPS - WARM_UP}")
+    if "nomemory" not in sys.argv:
+        require(growth <= GROWTH, f"memory grew by {growth} bytes")
+
+
+def several():
+    """Several interpreters at once take turns, one goes, one comes; each gives what it gives alone."""
+    xs = [draw(shape_for(n), n) for n in range(4)]
+    alone = [invoke(interpreter("network"), x) for x in xs]
+    its = [interpreter("network") for _ in xs]
+    for _turn in range(3):
+        for it, x, want in zip(its, xs, alone):
+            require(np.array_equal(invoke(it, x), want), "another result beside other interpreters")
+        its[1] = interpreter("network")
+
+
+def shared_delegate():
+    """One delegate given to two interpreters."""
+    delegate = host.load_delegate(LIBRARY, DEVICE)
+    a, b = interpreter("network", delegate), interpreter("chain", delegate)
+    x, y = draw((1, 16, 24, 3), 1), draw((1, 8, 8, 4), 2)
+    close(reference("network", x), invoke(a, x))
+    close(reference("chain", y), invoke(b, y))
+    close(reference("network", x), invoke(a, x))
+
+
+def threads():
+    """Four threads with an interpreter each, made in the main thread, invoke at the same time."""
+    xs = [draw(shape_for(n), n) for n in range(4)]
+    wanted = [reference("network", x) for x in xs]
+    its, faults = [interpreter("network") for _ in xs], []
+
+    def work(it, x, want):
+        try:
+            for _ in range(10):
+                close(want, invoke(it, x))
+        except RuntimeError as fault:
+            faults.append(str(fault))
+
+    run_threads([threading.Thread(target=work, args=a) for a in zip(its, xs, wanted)])
+    require(not faults, f"in threads: {faults}")
+
+
+def wandering():
+    """One interpreter, invoked by one thread after another."""
+    it, x = interpreter("network"), draw((1, 16, 24, 3), 1)
+    want, got = reference("network", x), []
+    for _ in range(5):
+        run_threads([threading.Thread(target=lambda: got.append(invoke(it, x)))])
+    require(len(got) == 5, "a thread failed")
+    for result in got:
+        close(want, result)
+
+
+def creating_threads():
+    """Threads that create, use and destroy interpreters at the same time."""
+    x, faults = draw((1, 16, 24, 3), 1), []
+    want = reference("network", x)
+
+    def work():
+        try:
+            for _ in range(5):
+                close(want, invoke(interpreter("network"), x))
+        except (RuntimeError, ValueError) as fault:
+            faults.append(str(fault))
+
+    run_threads([threading.Thread(target=work) for _ in range(3)])
+    require(not faults, f"in threads: {faults}")
+
+
+def run_threads(started):
+    """Starts threads and waits for them."""
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+
+
+def delegate_first():
+    """The delegate object goes before the interpreter that uses it."""
+    delegate = host.load_delegate(LIBRARY, DEVICE)
+    it = interpreter("chain", delegate)
+    x = draw((1, 8, 8, 4), 1)
+    want = invoke(it, x)
+    it._delegates.clear()
+    del delegate
+    gc.collect()
+    del it
+    gc.collect()
+    require(np.array_equal(invoke(interpreter("chain"), x), want), "another result afterwards")
+
+
+def globals_at_exit():
+    """Delegate and interpreters are still there when Python ends, in module globals."""
+    global keep
+    keep = [host.load_delegate(LIBRARY, DEVICE), interpreter("chain"), interpreter("network")]
+    invoke(keep[1], draw((1, 8, 8, 4), 1))
+    keep.append(keep[1].tensor(0))
+    print("end of main")
+
+
+def never_invoked():
+    """Interpreters that are loaded, or allocated, and then dropped."""
+    host.load_delegate(LIBRARY, DEVICE)
+    interpreter("chain")
+    interpreter("chain").allocate_tensors()
+
+
+def partly():
+    """An operator that is not ours between two that are: two partitions, the right result."""
+    it, x = load("gap"), draw((1, 8, 8, 4), 1)
+    taken = host.coverage(it)
+    require(sum(taken["left"].values()) == 1 and taken["partitions"] == 2, f"taken: {taken}")
+    close(reference("gap", x), invoke(it, x))
+
+
+def one_partition():
+    """max_delegated_partitions=1 takes one of the two partitions."""
+    it, x = load("gap", max_delegated_partitions="1"), draw((1, 8, 8, 4), 1)
+    taken = host.coverage(it)
+    require(taken["partitions"] == 1 and taken["delegated"] < taken["nodes"] - 1, f"taken: {taken}")
+    close(reference("gap", x), invoke(it, x))
+
+
+def nothing_taken():
+    """A graph without any operator of ours runs on the CPU as if we were not there."""
+    it, x = load("foreign"), draw((1, 8, 8, 4), 1)
+    taken = host.coverage(it)
+    require(taken["delegated"] == 0 and taken["partitions"] == 0, f"taken: {taken}")
+    close(reference("foreign", x), invoke(it, x))
+
+
+def precision_loss():
+    """TFLite's own key is_precision_loss_allowed=1 is the same as precision=fp16."""
+    x = draw((1, 16, 24, 3), 1)
+    want = reference("network", x)
+    half = invoke(interpreter("network", precision="fp16"), x)
+    allowed = invoke(interpreter("network", is_precision_loss_allowed="1"), x)
+    denied = invoke(interpreter("network", is_precision_loss_allowed="0"), x)
+    close(want, half, 1e-2)
+    close(want, denied)
+    require(np.array_equal(half, allowed), "is_precision_loss_allowed=1 differs from precision=fp16")
+    require(not np.array_equal(half, denied), "fp16 is exactly as fp32")
+
+
+def fp16_without_hardware():
+    """precision=fp16 on a device without fp16 computes something at least as exact."""
+    x = draw((1, 16, 24, 3), 1)
+    close(reference("network", x), invoke(interpreter("network", precision="fp16"), x), 1e-2)
+
+
+def no_device():
+    """Nothing usable: the delegate loads, takes nothing and says why in the log; the CPU does the work."""
+    delegate = host.load_delegate(LIBRARY, {"log_level": "warn"})
+    it, x = load("chain", delegate), draw((1, 8, 8, 4), 1)
+    taken = host.coverage(it)
+    require(taken["delegated"] == 0 and taken["partitions"] == 0, f"taken: {taken}")
+    close(reference("chain", x), invoke(it, x))
+
+
+def custom_operators():
+    """face_landmark_with_attention: its custom operators stay on the CPU, all the rest is taken."""
+    delegate = host.load_delegate(LIBRARY, DEVICE | {"log_level": "info"})
+    path = FOLDER.parents[1] / "models" / "mediapipe" / "face_landmark_with_attention.tflite"
+    it = host.Interpreter(model_path=str(path), experimental_delegates=[delegate])
+    taken = host.coverage(it)
+    wanted = {"Landmarks2TransformMatrix": 3, "TransformTensorBilinear": 3, "TransformLandmarks": 5}
+    print(f"taken: {taken}")
+    require(taken["left"] == wanted, f"left on the CPU: {taken['left']}")
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
+    print("done")

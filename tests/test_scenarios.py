@@ -1,0 +1,234 @@
+"""Life cycles, threads, options and devices: scenarios.py and refusals, each in a fresh process."""
+
+import json
+import re
+import subprocess
+import sys
+
+import drivers
+import numpy as np
+import pytest
+from conformance import group
+from conformance.cases.conv_2d import convolution
+from conformance.cases.dynamic import network
+from conformance.model import Graph
+
+FOLDER = drivers.ROOT / "build" / "tests" / "scenarios"
+SCRIPT = drivers.ROOT / "tests" / "scenarios.py"
+OPTIONS = (
+    "allow_software",
+    "device",
+    "is_precision_loss_allowed",
+    "log_level",
+    "max_delegated_partitions",
+    "precision",
+    "require_device",
+)
+FOREIGN = "COS"  # any operator that is not ours
+ON_EVERY_DRIVER = (
+    "several",
+    "shared_delegate",
+    "threads",
+    "wandering",
+    "creating_threads",
+    "delegate_first",
+    "globals_at_exit",
+    "never_invoked",
+    "partly",
+    "one_partition",
+    "nothing_taken",
+)
+
+
+@pytest.fixture(scope="session")
+def models():
+    """The folder with the scenarios' models: a network of open size, chains, and a graph that is not ours."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    graphs = {name: Graph(name) for name in ("network", "chain", "gap", "foreign")}
+    g = graphs["network"]
+    g.output(
+        g.op("MEAN", network(g, g.input(1, 16, 24, 3, signature=(-1, -1, -1, 3))), g.const(np.int32([1, 2])))
+    )
+    g = graphs["chain"]
+    x = g.input(1, 8, 8, 4)
+    g.output(g.op("ADD", x, convolution(g, x, 4, 3, 3, 4), activation="RELU"))
+    g = graphs["gap"]
+    x = g.op(FOREIGN, convolution(g, g.input(1, 8, 8, 4), 4, 3, 3, 4))
+    g.output(convolution(g, g.op("LOGISTIC", x), 4, 3, 3, 4))
+    g = graphs["foreign"]
+    g.output(g.op(FOREIGN, g.op(FOREIGN, g.input(1, 8, 8, 4))))
+    for name, g in graphs.items():
+        other = [(2, 20, 24, 3)] if name == "network" else None
+        (FOLDER / f"{name}.tflite").write_bytes(g.build(other))
+    return FOLDER
+
+
+def play(scenario, library, env, *more, python=sys.executable):
+    """Runs one scenario; its output, after failing the test if it failed or the validation layer spoke."""
+    command = [str(python), str(SCRIPT), scenario, str(library), str(FOLDER), *more]
+    child = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=group.TIMEOUT, text=True
+    )
+    if (
+        child.returncode
+        or "done" not in child.stdout.split("\n")
+        or drivers.validation_messages(child.stdout)
+    ):
+        pytest.fail(f"{scenario}: exit code {child.returncode}\n{child.stdout}", pytrace=False)
+    return child.stdout
+
+
+@pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
+@pytest.mark.parametrize("scenario", ON_EVERY_DRIVER)
+def test_life(models, library, validate, scenario, driver):
+    """Scenarios that are the same everywhere."""
+    play(scenario, library, drivers.environment(driver, validate))
+
+
+@pytest.mark.parametrize(
+    "scenario", ["several", "delegate_first", "globals_at_exit", "never_invoked", "partly"]
+)
+def test_life_in_oldest_host(models, library, validate, scenario):
+    """The same in tflite-runtime 2.14."""
+    play(scenario, library, drivers.environment("lavapipe", validate), python=group.OLDEST)
+
+
+@pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
+@pytest.mark.parametrize("scenario", ["loops", "resizes_in_one"])
+def test_memory(models, library, facts, scenario, driver):
+    """200 loops do not grow the process."""
+    printed = play(scenario, library, drivers.environment(driver))
+    facts.append(f"{driver}: {printed.splitlines()[-2]}")
+
+
+@pytest.mark.parametrize("scenario", ["loops", "resizes_in_one"])
+def test_loops_are_valid(models, library, scenario):
+    """200 loops under the validation layer, whose own memory is not judged."""
+    play(scenario, library, drivers.environment("lavapipe", validate=True), "nomemory")
+
+
+def test_precision_loss_allowed(models, library, validate):
+    """TFLite's own key for fp16."""
+    play("precision_loss", library, drivers.environment("lavapipe", validate))
+
+
+def test_fp16_on_a_device_without(models, library, validate):
+    """SwiftShader has no fp16."""
+    play("fp16_without_hardware", library, drivers.environment("swiftshader", validate))
+
+
+def test_custom_operators(models, library, validate):
+    """A model with operators that nobody has: the log names them."""
+    printed = play("custom_operators", library, drivers.environment("lavapipe", validate))
+    for name in ("Landmarks2TransformMatrix", "TransformTensorBilinear", "TransformLandmarks"):
+        assert name in printed.split("taken:")[0], f"the log does not name {name}:\n{printed}"
+
+
+@pytest.mark.parametrize(
+    ("driver", "reason"),
+    [("none", "no Vulkan"), ("lavapipe", "allow_software"), ("swiftshader", "allow_software")],
+)
+def test_no_device(models, library, driver, reason):
+    """Without a driver, or with a software device only, the CPU does the work and the log says why."""
+    printed = play("no_device", library, drivers.environment(driver))
+    assert reason in printed, printed
+
+
+LOAD = """
+import sys, json, host
+try:
+    host.load_delegate(sys.argv[1], json.loads(sys.argv[2]))
+    print("loaded")
+except ValueError as error:
+    print(error)
+"""
+
+
+def load(library, env, options):
+    """Loads the delegate in a child; the text of the ValueError, or "loaded"."""
+    command = [sys.executable, "-c", LOAD, str(library), json.dumps(options)]
+    env = env | {"PYTHONPATH": str(drivers.ROOT / "python")}
+    child = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert child.returncode == 0, child.stderr
+    return child.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "words"),
+    [
+        ("none", {"require_device": "1"}, ["Vulkan"]),
+        ("lavapipe", {"require_device": "1"}, ["allow_software"]),
+        (
+            "lavapipe",
+            {"require_device": "1", "allow_software": "1", "device": "no such thing"},
+            ["no such thing"],
+        ),
+        ("lavapipe", {"require_device": "1", "allow_software": "1", "device": "99"}, ["99"]),
+        ("none", {"presicion": "fp16"}, ["presicion", *OPTIONS]),
+        ("lavapipe", {"allow_software": "1", "presicion": "fp16"}, ["presicion", *OPTIONS]),
+        ("lavapipe", {"precision": "fp8"}, ["precision", "fp8", "fp32", "fp16"]),
+        ("lavapipe", {"allow_software": "yes"}, ["allow_software", "yes", "0", "1"]),
+        ("lavapipe", {"require_device": ""}, ["require_device", "0", "1"]),
+        ("lavapipe", {"is_precision_loss_allowed": "2"}, ["is_precision_loss_allowed", "2"]),
+        ("lavapipe", {"max_delegated_partitions": "-1"}, ["max_delegated_partitions", "-1"]),
+        ("lavapipe", {"max_delegated_partitions": "many"}, ["max_delegated_partitions", "many"]),
+        (
+            "lavapipe",
+            {"log_level": "loud"},
+            ["log_level", "loud", "off", "error", "warn", "info", "debug", "trace"],
+        ),
+    ],
+    ids=str,
+)
+def test_refused(library, driver, options, words):
+    """load_delegate raises ValueError; its text holds these words."""
+    text = load(library, drivers.environment(driver), options)
+    assert text != "loaded"
+    assert not [word for word in words if word not in text], text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"device": "0"},
+        {"device": "llvmpipe"},
+        {"device": "LLVMpipe"},
+        {"precision": "fp32", "log_level": "off", "max_delegated_partitions": "3"},
+    ],
+    ids=str,
+)
+def test_accepted(library, options):
+    """Options in their various forms, on lavapipe."""
+    env = drivers.environment("lavapipe")
+    assert load(library, env, {"allow_software": "1", "require_device": "1"} | options) == "loaded"
+
+
+def hazard(driver):
+    """The output of the program with the hazard, under the validation layer."""
+    program, env = (
+        drivers.ROOT / "tests" / "drivers" / "hazard.py",
+        drivers.environment(driver, validate=True),
+    )
+    child = subprocess.run(
+        [sys.executable, str(program)], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert child.returncode == 0, child.stderr
+    return child.stdout
+
+
+def test_device_by_uuid(library):
+    """A device's UUID selects it, another one does not."""
+    (uuid,) = re.findall(r"^uuid (\S+)$", hazard("lavapipe"), re.M)
+    env, options = drivers.environment("lavapipe"), {"allow_software": "1", "require_device": "1"}
+    assert load(library, env, options | {"device": uuid}) == "loaded"
+    other = uuid[:-1] + ("0" if uuid[-1] != "0" else "1")
+    assert other in load(library, env, options | {"device": other})
+
+
+@pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
+def test_validation_layer_is_awake(driver):
+    """The layer reports a hazard that is really there."""
+    printed = hazard(driver)
+    messages = drivers.validation_messages(printed)
+    assert any("SYNC-HAZARD-WRITE-AFTER-WRITE" in message for message in messages), printed
