@@ -68,7 +68,13 @@ impl Window {
             unsupported!("a window of {size:?}");
         }
         let (stride, dilation) = (positive("stride", stride)?, positive("dilation", dilation)?);
-        Ok(Self { size, stride, dilation, padding: Padding::from_code(padding)?, zeros: SpatialPadding::default() })
+        Ok(Self {
+            size,
+            stride,
+            dilation,
+            padding: Padding::from_code(padding)?,
+            zeros: SpatialPadding::default(),
+        })
     }
 
     /// The windows along spatial dimension `d`, whose stored size is `size`.
@@ -123,9 +129,8 @@ impl Window {
             usize::try_from(place).ok().filter(|place| *place < size[d] as usize)
         };
         (0..window.size[0]).flat_map(move |ky| {
-            (0..window.size[1]).filter_map(move |kx| {
-                Some(([ky as usize, kx as usize], [place(0, ky)?, place(1, kx)?]))
-            })
+            (0..window.size[1])
+                .filter_map(move |kx| Some(([ky as usize, kx as usize], [place(0, ky)?, place(1, kx)?])))
         })
     }
 
@@ -139,10 +144,16 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn extent(size: u32, stride: u32, dilation: u32, padding: Padding, zeros: [u32; 2], input: u32) -> (u32, i32, bool) {
+    fn extent(
+        size: u32,
+        stride: u32,
+        dilation: u32,
+        padding: Padding,
+        zeros: [u32; 2],
+        input: u32,
+    ) -> (u32, i32, bool) {
         let zeros = SpatialPadding { h: zeros, w: [0, 0] };
-        let window =
-            Window { size: [size, 1], stride: [stride, 1], dilation: [dilation, 1], padding, zeros };
+        let window = Window { size: [size, 1], stride: [stride, 1], dilation: [dilation, 1], padding, zeros };
         let extent = window.extent(0, input).unwrap();
         (extent.size, extent.origin, extent.border)
     }

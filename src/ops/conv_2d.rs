@@ -124,8 +124,7 @@ impl Operator for Conv2d {
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
     let tiling = Tiling::new(cx.caps, 1, channels);
-    let push =
-        Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
+    let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
     emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 

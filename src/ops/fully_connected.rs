@@ -69,9 +69,7 @@ impl Operator for FullyConnected {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
         let types = [x, w].map(|t| TensorType::f32(t.shape));
-        let [y] = &self.infer(&[Some(&types[0]), Some(&types[1])])?[..] else {
-            unreachable!("one result")
-        };
+        let [y] = &self.infer(&[Some(&types[0]), Some(&types[1])])?[..] else { unreachable!("one result") };
         let depth = w.shape[1] as usize;
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let rows = x.data.chunks_exact(depth);
@@ -91,7 +89,13 @@ const WORKGROUP: u32 = 128;
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 /// `few_rows` chooses the kernel that spreads a row's sums over a workgroup.
-pub fn product(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32, few_rows: bool) -> Result<(), Unsupported> {
+pub fn product(
+    cx: &mut Lower<'_>,
+    rows: u32,
+    depth: u32,
+    channels: u32,
+    few_rows: bool,
+) -> Result<(), Unsupported> {
     use crate::kernel::table::fully_connected::{Bind, Push, Spec, dispatch, kernel};
     let [_, max_rows, _] = cx.caps.max_grid;
     if !few_rows || rows > max_rows {
@@ -114,8 +118,7 @@ pub fn product(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32, few_row
         epi_b: epilogue.b,
         ..Spec::default()
     };
-    let push =
-        Push { depth, channels, quads: tiling.quads, rows_per_batch: epilogue.rows_per_batch };
+    let push = Push { depth, channels, quads: tiling.quads, rows_per_batch: epilogue.rows_per_batch };
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
     let grid = [channels.div_ceil(4 * wide), rows, 1];

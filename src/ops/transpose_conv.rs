@@ -117,7 +117,9 @@ impl TransposeConv {
             // That of the convolution from the result's size to the operand's.
             Padding::Same => [0, 1].map(|d| {
                 let size = y[d + 1];
-                (size.div_ceil(self.stride[d]).saturating_sub(1) * self.stride[d] + taps[d]).saturating_sub(size) / 2
+                (size.div_ceil(self.stride[d]).saturating_sub(1) * self.stride[d] + taps[d])
+                    .saturating_sub(size)
+                    / 2
             }),
             Padding::Valid => [0, 0],
         };
@@ -189,7 +191,8 @@ impl Operator for TransposeConv {
             (at < y[d + 1] as usize).then_some(at)
         };
         let size = |s: &Shape| <[usize; 4]>::try_from(s.iter().map(|&n| n as usize).collect::<Vec<_>>());
-        let (Ok([n, rows, columns, depth]), Ok([channels, taps_y, taps_x, _])) = (size(&x.shape), size(&w.shape))
+        let (Ok([n, rows, columns, depth]), Ok([channels, taps_y, taps_x, _])) =
+            (size(&x.shape), size(&w.shape))
         else {
             unreachable!("place has checked the ranks")
         };
