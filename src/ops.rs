@@ -17,9 +17,20 @@ macro_rules! operators {
 
 operators! {
     binary
+    concatenation
     conv_2d
+    densify
+    depth_to_space
     depthwise_conv_2d
+    dequantize
     fully_connected
+    pad
+    pool_2d
+    reduce
+    reshape
+    resize
+    strided_slice
+    transpose
     transpose_conv
     unary
 }

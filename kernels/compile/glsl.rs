@@ -26,7 +26,7 @@ impl Source {
 
     /// The kernel's name with the variant's values, as `conv2d_f16_4`.
     pub fn variant_name(&self, variant: &Variant) -> String {
-        [&[self.name.clone()], &variant.values[..]].concat().join("_")
+        [std::slice::from_ref(&self.name), &variant.values].concat().join("_")
     }
 
     /// The text after the preprocessor, with `#line` directives.

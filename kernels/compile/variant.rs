@@ -126,7 +126,7 @@ impl Header {
             let extend = |values: Vec<String>| {
                 axis.values
                     .iter()
-                    .map(move |value| [&values[..], &[value.clone()]].concat())
+                    .map(move |value| [&values[..], std::slice::from_ref(value)].concat())
                     .collect::<Vec<_>>()
             };
             choices = choices.into_iter().flat_map(extend).collect();

@@ -103,6 +103,11 @@ impl Lower<'_> {
         linear_grid(self.caps, items)
     }
 
+    /// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+    pub fn group_grid(&self, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
+        group_grid(self.caps, groups)
+    }
+
     /// The buffer of result `i`.
     pub fn y(&self, i: usize) -> BufferId {
         self.buffers[&self.node.outputs[i]]
@@ -419,11 +424,19 @@ fn convert(
 /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
 fn linear_grid(caps: &Caps, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
     let wg = caps.max_invocations.min(64);
-    let groups = items.div_ceil(u64::from(wg));
-    let x = groups.min(u64::from(caps.max_grid[0])).max(1) as u32;
-    let y = groups.div_ceil(u64::from(x));
-    if items > u64::from(u32::MAX) || y > u64::from(caps.max_grid[1]) {
+    let (grid, row_groups) = group_grid(caps, items.div_ceil(u64::from(wg)))?;
+    if items > u64::from(u32::MAX) {
         unsupported!("{items} elements are too many for one dispatch");
     }
-    Ok(([x, y as u32, 1], x * wg, wg))
+    Ok((grid, row_groups * wg, wg))
+}
+
+/// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+fn group_grid(caps: &Caps, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
+    let x = groups.min(u64::from(caps.max_grid[0])).max(1);
+    let y = groups.div_ceil(x);
+    if y > u64::from(caps.max_grid[1]) {
+        unsupported!("{groups} workgroups are too many for one dispatch");
+    }
+    Ok(([x as u32, y as u32, 1], x as u32))
 }

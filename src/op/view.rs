@@ -52,7 +52,8 @@ impl View {
     /// Spreads over `shape` by NumPy's rule, which the caller has checked.
     #[must_use]
     pub fn broadcast(mut self, shape: &[u32]) -> Self {
-        self.dims.splice(0..0, std::iter::repeat_n(Dim { size: 1, stride: 0 }, shape.len() - self.dims.len()));
+        self.dims
+            .splice(0..0, std::iter::repeat_n(Dim { size: 1, stride: 0 }, shape.len() - self.dims.len()));
         for (dim, &size) in self.dims.iter_mut().zip(shape) {
             if dim.size != size {
                 *dim = Dim { size, stride: 0 };

@@ -58,10 +58,11 @@ fn parse(
     node.expect(2..=2, 1)?;
     node.float_rank(0, 4)?;
     let size: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
-    let Ok(&[h @ 1.., w @ 1..]) = size.as_deref() else {
-        unsupported!("a size that is not two positive numbers");
+    let size = match size.as_deref() {
+        Ok(&[h, w]) if h > 0 && w > 0 => [h, w],
+        _ => unsupported!("a size that is not two positive numbers"),
     };
-    Ok(Parsed::new(Resize { size: [h, w], nearest, align_corners, half_pixel_centers }))
+    Ok(Parsed::new(Resize { size, nearest, align_corners, half_pixel_centers }))
 }
 
 impl Resize {
@@ -74,7 +75,10 @@ impl Resize {
 impl Operator for Resize {
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let [n, 1.., 1.., c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        if h == 0 || w == 0 {
+            unsupported!("{} has no pixels", x.shape);
+        }
         Ok(vec![x.with_shape([n, self.size[0], self.size[1], c])])
     }
 
