@@ -145,7 +145,7 @@ mod tests {
             (&[], None, &["no Vulkan device"]),
             (software, None, &["only software", "llvmpipe", "allow_software=1"]),
             (&machine(), Some("llvm"), &["only software", "#0 llvmpipe", "allow_software=1"]),
-            (&machine(), Some("7"), &["device=7", "#0 llvmpipe", "#1 Arc 770", "#2 RTX 3060"]),
+            (&machine(), Some("9"), &["device=9", "#0 llvmpipe", "#1 Arc 770", "#2 RTX 3060"]),
             (&machine(), Some("Radeon"), &["device=Radeon", "#2 RTX 3060 (discrete, uuid a2a2a2a2-a2a2-"]),
             (&machine(), Some(""), &["device="]),
             (&machine(), Some("ancient"), &["#3 ancient RTX", "Vulkan 1.0"]),
