@@ -59,38 +59,38 @@ impl<'a> NodeView<'a> {
         self.registration.version
     }
 
-    /// The operands' tensors; -1 for one left out.
-    pub(super) fn inputs(&self) -> &'a [i32] {
+    /// Indices of the operands' tensors; -1 for one left out.
+    pub fn input_tensors(&self) -> &'a [i32] {
         // SAFETY: the host's array does not change while the subgraph is looked at.
         unsafe { ints(self.node.inputs) }
     }
 
-    /// The results' tensors.
-    pub(super) fn outputs(&self) -> &'a [i32] {
+    /// Indices of the results' tensors.
+    pub fn output_tensors(&self) -> &'a [i32] {
         // SAFETY: as above.
         unsafe { ints(self.node.outputs) }
     }
 
     /// Number of operands, absent ones included.
     pub fn input_count(&self) -> usize {
-        self.inputs().len()
+        self.input_tensors().len()
     }
 
     /// Number of results.
     pub fn output_count(&self) -> usize {
-        self.outputs().len()
+        self.output_tensors().len()
     }
 
     /// Operand `i`; `None` if it is left out.
     pub fn input(&self, i: usize) -> Option<TensorView<'a>> {
-        let tensor = self.subgraph.tensor(*self.inputs().get(i)?)?;
+        let tensor = self.subgraph.tensor(*self.input_tensors().get(i)?)?;
         let reads_sparse = self.builtin() == sys::kTfLiteBuiltinDensify;
         Some(if reads_sparse { tensor.allow_sparse() } else { tensor })
     }
 
     /// Result `i`.
     pub fn output(&self, i: usize) -> Option<TensorView<'a>> {
-        self.subgraph.tensor(*self.outputs().get(i)?)
+        self.subgraph.tensor(*self.output_tensors().get(i)?)
     }
 
     /// The builtin operator's parameters; `None` if the host gives none, or `T` belongs to another

@@ -41,7 +41,7 @@ impl<'a> Subgraph<'a> {
         let view = NodeView::new(self, index, node, registration);
         let count = self.context.tensor_count();
         let unknown = |i: &&i32| **i != OPTIONAL && usize::try_from(**i).map_or(true, |i| i >= count);
-        match view.inputs().iter().chain(view.outputs()).find(unknown) {
+        match view.input_tensors().iter().chain(view.output_tensors()).find(unknown) {
             Some(i) => unsupported!("it names tensor {i}, there are {count}"),
             None => Ok(view),
         }
@@ -64,8 +64,8 @@ impl<'a> Subgraph<'a> {
     /// Declares the result of `node` constant: `op`, which folds, makes it of the node's operands,
     /// which are constant. Nodes are declared in the order of their execution.
     pub fn fold(&self, node: &NodeView<'_>, op: Arc<dyn Operator>) {
-        let inputs = node.inputs().iter().map(|i| (*i != OPTIONAL).then_some(*i)).collect();
-        if let Some(output) = node.outputs().first() {
+        let inputs = node.input_tensors().iter().map(|i| (*i != OPTIONAL).then_some(*i)).collect();
+        if let Some(output) = node.output_tensors().first() {
             // The first to write a tensor is the one that counts: folds never form a circle.
             let fold = Fold { op, inputs, result: OnceCell::new() };
             self.folds.borrow_mut().entry(*output).or_insert_with(|| Rc::new(fold));

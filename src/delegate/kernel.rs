@@ -1,0 +1,221 @@
+//! What stands for a partition in the interpreter: it keeps what was compiled and recorded for the
+//! last few shapes of its inputs.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::partition::Refusal;
+use crate::compile::{Compiled, compile, reshape};
+use crate::error::{Error, Result};
+use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
+use crate::options::Options;
+use crate::reference;
+use crate::runtime::{Recording, Session};
+use crate::tflite::{Buffers, Context};
+use crate::vk::Device;
+
+/// For so many shapes of the inputs a recording, with its memory, is kept.
+const KEPT: usize = 4;
+
+/// A delegated partition.
+pub struct Kernel {
+    /// As imported: shapes change, the rest does not.
+    graph: Graph,
+    /// The tensor of each of the graph's inputs.
+    inputs: Vec<i32>,
+    /// The tensor of each of the graph's outputs.
+    outputs: Vec<i32>,
+    options: Options,
+    session: Session,
+    /// Made while the host was asking what can be taken, for the shapes of that moment.
+    compiled: Option<(Vec<Shape>, Program)>,
+    /// The one in use first.
+    recorded: Vec<Recorded>,
+}
+
+/// What was compiled for one set of shapes.
+struct Program {
+    /// The graph with these shapes.
+    graph: Graph,
+    /// `None`: there is nothing to compute.
+    compiled: Option<Compiled>,
+}
+
+/// What was recorded for one set of shapes.
+struct Recorded {
+    shapes: Vec<Shape>,
+    /// The graph with these shapes.
+    graph: Graph,
+    run: Run,
+}
+
+enum Run {
+    /// Nothing is to be computed.
+    Nothing,
+    /// On the device.
+    Device(Recording),
+    /// On the CPU: the device was lost before there was a recording.
+    Host,
+}
+
+impl Kernel {
+    /// Compiles the graph for the shapes that it has now, pipelines included; `inputs` and `outputs`
+    /// are the tensors that its own stand for.
+    ///
+    /// # Errors
+    /// If an operator or the driver refuses.
+    pub fn new(
+        graph: Graph,
+        inputs: Vec<i32>,
+        outputs: Vec<i32>,
+        device: &Arc<Device>,
+        options: &Options,
+    ) -> Result<Self, Refusal> {
+        let unknown = |e: Error| Refusal { nodes: Vec::new(), why: e.to_string() };
+        let shapes: Vec<Shape> = graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect();
+        let mut kernel = Self {
+            graph,
+            inputs,
+            outputs,
+            options: options.clone(),
+            session: Session::new(device.clone()),
+            compiled: None,
+            recorded: Vec::new(),
+        };
+        let program = kernel.compile(&shapes).map_err(unknown)?;
+        if let Some(compiled) = &program.compiled {
+            let dispatches = &compiled.program.dispatches;
+            let reasons = kernel.session.check(dispatches).map_err(unknown)?;
+            let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
+            if let Some((dispatch, why)) = refused.next() {
+                return Err(Refusal { nodes: dispatch.origin.iter().map(|n| *n as i32).collect(), why: why.0 });
+            }
+        }
+        kernel.compiled = Some((shapes, program));
+        Ok(kernel)
+    }
+
+    /// How many of the model's nodes it stands for.
+    pub fn node_count(&self) -> usize {
+        self.graph.nodes().map(|(_, node)| node.origin.len()).sum()
+    }
+
+    /// Makes it ready for the present shapes of its inputs, and gives its outputs theirs.
+    ///
+    /// # Errors
+    /// If an operator refuses these shapes, or memory does not suffice.
+    pub fn prepare(&mut self, context: &mut Context<'_>) -> Result<()> {
+        let shapes: Vec<Shape> = self.inputs.iter().map(|i| context.shape(*i)).collect::<Result<_>>()?;
+        match self.recorded.iter().position(|recorded| recorded.shapes == shapes) {
+            Some(at) => self.recorded[..=at].rotate_right(1),
+            None => {
+                // Before the new one: the memory of both may be too much.
+                self.recorded.truncate(KEPT - 1);
+                let recorded = self.record(shapes)?;
+                self.recorded.insert(0, recorded);
+            }
+        }
+        let graph = &self.recorded[0].graph;
+        for (tensor, id) in self.outputs.iter().zip(graph.outputs()) {
+            context.resize(*tensor, &graph.value(*id).ty.shape)?;
+        }
+        Ok(())
+    }
+
+    /// Computes the outputs. If the device is lost meanwhile they are computed on the CPU, slowly.
+    ///
+    /// # Errors
+    /// If a tensor has another size than in [`prepare`](Self::prepare), or the driver fails.
+    pub fn invoke(&mut self, context: &mut Context<'_>) -> Result<()> {
+        let Some(current) = self.recorded.first() else {
+            return Err(Error::Host("invoke without prepare".into()));
+        };
+        let mut buffers = context.buffers(&self.inputs, &self.outputs)?;
+        let graph = &current.graph;
+        let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
+        check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
+        check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
+        match &current.run {
+            Run::Nothing => Ok(()),
+            Run::Host => on_host(graph, &mut buffers),
+            Run::Device(recording) => match self.session.run(recording, &buffers.inputs, &mut buffers.outputs) {
+                Err(Error::DeviceLost) => {
+                    log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
+                    on_host(graph, &mut buffers)
+                }
+                result => result,
+            },
+        }
+    }
+
+    fn compile(&self, shapes: &[Shape]) -> Result<Program> {
+        let mut graph = self.graph.clone();
+        reshape(&mut graph, shapes)?;
+        let empty = |id: &ValueId| graph.value(*id).ty.shape.elements() == 0;
+        if graph.outputs().iter().all(empty) {
+            return Ok(Program { graph, compiled: None });
+        }
+        let compiled = compile(graph.clone(), self.session.device().caps(), &self.options)?;
+        Ok(Program { graph, compiled: Some(compiled) })
+    }
+
+    fn record(&mut self, shapes: Vec<Shape>) -> Result<Recorded> {
+        let Program { graph, compiled } = match self.compiled.take() {
+            Some((known, program)) if known == shapes => program,
+            _ => self.compile(&shapes)?,
+        };
+        let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
+        let run = match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
+            Ok(recording) => Run::Device(recording),
+            Err(Error::DeviceLost) => Run::Host,
+            Err(e) => return Err(e),
+        };
+        report(&compiled);
+        Ok(Recorded { shapes, graph, run })
+    }
+}
+
+/// Requires that tensors have as many bytes as their values.
+fn check(tensors: &[i32], want: &[u64], got: impl Iterator<Item = usize>) -> Result<()> {
+    for ((tensor, want), got) in tensors.iter().zip(want).zip(got) {
+        if *want != got as u64 {
+            return Err(Error::Host(format!("tensor {tensor} has {got} bytes, {want} expected")));
+        }
+    }
+    Ok(())
+}
+
+/// Computes the graph with the operators' naive twins.
+fn on_host(graph: &Graph, buffers: &mut Buffers<'_>) -> Result<()> {
+    let ids = graph.inputs().iter().chain(graph.outputs());
+    if ids.into_iter().any(|id| graph.value(*id).ty.dtype != DType::F32) {
+        return Err(Error::DeviceLost);
+    }
+    let floats = |bytes: &[u8]| bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let input = |(id, bytes): (&ValueId, &&[u8])| HostTensor { shape: graph.value(*id).ty.shape, data: floats(bytes) };
+    let inputs: Vec<HostTensor> = graph.inputs().iter().zip(&buffers.inputs).map(input).collect();
+    for (to, from) in buffers.outputs.iter_mut().zip(reference::run(graph, &inputs)?) {
+        for (to, x) in to.as_chunks_mut().0.iter_mut().zip(from.data) {
+            *to = x.to_le_bytes();
+        }
+    }
+    Ok(())
+}
+
+/// Tells the log what was compiled.
+fn report(compiled: &Compiled) {
+    let Compiled { graph, outcomes, program, memory, barriers } = compiled;
+    let pipelines: HashSet<_> = program.dispatches.iter().map(|d| (d.kernel.name, &d.spec)).collect();
+    let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;
+    let ratio = if memory.arena_bytes == 0 { 1.0 } else { ratio };
+    log::info!(
+        "arena {} bytes, lower bound {} ({ratio:.2}x), {} dispatches, {} barriers, {} pipelines",
+        memory.arena_bytes,
+        memory.lower_bound,
+        program.dispatches.len(),
+        barriers.count(),
+        pipelines.len(),
+    );
+    outcomes.iter().for_each(|outcome| log::debug!("{outcome}"));
+    log::trace!("graph\n{graph}program\n{program}memory\n{memory}barriers\n{barriers}");
+}

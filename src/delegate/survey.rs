@@ -1,0 +1,109 @@
+//! Looks at every node of a subgraph, chooses what to take, and tells the log why not the rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::kernel::Kernel;
+use super::partition::{self, Model, Outline, Refusal};
+use crate::compile::import;
+use crate::error::{Error, Result};
+use crate::ops;
+use crate::options::Options;
+use crate::tflite::{Partition, Subgraph};
+use crate::vk::Device;
+
+/// A subgraph whose foldable nodes are known to it.
+struct Survey<'a> {
+    subgraph: &'a Subgraph<'a>,
+    device: &'a Arc<Device>,
+    options: &'a Options,
+    nodes: BTreeMap<i32, Outline>,
+    names: BTreeMap<i32, String>,
+}
+
+/// The partitions to take, as the host will make them, with their kernels.
+pub fn choose(
+    subgraph: &Subgraph<'_>,
+    device: &Arc<Device>,
+    options: &Options,
+) -> Result<Vec<(Partition, Kernel)>> {
+    let plan = subgraph.context().execution_plan()?;
+    let mut survey =
+        Survey { subgraph, device, options, nodes: BTreeMap::new(), names: BTreeMap::new() };
+    let (mut supported, mut refused) = (Vec::new(), Vec::new());
+    for index in plan {
+        let node = match subgraph.node(index) {
+            Ok(node) => node,
+            Err(e) => {
+                log::warn!("the subgraph stays on the CPU: node #{index}: {e}");
+                return Ok(Vec::new());
+            }
+        };
+        let parsed = ops::parse(&node);
+        let constant = (0..node.input_count()).all(|i| node.input(i).is_none_or(|t| t.is_constant()));
+        let folded = constant && parsed.as_ref().is_ok_and(|p| p.op.folds());
+        match parsed {
+            Ok(parsed) => {
+                if folded {
+                    subgraph.fold(&node, parsed.op);
+                }
+                supported.push(index);
+            }
+            Err(e) => refused.push((index, e.0)),
+        }
+        let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
+        survey.nodes.insert(index, Outline { inputs, outputs, folded });
+        survey.names.insert(index, node.name());
+    }
+    let mut choice = partition::choose(&survey, &supported, options.max_delegated_partitions)?;
+    refused.append(&mut choice.refused);
+    survey.report(&choice.partitions, &refused);
+    Ok(choice.partitions)
+}
+
+impl Survey<'_> {
+    fn report(&self, partitions: &[(Partition, Kernel)], refused: &[(i32, String)]) {
+        let taken: usize = partitions.iter().map(|(p, _)| p.nodes.len()).sum();
+        let (all, parts) = (self.nodes.len(), partitions.len());
+        log::info!("{taken} of {all} nodes delegated in {parts} partitions");
+        let mut groups: BTreeMap<(&str, &str), Vec<i32>> = BTreeMap::new();
+        for (node, why) in refused {
+            groups.entry((&self.names[node], why)).or_default().push(*node);
+        }
+        for ((name, why), nodes) in groups {
+            let list: Vec<String> = nodes.iter().take(SHOWN).map(|node| format!("#{node}")).collect();
+            let more = if nodes.len() > SHOWN { ", …" } else { "" };
+            log::info!("{} {name} on the CPU: {why} ({}{more})", nodes.len(), list.join(", "));
+        }
+        for (index, name) in &self.names {
+            match refused.iter().find(|(node, _)| node == index) {
+                Some((_, why)) => log::debug!("#{index} {name}: on the CPU: {why}"),
+                None => log::debug!("#{index} {name}: delegated"),
+            }
+        }
+    }
+}
+
+/// How many nodes with the same fate are listed.
+const SHOWN: usize = 8;
+
+impl Model for Survey<'_> {
+    type Kernel = Kernel;
+
+    fn nodes(&self) -> &BTreeMap<i32, Outline> {
+        &self.nodes
+    }
+
+    fn divide(&self, nodes: &[i32]) -> Result<Vec<Partition>> {
+        self.subgraph.context().preview(nodes)
+    }
+
+    fn compile(&self, partition: &Partition) -> Result<Kernel, Refusal> {
+        let unknown = |e: Error| Refusal { nodes: Vec::new(), why: e.to_string() };
+        let view = self.subgraph.partition(partition).map_err(|e| unknown(e.into()))?;
+        let tensors = |views: Vec<crate::tflite::TensorView<'_>>| views.iter().map(|t| t.index()).collect();
+        let (inputs, outputs) = (tensors(view.inputs()), tensors(view.outputs()));
+        let graph = import(&view).map_err(unknown)?;
+        Kernel::new(graph, inputs, outputs, self.device, self.options)
+    }
+}
