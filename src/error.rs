@@ -52,6 +52,8 @@ pub enum Error {
     Host(String),
     /// A file could not be read or written.
     Io(String),
+    /// TFLite gave or did something that it should not.
+    Host(String),
 }
 
 impl fmt::Display for Error {
@@ -64,7 +66,7 @@ impl fmt::Display for Error {
             Self::Model { node, what } => write!(f, "{node}: {what}"),
             Self::Host(what) => f.write_str(what),
             Self::Option(what) => f.write_str(what),
-            Self::Io(what) => f.write_str(what),
+            Self::Io(what) | Self::Host(what) => f.write_str(what),
         }
     }
 }

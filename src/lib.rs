@@ -2,9 +2,12 @@
 
 pub mod caps;
 pub mod compile;
+pub mod delegate;
 pub mod error;
+pub mod ffi;
 pub mod ir;
 pub mod kernel;
+pub mod logging;
 pub mod op;
 pub mod ops;
 pub mod options;

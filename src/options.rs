@@ -125,7 +125,10 @@ impl Options {
             };
             if (key.set)(&mut parsing, value).is_none() {
                 let all = help();
-                return Err(Error::Option(format!("option {name}='{value}': must be {}; known are:\n{all}", key.values)));
+                return Err(Error::Option(format!(
+                    "option {name}='{value}': must be {}; known are:\n{all}",
+                    key.values
+                )));
             }
         }
         let Parsing { options, precision, loss_allowed } = parsing;

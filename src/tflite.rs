@@ -7,14 +7,14 @@
 #![allow(unsafe_code, reason = "reads and calls the host through its C structures")]
 
 mod array;
-#[path = "tflite/bindings.rs"]
-pub mod sys;
 mod context;
 mod names;
 mod node;
 mod params;
 mod partition;
 mod subgraph;
+#[path = "tflite/bindings.rs"]
+pub mod sys;
 mod tensor;
 
 pub use context::{Buffers, Context};

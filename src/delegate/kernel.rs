@@ -88,7 +88,10 @@ impl Kernel {
             let reasons = kernel.session.check(dispatches).map_err(unknown)?;
             let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
             if let Some((dispatch, why)) = refused.next() {
-                return Err(Refusal { nodes: dispatch.origin.iter().map(|n| *n as i32).collect(), why: why.0 });
+                return Err(Refusal {
+                    nodes: dispatch.origin.iter().map(|n| *n as i32).collect(),
+                    why: why.0,
+                });
             }
         }
         kernel.compiled = Some((shapes, program));
@@ -138,13 +141,15 @@ impl Kernel {
         match &current.run {
             Run::Nothing => Ok(()),
             Run::Host => on_host(graph, &mut buffers),
-            Run::Device(recording) => match self.session.run(recording, &buffers.inputs, &mut buffers.outputs) {
-                Err(Error::DeviceLost) => {
-                    log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
-                    on_host(graph, &mut buffers)
+            Run::Device(recording) => {
+                match self.session.run(recording, &buffers.inputs, &mut buffers.outputs) {
+                    Err(Error::DeviceLost) => {
+                        log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
+                        on_host(graph, &mut buffers)
+                    }
+                    result => result,
                 }
-                result => result,
-            },
+            }
         }
     }
 
@@ -192,7 +197,10 @@ fn on_host(graph: &Graph, buffers: &mut Buffers<'_>) -> Result<()> {
         return Err(Error::DeviceLost);
     }
     let floats = |bytes: &[u8]| bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    let input = |(id, bytes): (&ValueId, &&[u8])| HostTensor { shape: graph.value(*id).ty.shape, data: floats(bytes) };
+    let input = |(id, bytes): (&ValueId, &&[u8])| HostTensor {
+        shape: graph.value(*id).ty.shape,
+        data: floats(bytes),
+    };
     let inputs: Vec<HostTensor> = graph.inputs().iter().zip(&buffers.inputs).map(input).collect();
     for (to, from) in buffers.outputs.iter_mut().zip(reference::run(graph, &inputs)?) {
         for (to, x) in to.as_chunks_mut().0.iter_mut().zip(from.data) {

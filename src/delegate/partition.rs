@@ -96,9 +96,8 @@ fn needed_outside(
     let left = all.iter().filter(|(index, _)| !taken.contains(index));
     let read_by_cpu: BTreeSet<i32> = left.flat_map(|(_, node)| node.inputs.iter().copied()).collect();
     let needed = |tensor: &i32| read_by_cpu.contains(tensor) || results.contains(tensor);
-    let unpacks = |index: &&i32| {
-        all.get(index).is_some_and(|node| node.folded && node.outputs.iter().any(needed))
-    };
+    let unpacks =
+        |index: &&i32| all.get(index).is_some_and(|node| node.folded && node.outputs.iter().any(needed));
     taken.iter().filter(unpacks).map(|index| (*index, "the CPU reads its result".into())).collect()
 }
 
@@ -162,7 +161,13 @@ mod tests {
                 (i as i32, Outline { inputs: inputs.to_vec(), outputs: vec![*output], folded })
             };
             let nodes = nodes.iter().enumerate().map(outline).collect();
-            Self { nodes, results: results.to_vec(), bad: vec![], names_bad: false, compiled: RefCell::new(0) }
+            Self {
+                nodes,
+                results: results.to_vec(),
+                bad: vec![],
+                names_bad: false,
+                compiled: RefCell::new(0),
+            }
         }
 
         fn chosen(&self, supported: &[i32], limit: usize) -> Vec<Vec<i32>> {
@@ -190,21 +195,39 @@ mod tests {
                 sets.push((side, Vec::new()));
                 let epoch = sets.len() - 1;
                 for (i, node) in &self.nodes {
-                    let ready = |t: &i32| !made.contains(t) || self.nodes.iter().any(|(j, n)| n.outputs.contains(t) && done.contains_key(j));
+                    let ready = |t: &i32| {
+                        !made.contains(t)
+                            || self.nodes.iter().any(|(j, n)| n.outputs.contains(t) && done.contains_key(j))
+                    };
                     if !done.contains_key(i) && taken.contains(i) == side && node.inputs.iter().all(ready) {
                         done.insert(*i, epoch);
                         sets[epoch].1.push(*i);
                     }
                 }
             }
-            let epoch_of = |t: i32| self.nodes.iter().find(|(_, n)| n.outputs.contains(&t)).map(|(i, _)| done[i]);
+            let epoch_of =
+                |t: i32| self.nodes.iter().find(|(_, n)| n.outputs.contains(&t)).map(|(i, _)| done[i]);
             let partition = |(epoch, (_, nodes)): (usize, &(bool, Vec<i32>))| {
                 let inside = |i: &i32| done[i] == epoch;
                 let of = |i: &i32| &self.nodes[i];
-                let reads: BTreeSet<i32> = nodes.iter().flat_map(|i| of(i).inputs.clone()).filter(|t| epoch_of(*t) != Some(epoch)).collect();
-                let outside: BTreeSet<i32> = self.nodes.keys().filter(|i| !inside(i)).flat_map(|i| of(i).inputs.clone()).chain(self.results.clone()).collect();
+                let reads: BTreeSet<i32> = nodes
+                    .iter()
+                    .flat_map(|i| of(i).inputs.clone())
+                    .filter(|t| epoch_of(*t) != Some(epoch))
+                    .collect();
+                let outside: BTreeSet<i32> = self
+                    .nodes
+                    .keys()
+                    .filter(|i| !inside(i))
+                    .flat_map(|i| of(i).inputs.clone())
+                    .chain(self.results.clone())
+                    .collect();
                 let writes = nodes.iter().flat_map(|i| of(i).outputs.clone()).filter(|t| outside.contains(t));
-                Partition { nodes: nodes.clone(), inputs: reads.into_iter().collect(), outputs: writes.collect() }
+                Partition {
+                    nodes: nodes.clone(),
+                    inputs: reads.into_iter().collect(),
+                    outputs: writes.collect(),
+                }
             };
             let ours = sets.iter().enumerate().filter(|(_, (side, nodes))| *side && !nodes.is_empty());
             Ok(ours.map(partition).collect())
@@ -215,7 +238,10 @@ mod tests {
             let bad: Vec<i32> = partition.nodes.iter().copied().filter(|n| self.bad.contains(n)).collect();
             match bad.first() {
                 None => Ok(()),
-                Some(n) => Err(Refusal { nodes: if self.names_bad { bad.clone() } else { vec![] }, why: format!("{n} is bad") }),
+                Some(n) => Err(Refusal {
+                    nodes: if self.names_bad { bad.clone() } else { vec![] },
+                    why: format!("{n} is bad"),
+                }),
             }
         }
     }

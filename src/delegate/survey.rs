@@ -28,8 +28,7 @@ pub fn choose(
     options: &Options,
 ) -> Result<Vec<(Partition, Kernel)>> {
     let plan = subgraph.context().execution_plan()?;
-    let mut survey =
-        Survey { subgraph, device, options, nodes: BTreeMap::new(), names: BTreeMap::new() };
+    let mut survey = Survey { subgraph, device, options, nodes: BTreeMap::new(), names: BTreeMap::new() };
     let (mut supported, mut refused) = (Vec::new(), Vec::new());
     for index in plan {
         let node = match subgraph.node(index) {

@@ -136,7 +136,10 @@ impl<'a> Context<'a> {
             return Ok(());
         }
         let resize = self.get().ResizeTensor.ok_or_else(|| host("ResizeTensor is missing"))?;
-        let dims: Vec<i32> = to.iter().map(|&n| i32::try_from(n)).collect::<Result<_, _>>()
+        let dims: Vec<i32> = to
+            .iter()
+            .map(|&n| i32::try_from(n))
+            .collect::<Result<_, _>>()
             .map_err(|_| host(format!("tensor {index} cannot have shape {to}")))?;
         let dims = IntArray::new(&dims).to_host();
         if dims.is_null() {
@@ -176,7 +179,10 @@ impl<'a> Context<'a> {
         // leaves them alone until the invoke is over; what is written overlaps nothing.
         unsafe {
             Ok(Buffers {
-                inputs: read.iter().map(|(start, bytes)| std::slice::from_raw_parts(*start, *bytes)).collect(),
+                inputs: read
+                    .iter()
+                    .map(|(start, bytes)| std::slice::from_raw_parts(*start, *bytes))
+                    .collect(),
                 outputs: written
                     .iter()
                     .map(|(start, bytes)| std::slice::from_raw_parts_mut(*start, *bytes))

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn landmarks_stand_at_their_code() {
-        let cases = [(0, "ADD"), (3, "CONV_2D"), (32, "CUSTOM"), (51, "DELEGATE"), (118, "IF"), (124, "DENSIFY")];
+        let cases =
+            [(0, "ADD"), (3, "CONV_2D"), (32, "CUSTOM"), (51, "DELEGATE"), (118, "IF"), (124, "DENSIFY")];
         for (code, name) in cases {
             assert_eq!(builtin_name(code), Some(name));
         }

@@ -15,9 +15,11 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Copies what the host tells.
+    ///
     /// # Safety
     /// The arrays are NULL or alive.
-    pub(super) unsafe fn read(params: &sys::TfLiteDelegateParams) -> Self {
+    pub unsafe fn read(params: &sys::TfLiteDelegateParams) -> Self {
         // SAFETY: as the caller promises.
         unsafe {
             Self {

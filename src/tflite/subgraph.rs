@@ -37,7 +37,9 @@ impl<'a> Subgraph<'a> {
 
     /// The node with this index, whose tensors exist.
     pub fn node(&self, index: i32) -> Result<NodeView<'_>, Unsupported> {
-        let Some((node, registration)) = self.context.node(index) else { unsupported!("there is no node {index}") };
+        let Some((node, registration)) = self.context.node(index) else {
+            unsupported!("there is no node {index}")
+        };
         let view = NodeView::new(self, index, node, registration);
         let count = self.context.tensor_count();
         let unknown = |i: &&i32| **i != OPTIONAL && usize::try_from(**i).map_or(true, |i| i >= count);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::array::{floats, ints};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, MAX_RANK, Quantization, Shape, Sparsity, SparseDimension, TensorType};
+use crate::ir::{Constant, DType, MAX_RANK, Quantization, Shape, SparseDimension, Sparsity, TensorType};
 use crate::unsupported;
 
 /// A tensor of the model.

@@ -1,0 +1,215 @@
+//! The `TfLiteDelegate` that hosts hold, and the functions that they find in it and in the kernels'
+//! registration.
+
+use std::cell::UnsafeCell;
+use std::ffi::{CString, c_char, c_void};
+use std::ptr::null_mut;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{c_text, guard};
+use crate::delegate::{Delegate, Kernel};
+use crate::error::{Error, Result};
+use crate::tflite::{Context, Partition, sys};
+
+/// A `TfLiteDelegate` with what is behind it. The host owns one reference and each kernel another:
+/// it lives until the delegate is deleted and the last kernel is freed, in whichever order.
+#[repr(C)]
+pub struct Handle {
+    /// First, so that a pointer to it is a pointer to the whole.
+    raw: UnsafeCell<sys::TfLiteDelegate>,
+    delegate: Delegate,
+}
+
+// SAFETY: only the host looks at `raw`, and its pointers are never followed.
+unsafe impl Send for Handle {}
+// SAFETY: as above; the rest is `Sync` already.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    /// Gives the host its reference.
+    pub fn give(delegate: Delegate) -> *mut sys::TfLiteDelegate {
+        let raw = sys::TfLiteDelegate {
+            data_: null_mut(),
+            Prepare: Some(prepare_delegate),
+            CopyFromBufferHandle: None,
+            CopyToBufferHandle: None,
+            FreeBufferHandle: None,
+            flags: sys::kTfLiteDelegateFlagsAllowDynamicTensors.into(),
+            opaque_delegate_builder: null_mut(),
+        };
+        Arc::into_raw(Arc::new(Self { raw: UnsafeCell::new(raw), delegate })).cast_mut().cast()
+    }
+
+    /// Takes the host's reference back.
+    ///
+    /// # Safety
+    /// `raw` is NULL or from [`give`](Self::give), whose reference was not taken back.
+    pub unsafe fn take_back(raw: *mut sys::TfLiteDelegate) {
+        if !raw.is_null() {
+            // SAFETY: as the caller promises.
+            drop(unsafe { Arc::from_raw(raw.cast_const().cast::<Self>()) });
+        }
+    }
+
+    /// Another reference.
+    ///
+    /// # Safety
+    /// `raw` is NULL or from [`give`](Self::give), and some reference exists.
+    unsafe fn share(raw: *mut sys::TfLiteDelegate) -> Result<Arc<Self>> {
+        if raw.is_null() {
+            return Err(Error::Host("the delegate is NULL".into()));
+        }
+        // SAFETY: as the caller promises.
+        unsafe {
+            let handle = raw.cast_const().cast::<Self>();
+            Arc::increment_strong_count(handle);
+            Ok(Arc::from_raw(handle))
+        }
+    }
+}
+
+/// What `TfLiteNode.user_data` of a delegated partition points to.
+struct UserData {
+    /// Or why there is none: a failing `init` would crash hosts, so the partition fails in `prepare`.
+    kernel: Result<Mutex<Kernel>>,
+    /// What profilers show.
+    label: CString,
+    /// Dropped last: the host may use the delegate's struct until its kernels are gone.
+    _handle: Option<Arc<Handle>>,
+}
+
+impl UserData {
+    /// # Safety
+    /// `node` is NULL or a node whose `user_data` is NULL or came from `init_kernel` and was not freed.
+    unsafe fn kernel<'a>(node: *const sys::TfLiteNode) -> Result<MutexGuard<'a, Kernel>> {
+        // SAFETY: as the caller promises.
+        let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<Self>().as_ref()) };
+        let data = data.ok_or_else(|| Error::Host("the node has no kernel".into()))?;
+        let kernel = data.kernel.as_ref().map_err(Clone::clone)?;
+        Ok(kernel.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a partition becomes. Passed by value: it must be as large as the newest host expects.
+fn registration() -> sys::TfLiteRegistration {
+    sys::TfLiteRegistration {
+        init: Some(init_kernel),
+        free: Some(free_kernel),
+        prepare: Some(prepare_kernel),
+        invoke: Some(invoke_kernel),
+        profiling_string: Some(describe_kernel),
+        builtin_code: sys::kTfLiteBuiltinDelegate as i32,
+        custom_name: c"TfLiteVulkanDelegate".as_ptr(),
+        version: 1,
+        registration_external: null_mut(),
+        async_kernel: None,
+        inplace_operator: 0,
+    }
+}
+
+/// Answers OK or an error; the host's reporter is told which.
+///
+/// # Safety
+/// As for [`Context::new`].
+unsafe fn status(
+    context: *mut sys::TfLiteContext,
+    f: impl FnOnce(&mut Context<'_>) -> Result<()>,
+) -> sys::TfLiteStatus {
+    // SAFETY: as the caller promises.
+    let context = || unsafe { Context::new(context) };
+    let tell = |why: &str| context().map_or((), |context| context.report(&format!("tflite-vulkan: {why}")));
+    let failed = sys::kTfLiteError as sys::TfLiteStatus;
+    guard(failed, tell, || f(&mut context()?).map(|()| sys::kTfLiteOk as sys::TfLiteStatus))
+}
+
+/// `TfLiteDelegate.Prepare`: called once per subgraph.
+unsafe extern "C" fn prepare_delegate(
+    context: *mut sys::TfLiteContext,
+    delegate: *mut sys::TfLiteDelegate,
+) -> sys::TfLiteStatus {
+    // SAFETY: the host calls this with a context and the struct that it found this function in.
+    unsafe {
+        status(context, |context| {
+            let handle = Handle::share(delegate)?;
+            let nodes = handle.delegate.plan(context)?;
+            let replaced =
+                if nodes.is_empty() { Ok(()) } else { context.replace(&nodes, registration(), delegate) };
+            handle.delegate.forget(context.id());
+            replaced
+        })
+    }
+}
+
+/// `TfLiteRegistration.init`: never fails.
+unsafe extern "C" fn init_kernel(
+    context: *mut sys::TfLiteContext,
+    buffer: *const c_char,
+    _length: usize,
+) -> *mut c_void {
+    guard(
+        null_mut(),
+        |_| {},
+        || {
+            // SAFETY: the host passes the partition in `buffer` to a kernel of builtin code DELEGATE, and
+            // the delegate in it is the one whose `Prepare` is running.
+            let (partition, delegate) = unsafe {
+                let params = buffer.cast::<sys::TfLiteDelegateParams>().as_ref();
+                params.map_or((Partition::default(), null_mut()), |p| (Partition::read(p), p.delegate))
+            };
+            // SAFETY: as above.
+            let handle = unsafe { Handle::share(delegate) };
+            let kernel = handle
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|h| h.delegate.take(context as usize, partition.nodes));
+            let label =
+                kernel.as_ref().map_or(String::new(), |kernel| format!("{} nodes", kernel.node_count()));
+            let data =
+                UserData { kernel: kernel.map(Mutex::new), label: c_text(&label), _handle: handle.ok() };
+            Ok(Box::into_raw(Box::new(data)).cast())
+        },
+    )
+}
+
+/// `TfLiteRegistration.free`: may come after the delegate was deleted.
+unsafe extern "C" fn free_kernel(_context: *mut sys::TfLiteContext, user_data: *mut c_void) {
+    guard(
+        (),
+        |_| {},
+        || {
+            if !user_data.is_null() {
+                // SAFETY: the host frees once what `init_kernel` gave it.
+                drop(unsafe { Box::from_raw(user_data.cast::<UserData>()) });
+            }
+            Ok(())
+        },
+    );
+}
+
+/// `TfLiteRegistration.prepare`: after every change of shapes, possibly within an invoke.
+unsafe extern "C" fn prepare_kernel(
+    context: *mut sys::TfLiteContext,
+    node: *mut sys::TfLiteNode,
+) -> sys::TfLiteStatus {
+    // SAFETY: the host calls this with its context and a node of this kernel.
+    unsafe { status(context, |context| UserData::kernel(node)?.prepare(context)) }
+}
+
+/// `TfLiteRegistration.invoke`: on any thread.
+unsafe extern "C" fn invoke_kernel(
+    context: *mut sys::TfLiteContext,
+    node: *mut sys::TfLiteNode,
+) -> sys::TfLiteStatus {
+    // SAFETY: as above.
+    unsafe { status(context, |context| UserData::kernel(node)?.invoke(context)) }
+}
+
+/// `TfLiteRegistration.profiling_string`: the text lives as long as the kernel.
+unsafe extern "C" fn describe_kernel(
+    _context: *const sys::TfLiteContext,
+    node: *const sys::TfLiteNode,
+) -> *const c_char {
+    // SAFETY: as above.
+    let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<UserData>().as_ref()) };
+    data.map_or(c"".as_ptr(), |data| data.label.as_ptr())
+}

@@ -1,0 +1,56 @@
+//! The functions of `include/tflite_vulkan.h`.
+
+use std::ffi::c_char;
+
+use super::callbacks::Handle;
+use super::options::TfLiteVulkanDelegateOptions;
+use super::{guard, last_error};
+use crate::delegate::Delegate;
+use crate::tflite::sys::TfLiteDelegate;
+
+/// The options without any wish.
+#[unsafe(no_mangle)]
+pub extern "C" fn TfLiteVulkanDelegateOptionsDefault() -> TfLiteVulkanDelegateOptions {
+    TfLiteVulkanDelegateOptions::default()
+}
+
+/// Creates a delegate; NULL if that fails.
+///
+/// # Safety
+/// `options` is NULL or as the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn TfLiteVulkanDelegateCreate(
+    options: *const TfLiteVulkanDelegateOptions,
+) -> *mut TfLiteDelegate {
+    guard(
+        std::ptr::null_mut(),
+        |_| {},
+        || {
+            // SAFETY: as the caller promises.
+            let options = unsafe { TfLiteVulkanDelegateOptions::read(options)?.parse()? };
+            Ok(Handle::give(Delegate::new(options)?))
+        },
+    )
+}
+
+/// Deletes a delegate.
+///
+/// # Safety
+/// `delegate` is NULL or was created here and not deleted yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn TfLiteVulkanDelegateDelete(delegate: *mut TfLiteDelegate) {
+    // SAFETY: as the caller promises.
+    guard((), |_| {}, || Ok(unsafe { Handle::take_back(delegate) }));
+}
+
+/// The version of the library, as `0.1.0`.
+#[unsafe(no_mangle)]
+pub extern "C" fn TfLiteVulkanDelegateVersion() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Why the last call on this thread failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn TfLiteVulkanDelegateLastError() -> *const c_char {
+    last_error()
+}

@@ -1,0 +1,227 @@
+//! The options as C callers give them.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use crate::error::{Error, Result};
+use crate::options::{Options, Precision};
+
+/// `TfLiteVulkanDelegateOptions` of `include/tflite_vulkan.h`, which says what the fields mean.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct TfLiteVulkanDelegateOptions {
+    pub size: usize,
+    pub precision: c_int,
+    pub device: *const c_char,
+    pub allow_software: c_int,
+    pub require_device: c_int,
+    pub max_delegated_partitions: c_int,
+    pub log_level: c_int,
+}
+
+/// A struct of this size is no newer version of ours: something else was passed.
+const TOO_LARGE: usize = 4096;
+
+impl Default for TfLiteVulkanDelegateOptions {
+    fn default() -> Self {
+        let options = Options::default();
+        Self {
+            size: size_of::<Self>(),
+            precision: options.precision as c_int,
+            device: std::ptr::null(),
+            allow_software: options.allow_software.into(),
+            require_device: options.require_device.into(),
+            max_delegated_partitions: options.max_delegated_partitions as c_int,
+            log_level: options.log_level as c_int,
+        }
+    }
+}
+
+impl TfLiteVulkanDelegateOptions {
+    /// Reads the struct of a caller that was compiled with a header of any version: what an older one
+    /// lacks keeps its default, what only a newer one has must be zero.
+    ///
+    /// # Safety
+    /// `from` is NULL or points to as many bytes as its first field says.
+    pub unsafe fn read(from: *const Self) -> Result<Self> {
+        let mut options = Self::default();
+        if from.is_null() {
+            return Ok(options);
+        }
+        let ours = options.size;
+        // SAFETY: the caller promises at least the first field.
+        let size = unsafe { (&raw const (*from).size).read_unaligned() };
+        if !(size_of::<usize>()..=TOO_LARGE).contains(&size) {
+            let why = "options.size is wrong: begin with TfLiteVulkanDelegateOptionsDefault()";
+            return Err(Error::Option(why.into()));
+        }
+        // SAFETY: the caller promises `size` bytes; of ours no more than all are written, and any
+        // bytes are a value of each field.
+        unsafe {
+            let bytes = std::slice::from_raw_parts(from.cast::<u8>(), size);
+            if bytes.iter().skip(ours).any(|b| *b != 0) {
+                let why = "an option is set that this version of the library does not know";
+                return Err(Error::Option(why.into()));
+            }
+            (&raw mut options).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), size.min(ours));
+        }
+        Ok(options)
+    }
+
+    /// # Safety
+    /// `device` is NULL or a C string.
+    pub unsafe fn parse(&self) -> Result<Options> {
+        let bad =
+            |name: &str, value: c_int| Error::Option(format!("options.{name} is {value}: out of range"));
+        let precision =
+            [Precision::Fp32, Precision::Fp16].into_iter().find(|p| *p as c_int == self.precision);
+        let log_level = log::LevelFilter::iter().find(|level| *level as c_int == self.log_level);
+        let partitions = usize::try_from(self.max_delegated_partitions);
+        // SAFETY: as the caller promises.
+        let device = unsafe { text(self.device) }?.filter(|device| !device.is_empty());
+        Ok(Options {
+            precision: precision.ok_or_else(|| bad("precision", self.precision))?,
+            device: device.map(str::to_owned),
+            allow_software: self.allow_software != 0,
+            require_device: self.require_device != 0,
+            max_delegated_partitions: partitions
+                .map_err(|_| bad("max_delegated_partitions", self.max_delegated_partitions))?,
+            log_level: log_level.ok_or_else(|| bad("log_level", self.log_level))?,
+        })
+    }
+}
+
+/// Reads keys and values.
+///
+/// # Safety
+/// `keys` and `values` are NULL or point to `count` C strings, each of which may be NULL.
+pub unsafe fn parse(
+    keys: *const *const c_char,
+    values: *const *const c_char,
+    count: usize,
+) -> Result<Options> {
+    if count > 0 && (keys.is_null() || values.is_null()) {
+        return Err(Error::Option(format!("{count} options are announced, but keys or values are NULL")));
+    }
+    let mut pairs = Vec::new();
+    for i in 0..count {
+        // SAFETY: as the caller promises.
+        let (key, value) = unsafe { (text(*keys.add(i))?, text(*values.add(i))?) };
+        let Some(key) = key else { return Err(Error::Option(format!("the name of option {i} is NULL"))) };
+        let Some(value) = value else {
+            return Err(Error::Option(format!("the value of option {key} is NULL")));
+        };
+        pairs.push((key, value));
+    }
+    Options::parse(pairs)
+}
+
+/// # Safety
+/// `text` is NULL or a C string that does not change during `'a`.
+unsafe fn text<'a>(text: *const c_char) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: as the caller promises.
+    let text = unsafe { CStr::from_ptr(text) };
+    let not_utf8 = |_| Error::Option(format!("{:?} is not UTF-8", text.to_string_lossy()));
+    text.to_str().map(Some).map_err(not_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Raw = TfLiteVulkanDelegateOptions;
+
+    fn read(raw: &Raw) -> Result<Options> {
+        // SAFETY: the sizes in these tests do not exceed what lies there.
+        unsafe { Raw::read(raw)?.parse() }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_keys() {
+        assert_eq!(read(&Raw::default()), Ok(Options::default()));
+        // SAFETY: NULL is allowed.
+        assert_eq!(
+            unsafe { Raw::read(std::ptr::null()).and_then(|raw| raw.parse()) },
+            Ok(Options::default())
+        );
+    }
+
+    #[test]
+    fn fields_reach_the_options() {
+        let raw = Raw {
+            precision: 1,
+            device: c"llvmpipe".as_ptr(),
+            allow_software: 1,
+            require_device: 1,
+            max_delegated_partitions: 2,
+            log_level: 5,
+            ..Raw::default()
+        };
+        let want = Options {
+            precision: Precision::Fp16,
+            device: Some("llvmpipe".into()),
+            allow_software: true,
+            require_device: true,
+            max_delegated_partitions: 2,
+            log_level: log::LevelFilter::Trace,
+        };
+        assert_eq!(read(&raw), Ok(want));
+    }
+
+    #[test]
+    fn an_older_caller_keeps_defaults_for_what_it_lacks() {
+        let size = std::mem::offset_of!(Raw, allow_software);
+        let raw = Raw { size, precision: 1, allow_software: 77, log_level: 77, ..Raw::default() };
+        let options = read(&raw).unwrap();
+        assert_eq!((options.precision, options.allow_software), (Precision::Fp16, false));
+    }
+
+    #[test]
+    fn a_newer_caller_may_not_use_what_we_lack() {
+        #[repr(C)]
+        struct Newer(Raw, u64);
+        let mut newer = Newer(Raw { size: size_of::<Newer>(), ..Raw::default() }, 0);
+        // SAFETY: the size is that of the whole struct.
+        let mut read = |extra| unsafe {
+            newer.1 = extra;
+            Raw::read((&raw const newer).cast()).map(|_| ())
+        };
+        assert_eq!(read(0), Ok(()));
+        assert!(read(1).unwrap_err().to_string().contains("does not know"));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let cases = [
+            (Raw { size: 0, ..Raw::default() }, "options.size"),
+            (Raw { size: usize::MAX, ..Raw::default() }, "options.size"),
+            (Raw { precision: 2, ..Raw::default() }, "options.precision is 2"),
+            (
+                Raw { max_delegated_partitions: -1, ..Raw::default() },
+                "options.max_delegated_partitions is -1",
+            ),
+            (Raw { log_level: 6, ..Raw::default() }, "options.log_level is 6"),
+            (Raw { device: c"\xff".as_ptr(), ..Raw::default() }, "not UTF-8"),
+        ];
+        for (raw, want) in cases {
+            let error = read(&raw).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn null_among_keys_and_values_is_an_error() {
+        let (key, value) = ([c"precision".as_ptr()], [c"fp16".as_ptr()]);
+        let null = [std::ptr::null()];
+        // SAFETY: the arrays have one element.
+        let parse = |keys: *const _, values: *const _, count| unsafe { parse(keys, values, count) };
+        assert_eq!(parse(key.as_ptr(), value.as_ptr(), 1).unwrap().precision, Precision::Fp16);
+        assert_eq!(parse(std::ptr::null(), std::ptr::null(), 0), Ok(Options::default()));
+        assert!(parse(std::ptr::null(), value.as_ptr(), 1).is_err());
+        assert!(parse(key.as_ptr(), std::ptr::null(), 1).is_err());
+        assert!(parse(null.as_ptr(), value.as_ptr(), 1).is_err());
+        assert!(parse(key.as_ptr(), null.as_ptr(), 1).unwrap_err().to_string().contains("precision"));
+    }
+}

@@ -1,0 +1,45 @@
+//! The functions by which TFLite loads an external delegate from a library.
+
+use std::ffi::c_char;
+
+use super::callbacks::Handle;
+use super::{c_text, guard, options};
+use crate::delegate::Delegate;
+use crate::tflite::sys::TfLiteDelegate;
+
+/// Takes a text; the host's, and only valid during the call.
+pub type ReportError = Option<unsafe extern "C" fn(*const c_char)>;
+
+/// Creates a delegate; NULL if that fails, which `report_error` is told.
+///
+/// # Safety
+/// As `include/tflite_vulkan.h` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tflite_plugin_create_delegate(
+    keys: *const *const c_char,
+    values: *const *const c_char,
+    count: usize,
+    report_error: ReportError,
+) -> *mut TfLiteDelegate {
+    // SAFETY: the function is the caller's.
+    let tell = |why: &str| {
+        if let Some(report) = report_error {
+            unsafe { report(c_text(why).as_ptr()) }
+        }
+    };
+    guard(std::ptr::null_mut(), tell, || {
+        // SAFETY: as the caller promises.
+        let options = unsafe { options::parse(keys, values, count)? };
+        Ok(Handle::give(Delegate::new(options)?))
+    })
+}
+
+/// Deletes a delegate.
+///
+/// # Safety
+/// `delegate` is NULL or was created here and not deleted yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tflite_plugin_destroy_delegate(delegate: *mut TfLiteDelegate) {
+    // SAFETY: as the caller promises.
+    guard((), |_| {}, || Ok(unsafe { Handle::take_back(delegate) }));
+}
