@@ -48,8 +48,6 @@ pub enum Error {
     },
     /// An option is unknown or has a bad value.
     Option(String),
-    /// The host's structures or callbacks are not as TFLite documents them.
-    Host(String),
     /// A file could not be read or written.
     Io(String),
     /// TFLite gave or did something that it should not.
@@ -64,7 +62,6 @@ impl fmt::Display for Error {
             Self::Driver { call, result } => write!(f, "{call} failed: {result}"),
             Self::NoDevice(why) => f.write_str(why),
             Self::Model { node, what } => write!(f, "{node}: {what}"),
-            Self::Host(what) => f.write_str(what),
             Self::Option(what) => f.write_str(what),
             Self::Io(what) | Self::Host(what) => f.write_str(what),
         }
