@@ -78,7 +78,7 @@ impl Io {
     pub fn record_before(&self, recorder: &mut Recorder) {
         if let (Direction::In, Some((host, device))) = (self.direction, self.copy()) {
             recorder.copy(host, device);
-            recorder.barrier(Stage::Transfer, Stage::Compute, true);
+            recorder.barrier(Stage::Transfer, Stage::Compute);
         }
     }
 
@@ -88,11 +88,11 @@ impl Io {
             return;
         }
         if let Some((host, device)) = self.copy() {
-            recorder.barrier(Stage::Compute, Stage::Transfer, true);
+            recorder.barrier(Stage::Compute, Stage::Transfer);
             recorder.copy(device, host);
-            recorder.barrier(Stage::Transfer, Stage::Host, true);
+            recorder.barrier(Stage::Transfer, Stage::Host);
         } else {
-            recorder.barrier(Stage::Compute, Stage::Host, true);
+            recorder.barrier(Stage::Compute, Stage::Host);
         }
     }
 

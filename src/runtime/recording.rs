@@ -60,8 +60,8 @@ pub(super) fn record(
 
     inputs.record_before(&mut recorder);
     for (i, dispatch) in program.dispatches.iter().enumerate() {
-        if let Some(barrier) = barriers.0.get(i).and_then(Option::as_ref) {
-            recorder.barrier(Stage::Compute, Stage::Compute, barrier.flushes());
+        if barriers.0.get(i).is_some_and(Option::is_some) {
+            recorder.barrier(Stage::Compute, Stage::Compute);
         }
         let mut regions = Vec::with_capacity(dispatch.bindings.len());
         for id in &dispatch.bindings {

@@ -136,7 +136,7 @@ impl WeightStore {
             );
             start += bytes;
         }
-        recorder.barrier(Stage::Transfer, Stage::Compute, true);
+        recorder.barrier(Stage::Transfer, Stage::Compute);
         let mut commands = recorder.finish()?;
         commands.submit()?;
         commands.wait()

@@ -161,9 +161,8 @@ impl Recorder {
         }
     }
 
-    /// Lets everything of `to` that follows wait for everything of `from` before. With `flush`, what
-    /// was written is visible as well; without, only the order is kept.
-    pub fn barrier(&mut self, from: Stage, to: Stage, flush: bool) {
+    /// Lets everything of `to` that follows wait for everything of `from` before, and see what it wrote.
+    pub fn barrier(&mut self, from: Stage, to: Stage) {
         let memory =
             [vk::MemoryBarrier::default().src_access_mask(from.writes()).dst_access_mask(to.touches())];
         // SAFETY: the command buffer is recording.
@@ -173,7 +172,7 @@ impl Recorder {
                 from.mask(),
                 to.mask(),
                 vk::DependencyFlags::empty(),
-                if flush { &memory } else { &[] },
+                &memory,
                 &[],
                 &[],
             );
