@@ -97,9 +97,13 @@ mod tests {
 
     #[test]
     fn every_line_has_the_prefix() {
-        let record = |args| text(&Record::builder().level(Level::Info).args(args).build());
-        assert_eq!(record(format_args!("a {}", 1)), "tflite-vulkan: info: a 1\n");
-        assert_eq!(record(format_args!("a\nb\n")), "tflite-vulkan: info: a\ntflite-vulkan: info: b\n");
+        let cases = [
+            (format_args!("a {}", 1), "tflite-vulkan: info: a 1\n"),
+            (format_args!("a\nb\n"), "tflite-vulkan: info: a\ntflite-vulkan: info: b\n"),
+        ];
+        for (args, want) in cases {
+            assert_eq!(text(&Record::builder().level(Level::Info).args(args).build()), want);
+        }
     }
 
     #[test]

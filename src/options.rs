@@ -63,43 +63,46 @@ pub static KEYS: &[Key] = &[
         name: "precision",
         values: "fp32|fp16",
         help: "how activations and weights are stored; sums are always 32-bit",
-        set: |p, value| Some(p.precision = Some(precision(value)?)),
+        set: |p, value| precision(value).map(|x| p.precision = Some(x)),
     },
     Key {
         name: "device",
         values: "<index>|<part of the name>|<uuid>",
         help: "which Vulkan device to use; without it the best one",
-        set: |p, value| Some(p.options.device = (!value.is_empty()).then(|| value.into())),
+        set: |p, value| {
+            p.options.device = (!value.is_empty()).then(|| value.into());
+            Some(())
+        },
     },
     Key {
         name: "allow_software",
         values: "0|1",
         help: "also take a device that is a software implementation on the CPU",
-        set: |p, value| Some(p.options.allow_software = boolean(value)?),
+        set: |p, value| boolean(value).map(|x| p.options.allow_software = x),
     },
     Key {
         name: "require_device",
         values: "0|1",
         help: "fail when no device can be used, instead of leaving the whole model to the CPU",
-        set: |p, value| Some(p.options.require_device = boolean(value)?),
+        set: |p, value| boolean(value).map(|x| p.options.require_device = x),
     },
     Key {
         name: "max_delegated_partitions",
         values: "<number>",
         help: "take at most this many parts of the graph, the largest; 0 means no limit",
-        set: |p, value| Some(p.options.max_delegated_partitions = value.parse().ok()?),
+        set: |p, value| value.parse().ok().map(|x| p.options.max_delegated_partitions = x),
     },
     Key {
         name: "log_level",
         values: "off|error|warn|info|debug|trace",
         help: "what to log; debug tells every node's fate, trace prints the compiled programs",
-        set: |p, value| Some(p.options.log_level = value.parse().ok()?),
+        set: |p, value| value.parse().ok().map(|x| p.options.log_level = x),
     },
     Key {
         name: "is_precision_loss_allowed",
         values: "0|1",
         help: "TFLite's own key: 1 means precision=fp16 unless precision says otherwise",
-        set: |p, value| Some(p.loss_allowed = Some(boolean(value)?)),
+        set: |p, value| boolean(value).map(|x| p.loss_allowed = Some(x)),
     },
 ];
 

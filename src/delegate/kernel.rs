@@ -53,7 +53,7 @@ enum Run {
     /// Nothing is to be computed.
     Nothing,
     /// On the device.
-    Device(Recording),
+    Device(Box<Recording>),
     /// On the CPU: the device was lost before there was a recording.
     Host,
 }
@@ -171,7 +171,7 @@ impl Kernel {
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
         let run = match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
-            Ok(recording) => Run::Device(recording),
+            Ok(recording) => Run::Device(Box::new(recording)),
             Err(Error::DeviceLost) => Run::Host,
             Err(e) => return Err(e),
         };

@@ -34,7 +34,7 @@ impl Handle {
             CopyFromBufferHandle: None,
             CopyToBufferHandle: None,
             FreeBufferHandle: None,
-            flags: sys::kTfLiteDelegateFlagsAllowDynamicTensors.into(),
+            flags: sys::kTfLiteDelegateFlagsAllowDynamicTensors,
             opaque_delegate_builder: null_mut(),
         };
         Arc::into_raw(Arc::new(Self { raw: UnsafeCell::new(raw), delegate })).cast_mut().cast()
@@ -118,8 +118,7 @@ unsafe fn status(
     // SAFETY: as the caller promises.
     let context = || unsafe { Context::new(context) };
     let tell = |why: &str| context().map_or((), |context| context.report(&format!("tflite-vulkan: {why}")));
-    let failed = sys::kTfLiteError as sys::TfLiteStatus;
-    guard(failed, tell, || f(&mut context()?).map(|()| sys::kTfLiteOk as sys::TfLiteStatus))
+    guard(sys::kTfLiteError, tell, || f(&mut context()?).map(|()| sys::kTfLiteOk))
 }
 
 /// `TfLiteDelegate.Prepare`: called once per subgraph.

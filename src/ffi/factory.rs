@@ -39,8 +39,15 @@ pub unsafe extern "C" fn TfLiteVulkanDelegateCreate(
 /// `delegate` is NULL or was created here and not deleted yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn TfLiteVulkanDelegateDelete(delegate: *mut TfLiteDelegate) {
-    // SAFETY: as the caller promises.
-    guard((), |_| {}, || Ok(unsafe { Handle::take_back(delegate) }));
+    guard(
+        (),
+        |_| {},
+        || {
+            // SAFETY: as the caller promises.
+            unsafe { Handle::take_back(delegate) };
+            Ok(())
+        },
+    );
 }
 
 /// The version of the library, as `0.1.0`.

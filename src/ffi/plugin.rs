@@ -21,9 +21,9 @@ pub unsafe extern "C" fn tflite_plugin_create_delegate(
     count: usize,
     report_error: ReportError,
 ) -> *mut TfLiteDelegate {
-    // SAFETY: the function is the caller's.
     let tell = |why: &str| {
         if let Some(report) = report_error {
+            // SAFETY: the function is the caller's.
             unsafe { report(c_text(why).as_ptr()) }
         }
     };
@@ -40,6 +40,13 @@ pub unsafe extern "C" fn tflite_plugin_create_delegate(
 /// `delegate` is NULL or was created here and not deleted yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tflite_plugin_destroy_delegate(delegate: *mut TfLiteDelegate) {
-    // SAFETY: as the caller promises.
-    guard((), |_| {}, || Ok(unsafe { Handle::take_back(delegate) }));
+    guard(
+        (),
+        |_| {},
+        || {
+            // SAFETY: as the caller promises.
+            unsafe { Handle::take_back(delegate) };
+            Ok(())
+        },
+    );
 }

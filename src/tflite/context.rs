@@ -74,7 +74,7 @@ impl<'a> Context<'a> {
         // SAFETY: the host writes two pointers to structures of its own.
         unsafe {
             let status = get(self.raw.as_ptr(), index, &mut node, &mut registration);
-            if status != OK { None } else { Some((node.as_ref()?, registration.as_ref()?)) }
+            if status != sys::kTfLiteOk { None } else { Some((node.as_ref()?, registration.as_ref()?)) }
         }
     }
 
@@ -201,12 +201,10 @@ impl<'a> Context<'a> {
     }
 }
 
-const OK: sys::TfLiteStatus = 0;
-
 fn host(what: impl Into<String>) -> Error {
     Error::Host(what.into())
 }
 
 fn checked(call: &str, status: sys::TfLiteStatus) -> Result<()> {
-    if status == OK { Ok(()) } else { Err(host(format!("{call} failed with status {status}"))) }
+    if status == sys::kTfLiteOk { Ok(()) } else { Err(host(format!("{call} failed with status {status}"))) }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Context, NodeView, Partition, PartitionView, TensorView};
+use super::{Context, NodeView, Partition, PartitionView, TensorView, sys};
 use crate::error::{Result, Unsupported};
 use crate::ir::Constant;
 use crate::op::Operator;
@@ -42,7 +42,8 @@ impl<'a> Subgraph<'a> {
         };
         let view = NodeView::new(self, index, node, registration);
         let count = self.context.tensor_count();
-        let unknown = |i: &&i32| **i != OPTIONAL && usize::try_from(**i).map_or(true, |i| i >= count);
+        let unknown =
+            |i: &&i32| **i != sys::kTfLiteOptionalTensor && usize::try_from(**i).map_or(true, |i| i >= count);
         match view.input_tensors().iter().chain(view.output_tensors()).find(unknown) {
             Some(i) => unsupported!("it names tensor {i}, there are {count}"),
             None => Ok(view),
@@ -66,7 +67,8 @@ impl<'a> Subgraph<'a> {
     /// Declares the result of `node` constant: `op`, which folds, makes it of the node's operands,
     /// which are constant. Nodes are declared in the order of their execution.
     pub fn fold(&self, node: &NodeView<'_>, op: Arc<dyn Operator>) {
-        let inputs = node.input_tensors().iter().map(|i| (*i != OPTIONAL).then_some(*i)).collect();
+        let inputs =
+            node.input_tensors().iter().map(|i| (*i != sys::kTfLiteOptionalTensor).then_some(*i)).collect();
         if let Some(output) = node.output_tensors().first() {
             // The first to write a tensor is the one that counts: folds never form a circle.
             let fold = Fold { op, inputs, result: OnceCell::new() };
@@ -97,6 +99,3 @@ impl<'a> Subgraph<'a> {
         fold.op.fold(&inputs).unwrap_or_else(|| unsupported!("{:?} does not fold", fold.op))
     }
 }
-
-/// In a node's tensors: left out.
-const OPTIONAL: i32 = -1;

@@ -76,7 +76,7 @@ impl<'a> TensorView<'a> {
     }
 
     fn is_model_constant(&self) -> bool {
-        self.tensor.allocation_type == MMAP_RO
+        self.tensor.allocation_type == sys::kTfLiteMmapRo
     }
 
     fn model_constant(&self) -> Result<Constant, Unsupported> {
@@ -124,8 +124,6 @@ impl AsRef<[u8]> for ModelBytes {
     }
 }
 
-const MMAP_RO: sys::TfLiteAllocationType = 1;
-
 fn dtype(code: sys::TfLiteType) -> Result<DType, Unsupported> {
     Ok(match TYPES.iter().find(|(known, ..)| *known == code) {
         Some((_, _, Some(dtype))) => *dtype,
@@ -137,27 +135,27 @@ fn dtype(code: sys::TfLiteType) -> Result<DType, Unsupported> {
 /// TFLite's element types: code, name, and what operators may see of them.
 #[rustfmt::skip]
 const TYPES: &[(sys::TfLiteType, &str, Option<DType>)] = &[
-    (0, "NOTYPE", None),
-    (1, "FLOAT32", Some(DType::F32)),
-    (2, "INT32", Some(DType::I32)),
-    (3, "UINT8", Some(DType::U8)),
-    (4, "INT64", Some(DType::I64)),
-    (5, "STRING", None),
-    (6, "BOOL", Some(DType::Bool)),
-    (7, "INT16", Some(DType::I16)),
-    (8, "COMPLEX64", None),
-    (9, "INT8", Some(DType::I8)),
-    (10, "FLOAT16", Some(DType::F16)),
-    (11, "FLOAT64", None),
-    (12, "COMPLEX128", None),
-    (13, "UINT64", None),
-    (14, "RESOURCE", None),
-    (15, "VARIANT", None),
-    (16, "UINT32", None),
-    (17, "UINT16", None),
-    (18, "INT4", None),
-    (19, "BFLOAT16", None),
-    (20, "INT2", None),
+    (sys::kTfLiteNoType, "NOTYPE", None),
+    (sys::kTfLiteFloat32, "FLOAT32", Some(DType::F32)),
+    (sys::kTfLiteInt32, "INT32", Some(DType::I32)),
+    (sys::kTfLiteUInt8, "UINT8", Some(DType::U8)),
+    (sys::kTfLiteInt64, "INT64", Some(DType::I64)),
+    (sys::kTfLiteString, "STRING", None),
+    (sys::kTfLiteBool, "BOOL", Some(DType::Bool)),
+    (sys::kTfLiteInt16, "INT16", Some(DType::I16)),
+    (sys::kTfLiteComplex64, "COMPLEX64", None),
+    (sys::kTfLiteInt8, "INT8", Some(DType::I8)),
+    (sys::kTfLiteFloat16, "FLOAT16", Some(DType::F16)),
+    (sys::kTfLiteFloat64, "FLOAT64", None),
+    (sys::kTfLiteComplex128, "COMPLEX128", None),
+    (sys::kTfLiteUInt64, "UINT64", None),
+    (sys::kTfLiteResource, "RESOURCE", None),
+    (sys::kTfLiteVariant, "VARIANT", None),
+    (sys::kTfLiteUInt32, "UINT32", None),
+    (sys::kTfLiteUInt16, "UINT16", None),
+    (sys::kTfLiteInt4, "INT4", None),
+    (sys::kTfLiteBFloat16, "BFLOAT16", None),
+    (sys::kTfLiteInt2, "INT2", None),
 ];
 
 /// The present shape; dimensions may be 0.
@@ -184,15 +182,13 @@ pub fn shape(tensor: &sys::TfLiteTensor) -> Result<Shape, Unsupported> {
 /// So many elements of any type have a size that fits everywhere.
 const MAX_ELEMENTS: u64 = 1 << 40;
 
-const AFFINE: sys::TfLiteQuantizationType = 1;
-
 fn quantization(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Quantization>, Unsupported> {
     let sys::TfLiteQuantization { type_, params } = tensor.quantization;
     match type_ {
-        0 => return Ok(None),
-        AFFINE => {}
-        2 => unsupported!("blockwise quantisation"),
-        3 => unsupported!("quantisation along several axes"),
+        sys::kTfLiteNoQuantization => return Ok(None),
+        sys::kTfLiteAffineQuantization => {}
+        sys::kTfLiteBlockwiseQuantization => unsupported!("blockwise quantisation"),
+        sys::kTfLiteMultiAxisQuantization => unsupported!("quantisation along several axes"),
         other => unsupported!("quantisation of kind {other}"),
     }
     // SAFETY: this is what `params` points to for this kind, and nobody changes it.
@@ -224,8 +220,8 @@ fn sparsity(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Sparsity
             (false, count) => std::slice::from_raw_parts(sparsity.dim_metadata, count),
         };
         let dimensions = dimensions.iter().map(|d| match d.format {
-            0 => u32::try_from(d.dense_size).map(SparseDimension::Dense).map_err(|_| ()),
-            1 => Ok(SparseDimension::Csr {
+            sys::kTfLiteDimDense => u32::try_from(d.dense_size).map(SparseDimension::Dense).map_err(|_| ()),
+            sys::kTfLiteDimSparseCSR => Ok(SparseDimension::Csr {
                 segments: ints(d.array_segments).to_vec(),
                 indices: ints(d.array_indices).to_vec(),
             }),

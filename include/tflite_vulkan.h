@@ -1,0 +1,155 @@
+/*
+ * tflite-vulkan: runs TensorFlow Lite (LiteRT) models on any GPU with a Vulkan 1.1 driver.
+ *
+ * A delegate takes the parts of a model that it supports; everything else stays on the CPU, and the
+ * log says why. Nothing in a model has to change:
+ *
+ *     TfLiteVulkanDelegateOptions options = TfLiteVulkanDelegateOptionsDefault();
+ *     TfLiteDelegate* delegate = TfLiteVulkanDelegateCreate(&options);
+ *     if (!delegate) { puts(TfLiteVulkanDelegateLastError()); return 1; }
+ *
+ *     TfLiteInterpreterOptionsAddDelegate(interpreter_options, delegate);
+ *     TfLiteInterpreter* interpreter = TfLiteInterpreterCreate(model, interpreter_options);
+ *     ...
+ *     TfLiteInterpreterDelete(interpreter);
+ *     TfLiteVulkanDelegateDelete(delegate);
+ *
+ * Ownership. The caller owns the delegate and deletes it once, best after the interpreters that use
+ * it. Deleting it earlier is harmless for an interpreter that only invokes, resizes its inputs or is
+ * deleted afterwards. The model has to outlive the interpreter, as TensorFlow Lite asks anyway.
+ *
+ * Threads. Every function may be called from any thread. One delegate may serve any number of
+ * interpreters; different interpreters may run at the same time. One interpreter must not be used
+ * by two threads at once, but may move between threads.
+ *
+ * Memory. Interpreters of one process share the device, not their tensors. Weights are copied to the
+ * device once per interpreter; for each of the last four sets of input shapes an interpreter keeps
+ * the memory of its intermediate tensors.
+ *
+ * Vulkan. libvulkan is opened when the first delegate is created, not when this library is loaded.
+ * Without it, without a driver or without a usable device a delegate is created all the same and
+ * leaves the whole model to the CPU, unless require_device is set.
+ *
+ * The layout follows the rules of C on the platform; the library was built for 2.14 and later
+ * versions of TensorFlow Lite, and does not link to any of it.
+ */
+#ifndef TFLITE_VULKAN_H
+#define TFLITE_VULKAN_H
+
+#include <stddef.h>
+
+#if defined(_WIN32)
+#define TFLITE_VULKAN_API __declspec(dllimport)
+#else
+#define TFLITE_VULKAN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* TensorFlow Lite's own type; its headers may be included before or after this one, or not at all. */
+struct TfLiteDelegate;
+
+/* How numbers are stored. Sums, normalisations and exponentials are computed in 32 bits in any case. */
+enum TfLiteVulkanPrecision {
+    kTfLiteVulkanPrecisionFp32 = 0, /* as the model says; results match the CPU's closely */
+    kTfLiteVulkanPrecisionFp16 = 1, /* 16-bit floats for weights and between nodes: half the memory */
+};
+
+/* What goes to the log, each level including those before it. */
+enum TfLiteVulkanLogLevel {
+    kTfLiteVulkanLogOff = 0,
+    kTfLiteVulkanLogError = 1, /* what failed */
+    kTfLiteVulkanLogWarn = 2,  /* what will be slower or less precise than asked for */
+    kTfLiteVulkanLogInfo = 3,  /* the device, what is delegated, and why the rest is not */
+    kTfLiteVulkanLogDebug = 4, /* the fate of every node */
+    kTfLiteVulkanLogTrace = 5, /* the compiled programs */
+};
+
+/*
+ * What to ask of a delegate. Begin with TfLiteVulkanDelegateOptionsDefault() and change what matters.
+ *
+ * Later versions append fields. `size` tells the library which ones the caller knows: fields that an
+ * older caller lacks keep their default, and a field that an older library lacks must be zero.
+ */
+typedef struct TfLiteVulkanDelegateOptions {
+    /* Size of this struct in bytes; set by TfLiteVulkanDelegateOptionsDefault(). */
+    size_t size;
+    /* One of enum TfLiteVulkanPrecision. Default: kTfLiteVulkanPrecisionFp32. A device that cannot
+     * store 16-bit floats computes in fp32 anyway, and the log says so. */
+    int precision;
+    /* Which device to use: its index, a part of its name, or its UUID. NULL, the default: the best
+     * one. Only read while the delegate is created. */
+    const char* device;
+    /* Nonzero: also accept a device that is a software implementation on the CPU. Default: 0. */
+    int allow_software;
+    /* Nonzero: without a usable device creating the delegate fails. Default: 0, the delegate then
+     * leaves the whole model to the CPU. */
+    int require_device;
+    /* Take at most this many parts of the graph, those with the most nodes. Default: 0, no limit. */
+    int max_delegated_partitions;
+    /* One of enum TfLiteVulkanLogLevel. Default: kTfLiteVulkanLogInfo. The process logs at the
+     * highest level that any living delegate asks for; to standard error, on Android to logcat. */
+    int log_level;
+} TfLiteVulkanDelegateOptions;
+
+/* The defaults. */
+TFLITE_VULKAN_API TfLiteVulkanDelegateOptions TfLiteVulkanDelegateOptionsDefault(void);
+
+/*
+ * Creates a delegate. `options` may be NULL for the defaults, and is not kept.
+ *
+ * Returns NULL if an option is out of its range, or if require_device is set and no device can be
+ * used; TfLiteVulkanDelegateLastError() then says why. Opening a device may take some 100 ms.
+ */
+TFLITE_VULKAN_API struct TfLiteDelegate* TfLiteVulkanDelegateCreate(const TfLiteVulkanDelegateOptions* options);
+
+/* Deletes a delegate; NULL is fine. Device memory is released when the last interpreter that uses it
+ * is gone as well. */
+TFLITE_VULKAN_API void TfLiteVulkanDelegateDelete(struct TfLiteDelegate* delegate);
+
+/* The version of the library, as "0.1.0". Lives as long as the library. */
+TFLITE_VULKAN_API const char* TfLiteVulkanDelegateVersion(void);
+
+/*
+ * Why the most recent failure on this thread happened, in UTF-8: a call of this library's functions, or
+ * what an interpreter asked of the delegate on this thread. Empty if nothing has failed. Never NULL;
+ * valid until the next failure on this thread or the end of the thread.
+ */
+TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
+
+/*
+ * The interface by which TensorFlow Lite loads delegates from libraries: Python's
+ * load_delegate("libtflite_vulkan.so", {"precision": "fp16"}), the external delegate of C++, the
+ * command line option --external_delegate_path of TensorFlow Lite's tools.
+ *
+ * `options_keys` and `options_values` hold `num_options` strings each, and are not kept; both may be
+ * NULL if there are none. An unknown key or a bad value is an error that lists what is known:
+ *
+ *     precision                  fp32|fp16
+ *     device                     <index>|<part of the name>|<uuid>
+ *     allow_software             0|1
+ *     require_device             0|1
+ *     max_delegated_partitions   <number>
+ *     log_level                  off|error|warn|info|debug|trace
+ *     is_precision_loss_allowed  0|1    1 means precision=fp16, unless precision says otherwise
+ *
+ * with the meaning and the defaults of the fields above. precision=fp16 together with
+ * is_precision_loss_allowed=0 is an error.
+ *
+ * Returns NULL on failure, after calling `report_error` with the reason. `report_error` may be NULL; it
+ * is not kept, and the text is valid during its call only.
+ */
+TFLITE_VULKAN_API struct TfLiteDelegate* tflite_plugin_create_delegate(
+    const char* const* options_keys, const char* const* options_values, size_t num_options,
+    void (*report_error)(const char*));
+
+/* The same as TfLiteVulkanDelegateDelete(). */
+TFLITE_VULKAN_API void tflite_plugin_destroy_delegate(struct TfLiteDelegate* delegate);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
