@@ -8,7 +8,7 @@ use crate::unsupported;
 /// Declares the operator files and collects their table entries.
 macro_rules! operators {
     ($($file:ident)*) => {
-        $(mod $file;)*
+        $(#[doc(hidden)] pub mod $file;)*
 
         /// Every operator that the delegate knows.
         pub static ALL: &[&[Def]] = &[$($file::DEFS),*];

@@ -1,0 +1,5 @@
+//! Every kernel on a real driver, against the operators' naive twins on the CPU: tables of awkward
+//! shapes, in fp32 and, where the device stores fp16, in fp16.
+
+mod convolution;
+mod harness;
