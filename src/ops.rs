@@ -29,6 +29,7 @@ operators! {
     reduce
     reshape
     resize
+    softmax
     strided_slice
     transpose
     transpose_conv

@@ -13,7 +13,7 @@ use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def { name: "ADD", builtin: Some(sys::kTfLiteBuiltinAdd), max_version: 1, parse: parse_add },
     Def { name: "SUB", builtin: Some(sys::kTfLiteBuiltinSub), max_version: 2, parse: parse_sub },
     Def { name: "MUL", builtin: Some(sys::kTfLiteBuiltinMul), max_version: 1, parse: parse_mul },
@@ -32,8 +32,9 @@ pub const DEFS: &[Def] = &[
     Def { name: "FLOOR_MOD", builtin: Some(sys::kTfLiteBuiltinFloorMod), max_version: 2, parse: |n| parse(n, StepOp::FloorMod, 0) },
 ];
 
+/// Applies a step with an operand, both spread over each other.
 #[derive(Clone, Debug, PartialEq)]
-struct Binary(StepOp);
+pub struct Binary(pub StepOp);
 
 fn parse_add(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     parse(node, StepOp::Add, node.params::<sys::TfLiteAddParams>().map_or(0, |p| p.activation))

@@ -10,13 +10,16 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] =
+pub(super) const DEFS: &[Def] =
     &[Def { name: "CONCATENATION", builtin: Some(sys::kTfLiteBuiltinConcatenation), max_version: 4, parse }];
 
+/// Operands side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Concatenation {
-    axis: usize,
-    count: usize,
+pub struct Concatenation {
+    /// The dimension that grows.
+    pub axis: usize,
+    /// How many operands there are.
+    pub count: usize,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

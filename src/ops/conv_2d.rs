@@ -15,7 +15,7 @@ use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] =
+pub(super) const DEFS: &[Def] =
     &[Def { name: "CONV_2D", builtin: Some(sys::kTfLiteBuiltinConv2d), max_version: 6, parse }];
 
 /// A convolution of NHWC with OHWI weights.

@@ -12,10 +12,11 @@ use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[Def { name: "DENSIFY", builtin: Some(sys::kTfLiteBuiltinDensify), max_version: 1, parse }];
+pub(super) const DEFS: &[Def] = &[Def { name: "DENSIFY", builtin: Some(sys::kTfLiteBuiltinDensify), max_version: 1, parse }];
 
+/// Makes a sparse constant dense.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Densify;
+pub struct Densify;
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;

@@ -9,7 +9,7 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def {
         name: "DEPTH_TO_SPACE",
         builtin: Some(sys::kTfLiteBuiltinDepthToSpace),
@@ -24,11 +24,13 @@ pub const DEFS: &[Def] = &[
     },
 ];
 
+/// Channels become pixels, or the other way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct DepthToSpace {
-    block: u32,
+pub struct DepthToSpace {
+    /// Rows and columns of a block.
+    pub block: u32,
     /// From channels to pixels; else the other way.
-    to_space: bool,
+    pub to_space: bool,
 }
 
 fn parse(node: &NodeView<'_>, block: i32, to_space: bool) -> Result<Parsed, Unsupported> {

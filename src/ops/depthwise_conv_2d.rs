@@ -14,7 +14,7 @@ use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[Def {
+pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
     max_version: 2,

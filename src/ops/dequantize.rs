@@ -10,11 +10,12 @@ use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] =
+pub(super) const DEFS: &[Def] =
     &[Def { name: "DEQUANTIZE", builtin: Some(sys::kTfLiteBuiltinDequantize), max_version: 3, parse }];
 
+/// Takes a float16 constant for float32.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Dequantize;
+pub struct Dequantize;
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;

@@ -11,7 +11,7 @@ use crate::op::{Activation, Def, Fuses, Operator, Parsed, Tiling, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[Def {
+pub(super) const DEFS: &[Def] = &[Def {
     name: "FULLY_CONNECTED",
     builtin: Some(sys::kTfLiteBuiltinFullyConnected),
     max_version: 8,

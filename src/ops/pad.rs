@@ -12,7 +12,7 @@ use crate::op::{Def, Operator, Parsed, SpatialPadding, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def { name: "PAD", builtin: Some(sys::kTfLiteBuiltinPad), max_version: 4, parse: parse_pad },
     Def { name: "PADV2", builtin: Some(sys::kTfLiteBuiltinPadv2), max_version: 4, parse: parse_padv2 },
     Def { name: "MIRROR_PAD", builtin: Some(sys::kTfLiteBuiltinMirrorPad), max_version: 3, parse: parse_mirror_pad },
@@ -21,7 +21,8 @@ pub const DEFS: &[Def] = &[
 
 /// What lies beyond the operand's border.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Border {
+pub enum Border {
+    /// A number.
     Constant(f32),
     /// The mirror image, without the outermost element.
     Reflect,
@@ -33,17 +34,20 @@ enum Border {
 
 /// How far a dimension grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Growth {
+pub enum Growth {
     /// By this many elements before and after.
     Add(u32, u32),
     /// To this multiple.
     Times(u32),
 }
 
+/// The operand with a border.
 #[derive(Clone, Debug, PartialEq)]
-struct Pad {
-    border: Border,
-    growth: Vec<Growth>,
+pub struct Pad {
+    /// What the border holds.
+    pub border: Border,
+    /// One entry per dimension.
+    pub growth: Vec<Growth>,
 }
 
 fn parse_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

@@ -10,11 +10,11 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, operand};
+use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def {
         name: "AVERAGE_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinAveragePool2d),
@@ -24,84 +24,48 @@ pub const DEFS: &[Def] = &[
     Def { name: "MAX_POOL_2D", builtin: Some(sys::kTfLiteBuiltinMaxPool2d), max_version: 3, parse: |n| parse(n, Kind::Max) },
 ];
 
+/// What becomes of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// Its mean.
     Average,
+    /// Its largest element.
     Max,
 }
 
-/// Pairs are height and width.
+/// A pooling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pool2d {
-    kind: Kind,
-    window: [u32; 2],
-    stride: [u32; 2],
-    same: bool,
-    /// Zeros around the operand, counted as elements of it.
-    zeros: SpatialPadding,
-}
-
-/// Where the windows lie along one dimension.
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    /// Number of windows.
-    size: u32,
-    /// Start of the first one, counted from the first stored element.
-    origin: i32,
+pub struct Pool2d {
+    /// What becomes of a window.
+    pub kind: Kind,
+    /// How it moves.
+    pub window: Window,
 }
 
 fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
     let x = node.float_rank(0, 4)?;
     let p = node.required_params::<sys::TfLitePoolParams>()?;
-    let positive = |n: i32, what: &str| match u32::try_from(n) {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err(Unsupported(format!("{what} {n}"))),
-    };
-    let same = match p.padding {
-        sys::kTfLitePaddingSame => true,
-        sys::kTfLitePaddingValid => false,
-        other => unsupported!("padding {other} (1 = SAME and 2 = VALID are supported)"),
-    };
-    let pool = Pool2d {
-        kind,
-        window: [positive(p.filter_height, "window height")?, positive(p.filter_width, "window width")?],
-        stride: [positive(p.stride_height, "stride height")?, positive(p.stride_width, "stride width")?],
-        same,
-        zeros: SpatialPadding::default(),
-    };
+    let size = [p.filter_height, p.filter_width];
+    let [Ok(height), Ok(width)] = size.map(u32::try_from) else { unsupported!("a window of {size:?}") };
+    let window = Window::new([height, width], [p.stride_height, p.stride_width], [1, 1], p.padding)?;
+    let pool = Pool2d { kind, window };
     pool.infer(&[Some(&x)])?;
     Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
-}
-
-impl Pool2d {
-    /// Along dimension `d` of the two spatial ones, whose stored size is `size`.
-    fn extent(&self, d: usize, size: u32) -> Result<Extent, Unsupported> {
-        let zeros = [self.zeros.h, self.zeros.w][d];
-        let (window, stride, size) = (self.window[d], self.stride[d], size + zeros[0] + zeros[1]);
-        if self.same {
-            let count = size.div_ceil(stride);
-            let missing = (count.saturating_sub(1) * stride + window).saturating_sub(size);
-            return Ok(Extent { size: count, origin: -((missing / 2 + zeros[0]) as i32) });
-        }
-        if size < window {
-            unsupported!("a window of {window} on {size} rows or columns");
-        }
-        Ok(Extent { size: (size - window) / stride + 1, origin: -(zeros[0] as i32) })
-    }
 }
 
 impl Operator for Pool2d {
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
-        Ok(vec![x.with_shape([n, self.extent(0, h)?.size, self.extent(1, w)?.size, c])])
+        let [rows, columns] = self.window.extents(&x.shape)?;
+        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, x.shape[3]])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::pool_2d::{Bind, Push, Spec, dispatch, kernel};
         let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
-        let (h, w) = (self.extent(0, x_shape[1])?, self.extent(1, x_shape[2])?);
+        let [rows, columns] = self.window.extents(&x_shape)?;
+        let Window { size, stride, zeros, .. } = self.window;
         let channels = y_shape.channels();
         let vec4 = channels % 4 == 0;
         let items = y_shape.elements() / if vec4 { 4 } else { 1 };
@@ -115,12 +79,12 @@ impl Operator for Pool2d {
             rows_per_batch: epilogue.rows_per_batch,
             channels,
             x_size: signed([x_shape[1], x_shape[2]]),
-            y_size: signed([h.size, w.size]),
-            window: signed(self.window),
-            stride: signed(self.stride),
-            origin: [h.origin, w.origin],
-            zeros_before: signed([self.zeros.h[0], self.zeros.w[0]]),
-            zeros_after: signed([self.zeros.h[1], self.zeros.w[1]]),
+            y_size: signed([rows.size, columns.size]),
+            window: signed(size),
+            stride: signed(stride),
+            origin: [rows.origin, columns.origin],
+            zeros_before: signed([zeros.h[0], zeros.w[0]]),
+            zeros_after: signed([zeros.h[1], zeros.w[1]]),
         };
         let spec = Spec {
             wg_x,
@@ -133,28 +97,30 @@ impl Operator for Pool2d {
         };
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
-        let window = u64::from(self.window[0]) * u64::from(self.window[1]);
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), y_shape.elements() * window)
+        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), y_shape.elements() * u64::from(self.window.taps()))
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let [n, rows, columns, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
-        let (h, w) = (self.extent(0, rows)?, self.extent(1, columns)?);
-        let stored = |at: i64, size: u32| usize::try_from(at).ok().filter(|i| *i < size as usize);
-        let counted = |at: i64, size: u32, zeros: [u32; 2]| {
-            (-i64::from(zeros[0])..i64::from(size) + i64::from(zeros[1])).contains(&at)
+        let extents = self.window.extents(&x.shape)?;
+        let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        let (size, zeros) = ([h, w], [self.window.zeros.h, self.window.zeros.w]);
+        let place = |d: usize, at: usize, tap: u32| {
+            let first = i64::from(extents[d].origin) + at as i64 * i64::from(self.window.stride[d]);
+            first + i64::from(tap)
         };
-        let y = HostTensor::from_fn(Shape::from([n, h.size, w.size, c]), |i| {
+        let stored = |d: usize, i: i64| usize::try_from(i).ok().filter(|i| *i < size[d] as usize);
+        let counted = |d: usize, i: i64| {
+            (-i64::from(zeros[d][0])..i64::from(size[d]) + i64::from(zeros[d][1])).contains(&i)
+        };
+        let y = HostTensor::from_fn(Shape::from([n, extents[0].size, extents[1].size, c]), |i| {
             let mut seen = Vec::new();
-            for dy in 0..self.window[0] {
-                for dx in 0..self.window[1] {
-                    let row = i64::from(h.origin) + i[1] as i64 * i64::from(self.stride[0]) + i64::from(dy);
-                    let column = i64::from(w.origin) + i[2] as i64 * i64::from(self.stride[1]) + i64::from(dx);
-                    if counted(row, rows, self.zeros.h) && counted(column, columns, self.zeros.w) {
-                        let at = stored(row, rows).zip(stored(column, columns));
-                        seen.push(at.map_or(0.0, |(row, column)| x.at(&[i[0], row, column, i[3]])));
-                    }
+            for tap in 0..self.window.taps() {
+                let row = place(0, i[1], tap / self.window.size[1]);
+                let column = place(1, i[2], tap % self.window.size[1]);
+                if counted(0, row) && counted(1, column) {
+                    let at = stored(0, row).zip(stored(1, column));
+                    seen.push(at.map_or(0.0, |(row, column)| x.at(&[i[0], row, column, i[3]])));
                 }
             }
             match self.kind {
@@ -170,18 +136,18 @@ impl Operator for Pool2d {
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
-        let sum = |a: [u32; 2], b: [u32; 2]| [a[0] + b[0], a[1] + b[1]];
-        let zeros = SpatialPadding { h: sum(self.zeros.h, padding.h), w: sum(self.zeros.w, padding.w) };
-        Some(Arc::new(Self { zeros, ..self.clone() }))
+        Some(Arc::new(Self { window: self.window.absorb(padding), ..self.clone() }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::Padding::{self, Same, Valid};
 
-    fn pool(kind: Kind, same: bool) -> Pool2d {
-        Pool2d { kind, window: [3, 2], stride: [2, 1], same, zeros: SpatialPadding::default() }
+    fn pool(kind: Kind, padding: Padding) -> Pool2d {
+        let zeros = SpatialPadding::default();
+        Pool2d { kind, window: Window { size: [3, 2], stride: [2, 1], dilation: [1, 1], padding, zeros } }
     }
 
     fn input(h: u32, w: u32) -> HostTensor {
@@ -202,7 +168,7 @@ mod tests {
     #[test]
     fn the_border_is_no_part_of_the_mean() {
         let x = input(3, 2);
-        let y = pool(Kind::Average, true).reference(&[Some(&x)]).unwrap().remove(0);
+        let y = pool(Kind::Average, Same).reference(&[Some(&x)]).unwrap().remove(0);
         // Rows 0 and 1 of column 0 and 1, then of column 1 alone; then rows 1 and 2.
         assert_eq!(y.shape, Shape::from([1, 2, 2, 1]));
         assert_eq!(y.data, [-2.5, -3.0, -4.5, -5.0]);
@@ -212,13 +178,13 @@ mod tests {
     #[test]
     fn absorbed_zeros_count() {
         let zeros = SpatialPadding { h: [1, 2], w: [2, 0] };
-        for (kind, same) in [(Kind::Average, false), (Kind::Average, true), (Kind::Max, false), (Kind::Max, true)] {
-            let plain = pool(kind, same);
+        for (kind, padding) in [(Kind::Average, Valid), (Kind::Average, Same), (Kind::Max, Valid), (Kind::Max, Same)] {
+            let plain = pool(kind, padding);
             let absorbed = plain.absorb_padding(zeros).unwrap();
             for (h, w) in [(1, 1), (2, 3), (5, 4), (7, 6)] {
                 let x = input(h, w);
                 let expected = plain.reference(&[Some(&padded(&x, zeros))]);
-                assert_eq!(absorbed.reference(&[Some(&x)]), expected, "{kind:?} same {same} {h}x{w}");
+                assert_eq!(absorbed.reference(&[Some(&x)]), expected, "{kind:?} {padding:?} {h}x{w}");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::op::{Def, Fuses, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def { name: "MEAN", builtin: Some(sys::kTfLiteBuiltinMean), max_version: 3, parse: |n| parse(n, Kind::Mean) },
     Def { name: "SUM", builtin: Some(sys::kTfLiteBuiltinSum), max_version: 2, parse: |n| parse(n, Kind::Sum) },
     Def {
@@ -34,8 +34,10 @@ pub const DEFS: &[Def] = &[
     },
 ];
 
+/// What becomes of the reduced elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
     Mean,
     Sum,
     Product,
@@ -43,11 +45,15 @@ enum Kind {
     Smallest,
 }
 
+/// A reduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Reduce {
-    kind: Kind,
-    axes: Vec<i64>,
-    keep_dims: bool,
+pub struct Reduce {
+    /// What becomes of the reduced elements.
+    pub kind: Kind,
+    /// The reduced dimensions; negative ones count from the end.
+    pub axes: Vec<i64>,
+    /// Whether they stay with size 1.
+    pub keep_dims: bool,
 }
 
 /// Neighbouring dimensions that are kept or reduced alike.

@@ -10,7 +10,7 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def { name: "RESHAPE", builtin: Some(sys::kTfLiteBuiltinReshape), max_version: 1, parse: parse_reshape },
     Def { name: "SQUEEZE", builtin: Some(sys::kTfLiteBuiltinSqueeze), max_version: 2, parse: parse_squeeze },
     Def { name: "EXPAND_DIMS", builtin: Some(sys::kTfLiteBuiltinExpandDims), max_version: 1, parse: parse_expand_dims },
@@ -18,7 +18,7 @@ pub const DEFS: &[Def] = &[
 
 /// How the new shape follows from the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Reshape {
+pub enum Reshape {
     /// These dimensions; -1 for the one that makes the elements fit.
     To(Vec<i64>),
     /// Without these dimensions, which have size 1; an empty list means all of size 1.

@@ -12,7 +12,7 @@ use crate::op::{Def, Fuses, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def {
         name: "RESIZE_BILINEAR",
         builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
@@ -27,13 +27,17 @@ pub const DEFS: &[Def] = &[
     },
 ];
 
+/// A picture in another size.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Resize {
+pub struct Resize {
     /// Height and width of the result.
-    size: [u32; 2],
-    nearest: bool,
-    align_corners: bool,
-    half_pixel_centers: bool,
+    pub size: [u32; 2],
+    /// The nearest pixel; else a mixture of four.
+    pub nearest: bool,
+    /// Corners lie on corners.
+    pub align_corners: bool,
+    /// Pixels are squares with a centre, not points.
+    pub half_pixel_centers: bool,
 }
 
 fn parse_bilinear(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

@@ -11,7 +11,7 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def {
         name: "STRIDED_SLICE",
         builtin: Some(sys::kTfLiteBuiltinStridedSlice),
@@ -23,11 +23,23 @@ pub const DEFS: &[Def] = &[
 
 /// One entry of the slice specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry {
+pub enum Entry {
     /// Indices from `begin` (inclusive) to `end` (exclusive); `None` for the outermost.
-    Range { begin: Option<i64>, end: Option<i64>, stride: i64 },
+    Range {
+        /// The first index.
+        begin: Option<i64>,
+        /// Where it ends.
+        end: Option<i64>,
+        /// From one index to the next; not 0.
+        stride: i64,
+    },
     /// `count` indices from `begin`; -1 for all that are left.
-    Count { begin: i64, count: i64 },
+    Count {
+        /// The first index.
+        begin: i64,
+        /// How many.
+        count: i64,
+    },
     /// One index, whose dimension disappears.
     Index(i64),
     /// A new dimension of size 1.
@@ -36,9 +48,11 @@ enum Entry {
     Ellipsis,
 }
 
+/// A part of the operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct StridedSlice {
-    entries: Vec<Entry>,
+pub struct StridedSlice {
+    /// What is taken, for the first dimensions or, with an ellipsis, the first and last ones.
+    pub entries: Vec<Entry>,
 }
 
 /// The indices taken from one dimension of the operand.

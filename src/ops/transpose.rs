@@ -9,11 +9,13 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[Def { name: "TRANSPOSE", builtin: Some(sys::kTfLiteBuiltinTranspose), max_version: 6, parse }];
+pub(super) const DEFS: &[Def] = &[Def { name: "TRANSPOSE", builtin: Some(sys::kTfLiteBuiltinTranspose), max_version: 6, parse }];
 
+/// Dimensions in another order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Transpose {
-    order: Vec<usize>,
+pub struct Transpose {
+    /// For each dimension of the result, the operand's.
+    pub order: Vec<usize>,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

@@ -13,7 +13,7 @@ use crate::op::{Activation, Def, Fuses, Operator, Padding, Parsed, Tiling, opera
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     Def {
         name: "TRANSPOSE_CONV",
         builtin: Some(sys::kTfLiteBuiltinTransposeConv),

@@ -18,7 +18,7 @@ macro_rules! def {
     };
 }
 
-pub const DEFS: &[Def] = &[
+pub(super) const DEFS: &[Def] = &[
     def!("RELU", kTfLiteBuiltinRelu, 1, StepOp::Clamp { lo: 0.0, hi: f32::INFINITY }),
     def!("RELU6", kTfLiteBuiltinRelu6, 1, StepOp::Clamp { lo: 0.0, hi: 6.0 }),
     def!("RELU_N1_TO_1", kTfLiteBuiltinReluN1To1, 1, StepOp::Clamp { lo: -1.0, hi: 1.0 }),
@@ -43,8 +43,9 @@ pub const DEFS: &[Def] = &[
     Def { name: "GELU", builtin: Some(sys::kTfLiteBuiltinGelu), max_version: 1, parse: parse_gelu },
 ];
 
+/// Applies a step without operand.
 #[derive(Clone, Debug, PartialEq)]
-struct Unary(StepOp);
+pub struct Unary(pub StepOp);
 
 fn parse(node: &NodeView<'_>, op: StepOp) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
@@ -87,7 +88,7 @@ impl Operator for Unary {
 }
 
 /// Result 0 = `x`, of the same shape, through `first` and the node's epilogue.
-pub fn elementwise(cx: &mut Lower<'_>, x: BufferId, first: &[Step]) -> Result<(), Unsupported> {
+pub(super) fn elementwise(cx: &mut Lower<'_>, x: BufferId, first: &[Step]) -> Result<(), Unsupported> {
     use table::elementwise::{Bind, Push, Spec, dispatch, kernel};
     let shape = cx.output(0).shape;
     let vec4 = shape.channels().is_multiple_of(4);

@@ -2,4 +2,8 @@
 //! shapes, in fp32 and, where the device stores fp16, in fp16.
 
 mod convolution;
+mod elementwise;
 mod harness;
+mod movement;
+mod pooling;
+mod reduction;

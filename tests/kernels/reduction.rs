@@ -1,0 +1,74 @@
+//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, SOFTMAX, LOG_SOFTMAX.
+
+use tflite_vulkan::op::{Broadcast, Operand, Step, StepOp};
+use tflite_vulkan::ops::reduce::{Kind, Reduce};
+use tflite_vulkan::ops::softmax::Softmax;
+
+use crate::harness::{Case, check, tensor};
+
+const REDUCTIONS: &[(&[u32], &[i64])] = &[
+    (&[], &[]),
+    (&[1], &[0]),
+    (&[1000], &[0]),
+    (&[3, 5], &[]),
+    (&[3, 37], &[1]),
+    (&[3, 37], &[0]),
+    (&[130, 4], &[-1]),
+    (&[1, 7, 5, 3], &[1, 2]),
+    (&[2, 7, 5, 8], &[1, 2]),
+    (&[1, 29, 11, 64], &[2, 1]),
+    (&[2, 3, 4, 260], &[1, 2]),
+    (&[2, 3, 4, 8], &[3]),
+    (&[2, 3, 4, 8], &[0, 3]),
+    (&[2, 3, 4, 8], &[0, 1, 2]),
+    (&[2, 3, 4, 8], &[0, 1, 2, 3]),
+    (&[2, 3, 4, 3, 2, 5], &[0, 2, 4]),
+    (&[2, 3, 4, 3, 2, 4], &[0, 2, 4]),
+    (&[2, 3, 4, 3, 2, 5], &[1, 3, 5]),
+];
+
+#[test]
+fn reduce() {
+    let kinds = [Kind::Mean, Kind::Sum, Kind::Product, Kind::Largest, Kind::Smallest];
+    let cases = REDUCTIONS.iter().flat_map(|(x, axes)| {
+        kinds.into_iter().enumerate().map(|(i, kind)| {
+            let op = Reduce { kind, axes: axes.to_vec(), keep_dims: i % 2 == 0 };
+            Case::new(op, [tensor(x)])
+        })
+    });
+    check(cases);
+}
+
+#[test]
+fn reduce_with_epilogue() {
+    let cases = [8, 5].into_iter().flat_map(|c| {
+        [true, false].map(|keep_dims| {
+            let op = Reduce { kind: Kind::Mean, axes: vec![1, 2], keep_dims };
+            let channel = Operand::Input { input: 1, broadcast: Broadcast::Channel };
+            Case::new(op, [tensor(&[3, 6, 4, c]), tensor(&[c])])
+                .step(Step { op: StepOp::Add, operand: channel, swapped: false })
+                .step(Step::unary(StepOp::HardSwish))
+        })
+    });
+    check(cases);
+}
+
+#[test]
+fn softmax() {
+    let shapes: &[&[u32]] = &[
+        &[1],
+        &[2],
+        &[7],
+        &[1, 1000],
+        &[3, 4],
+        &[65, 5],
+        &[2, 29, 11, 37],
+        &[2, 1, 3, 2, 2, 33],
+        &[1, 300, 2],
+    ];
+    let cases = shapes.iter().flat_map(|x| {
+        [(1.0, false), (0.5, false), (8.0, false), (1.0, true)]
+            .map(|(beta, logarithm)| Case::new(Softmax { beta, logarithm }, [tensor(x)]))
+    });
+    check(cases);
+}
