@@ -120,6 +120,27 @@ impl Session {
         memory: &MemoryPlan,
         barriers: &Barriers,
     ) -> Result<Recording> {
+        self.make(program, memory, barriers, false)
+    }
+
+    /// As [`prepare`](Self::prepare), but dispatches run one after the other and
+    /// [`Recording::times`] tells how long each took. Runs are slower.
+    pub fn prepare_profiled(
+        &mut self,
+        program: &Program,
+        memory: &MemoryPlan,
+        barriers: &Barriers,
+    ) -> Result<Recording> {
+        self.make(program, memory, barriers, true)
+    }
+
+    fn make(
+        &mut self,
+        program: &Program,
+        memory: &MemoryPlan,
+        barriers: &Barriers,
+        profiled: bool,
+    ) -> Result<Recording> {
         self.device.alive()?;
         for (i, dispatch) in program.dispatches.iter().enumerate() {
             fits(dispatch, self.device.caps())
@@ -127,7 +148,7 @@ impl Session {
         }
         self.pipelines.create(program.dispatches.iter().map(key).collect())?;
         self.weights.upload(program, self.transfers.direct_in)?;
-        let recording = recording::record(self, program, memory, barriers)?;
+        let recording = recording::record(self, program, memory, barriers, profiled)?;
         self.stats.recordings += 1;
         self.stats.arena_bytes = memory.arena_bytes;
         self.stats.io_bytes = recording.io_bytes();

@@ -25,6 +25,7 @@ mod memory;
 mod pipeline;
 mod recorder;
 mod select;
+mod timestamps;
 
 pub use buffer::Buffer;
 pub use commands::Commands;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Session;
 use super::io::{self, Direction, Io, Part};
@@ -28,6 +29,7 @@ pub(super) fn record(
     program: &Program,
     memory: &MemoryPlan,
     barriers: &Barriers,
+    profiled: bool,
 ) -> Result<Recording> {
     let device = &session.device;
     let limit = device.caps().max_storage_range;
@@ -40,6 +42,7 @@ pub(super) fn record(
     let capacity = Capacity {
         dispatches: program.dispatches.len(),
         bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
+        timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
     };
     let mut recorder = Recorder::new(device, capacity)?;
     let alignment = device.caps().buffer_alignment;
@@ -60,7 +63,10 @@ pub(super) fn record(
 
     inputs.record_before(&mut recorder);
     for (i, dispatch) in program.dispatches.iter().enumerate() {
-        if barriers.0.get(i).is_some_and(Option::is_some) {
+        if profiled {
+            recorder.barrier(Stage::Compute, Stage::Compute);
+            recorder.timestamp();
+        } else if barriers.0.get(i).is_some_and(Option::is_some) {
             recorder.barrier(Stage::Compute, Stage::Compute);
         }
         let mut regions = Vec::with_capacity(dispatch.bindings.len());
@@ -69,6 +75,9 @@ pub(super) fn record(
         }
         let pipeline = session.pipelines.get(&super::key(dispatch))?;
         recorder.dispatch(pipeline, &regions, &dispatch.push, dispatch.grid)?;
+    }
+    if profiled {
+        recorder.timestamp();
     }
     outputs.record_after(&mut recorder);
 
@@ -140,6 +149,15 @@ impl Recording {
             output.copy_from_slice(&mapped[part.offset..][..part.bytes]);
         }
         Ok(())
+    }
+
+    /// How long each dispatch of the last run took on the device; `None` before the first run, and
+    /// unless the recording was made by [`Session::prepare_profiled`] and the device has a clock.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn times(&self) -> Result<Option<Vec<Duration>>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).times()
     }
 
     /// Bytes of inputs and outputs.

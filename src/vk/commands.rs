@@ -1,6 +1,7 @@
 //! A recorded command buffer with all that it names: submitted, waited for, submitted again.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use ash::vk;
 
@@ -10,6 +11,7 @@ use super::device::Device;
 use super::fence::Fence;
 use super::pipeline::Pipeline;
 use super::recorder::Slot;
+use super::timestamps::Timestamps;
 use crate::error::Result;
 
 /// A buffer that the commands keep alive.
@@ -24,14 +26,20 @@ pub struct Commands {
     pool: vk::CommandPool,
     raw: vk::CommandBuffer,
     descriptors: DescriptorPool,
+    timestamps: Option<Timestamps>,
     fence: Fence,
     pending: bool,
+    ran: bool,
     buffers: Vec<Held>,
     pipelines: Vec<Arc<Pipeline>>,
 }
 
 impl Commands {
-    pub(super) fn new(device: &Arc<Device>, descriptors: DescriptorPool) -> Result<Self> {
+    pub(super) fn new(
+        device: &Arc<Device>,
+        descriptors: DescriptorPool,
+        timestamps: Option<Timestamps>,
+    ) -> Result<Self> {
         let fence = Fence::new(device)?;
         let info = vk::CommandPoolCreateInfo::default().queue_family_index(device.family());
         // SAFETY: the device is alive and has this queue family.
@@ -41,8 +49,10 @@ impl Commands {
             pool: device.check("vkCreateCommandPool", pool)?,
             raw: vk::CommandBuffer::null(),
             descriptors,
+            timestamps,
             fence,
             pending: false,
+            ran: false,
             buffers: Vec::new(),
             pipelines: Vec::new(),
         };
@@ -87,6 +97,7 @@ impl Commands {
         let result = self.fence.wait();
         // A lost device executes nothing anymore. After any other failure it is still at work.
         self.pending = result.is_err() && !self.device.is_lost();
+        self.ran |= result.is_ok();
         result
     }
 
@@ -107,6 +118,14 @@ impl Commands {
     pub fn invalidate(&mut self, slot: Slot) -> Result<()> {
         self.wait()?;
         self.owned(slot).invalidate()
+    }
+
+    /// The times between the timestamps of the last submission; `None` without a clock, before the
+    /// first submission, or if no time was to be taken.
+    pub fn times(&mut self) -> Result<Option<Vec<Duration>>> {
+        self.wait()?;
+        self.device.alive()?;
+        self.timestamps.as_ref().filter(|_| self.ran).map(Timestamps::read).transpose()
     }
 
     fn owned(&mut self, slot: Slot) -> &mut Buffer {
@@ -135,6 +154,14 @@ impl Commands {
             Held::Owned(buffer) => buffer,
             Held::Shared(buffer) => buffer,
         }
+    }
+
+    pub(super) fn timestamps(&self) -> Option<&Timestamps> {
+        self.timestamps.as_ref()
+    }
+
+    pub(super) fn timestamps_mut(&mut self) -> Option<&mut Timestamps> {
+        self.timestamps.as_mut()
     }
 
     pub(super) fn descriptors(&mut self) -> &mut DescriptorPool {

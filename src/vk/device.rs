@@ -43,6 +43,10 @@ pub(super) struct Limits {
     pub allocation: u64,
     /// `nonCoherentAtomSize` in bytes.
     pub atom: u64,
+    /// `timestampValidBits` of the queue; 0 if it has no clock.
+    pub timestamp_bits: u32,
+    /// `timestampPeriod`: nanoseconds of a tick.
+    pub timestamp_period: f32,
 }
 
 /// Storage buffers are placed at multiples of at least this many bytes, so that kernels may read
@@ -97,7 +101,10 @@ impl Device {
         // SAFETY: the handle was enumerated from this instance.
         let properties = unsafe { instance.raw().get_physical_device_memory_properties(physical) };
         let memory = Memory::new(&properties, info.kind);
-        let (caps, limits) = facts(instance, physical, &info, &offer, &memory);
+        let (caps, mut limits) = facts(instance, physical, &info, &offer, &memory);
+        // SAFETY: as above.
+        let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
+        limits.timestamp_bits = families[family as usize].timestamp_valid_bits;
         let raw = features::create_device(instance, physical, family, &offer, info.api_version)
             .map_err(|e| driver_error("vkCreateDevice", e))?;
         // SAFETY: the device was created with one queue of this family.
@@ -272,6 +279,8 @@ fn facts(
     let limits = Limits {
         allocation: maintenance.max_memory_allocation_size.max(1 << 30),
         atom: limits.non_coherent_atom_size.max(1),
+        timestamp_bits: 0,
+        timestamp_period: limits.timestamp_period,
     };
     (caps, limits)
 }

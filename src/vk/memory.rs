@@ -99,9 +99,11 @@ mod tests {
 
     /// Heaps as `(bytes, device-local)`, types as `(heap, flags)`.
     fn memory(heaps: &[(u64, bool)], types: &[(u32, vk::MemoryPropertyFlags)], kind: DeviceKind) -> Memory {
-        let mut p = vk::PhysicalDeviceMemoryProperties::default();
-        p.memory_heap_count = heaps.len() as u32;
-        p.memory_type_count = types.len() as u32;
+        let mut p = vk::PhysicalDeviceMemoryProperties {
+            memory_heap_count: heaps.len() as u32,
+            memory_type_count: types.len() as u32,
+            ..Default::default()
+        };
         for (i, (size, local)) in heaps.iter().enumerate() {
             let flags = if *local { vk::MemoryHeapFlags::DEVICE_LOCAL } else { vk::MemoryHeapFlags::empty() };
             p.memory_heaps[i] = vk::MemoryHeap { size: *size, flags };

@@ -9,6 +9,7 @@ use super::commands::Commands;
 use super::descriptor::DescriptorPool;
 use super::device::Device;
 use super::pipeline::Pipeline;
+use super::timestamps::Timestamps;
 use crate::error::Result;
 
 /// How much a command buffer will hold.
@@ -18,6 +19,8 @@ pub struct Capacity {
     pub dispatches: usize,
     /// Buffers bound by all dispatches together.
     pub bindings: usize,
+    /// Timestamps.
+    pub timestamps: usize,
 }
 
 /// A buffer that the commands own or share.
@@ -84,11 +87,16 @@ impl Recorder {
     pub fn new(device: &Arc<Device>, capacity: Capacity) -> Result<Self> {
         device.alive()?;
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
-        let commands = Commands::new(device, descriptors)?;
+        let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
+        let commands = Commands::new(device, descriptors, timestamps)?;
         let begin = vk::CommandBufferBeginInfo::default();
         // SAFETY: the command buffer is new.
         let begun = unsafe { device.raw().begin_command_buffer(commands.raw(), &begin) };
         device.check("vkBeginCommandBuffer", begun)?;
+        if let Some(timestamps) = commands.timestamps() {
+            // SAFETY: the command buffer is recording and holds the timestamps.
+            unsafe { timestamps.record_reset(commands.raw()) };
+        }
         Ok(Self { commands, bound: vk::Pipeline::null() })
     }
 
@@ -176,6 +184,15 @@ impl Recorder {
                 &[],
                 &[],
             );
+        }
+    }
+
+    /// Takes the time when everything before is done, if the device has a clock.
+    pub fn timestamp(&mut self) {
+        let commands = self.commands.raw();
+        if let Some(timestamps) = self.commands.timestamps_mut() {
+            // SAFETY: the command buffer is recording and holds the timestamps.
+            unsafe { timestamps.record(commands) };
         }
     }
 

@@ -47,14 +47,20 @@ pub(super) fn select(devices: &[DeviceInfo], options: &Options) -> Result<Vec<us
     Ok(chosen)
 }
 
-/// An index, a UUID, or a part of the name; in this order, so that `device=3060` finds an RTX 3060.
+/// An index, a UUID, or a part of the name. Numbers that are no index look into names only from
+/// three digits on: `device=3060` means an RTX 3060, `device=3` means the fourth device.
 fn matching(devices: &[DeviceInfo], wanted: &str) -> Vec<usize> {
     let wanted = wanted.trim();
+    if let Ok(index) = wanted.parse::<usize>() {
+        if index < devices.len() {
+            return vec![index];
+        }
+        if wanted.len() < 3 {
+            return Vec::new();
+        }
+    }
     if wanted.is_empty() {
         return Vec::new();
-    }
-    if let Some(index) = wanted.parse().ok().filter(|index: &usize| *index < devices.len()) {
-        return vec![index];
     }
     if let Some(uuid) = parse_uuid(wanted) {
         return (0..devices.len()).filter(|i| devices[*i].uuid == uuid).collect();

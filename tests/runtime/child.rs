@@ -34,6 +34,8 @@ impl Child {
 
     pub fn expect_success(self) {
         let (success, text) = self.output();
+        // Whoever looks for complaints in what this process prints must see them.
+        println!("{text}");
         assert!(success, "{text}");
     }
 }

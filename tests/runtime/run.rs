@@ -1,6 +1,7 @@
 //! Results of single sessions.
 
 use tflite_vulkan::error::Error;
+use tflite_vulkan::plan::{self, Barriers};
 use tflite_vulkan::runtime::Session;
 
 use crate::net::{self, Net};
@@ -86,6 +87,24 @@ fn a_resize_creates_no_pipeline_and_uploads_no_weights_twice() {
         net::check_recording(&mut session, &again, 100, seed);
     }
     assert_eq!(session.stats().runs, 9);
+}
+
+#[test]
+fn a_profile_has_a_time_for_each_dispatch() {
+    let mut session = Session::new(net::device());
+    let net = Net::sample(100_000);
+    let memory = plan::memory(&net.program, session.device().caps().buffer_alignment);
+    let recording = session.prepare_profiled(&net.program, &memory, &Barriers::default()).unwrap();
+    assert_eq!(recording.times(), Ok(None));
+    for seed in 0..2 {
+        net::check_recording(&mut session, &recording, 100_000, seed);
+        if let Some(times) = recording.times().unwrap() {
+            assert_eq!(times.len(), net.program.dispatches.len());
+            let all: std::time::Duration = times.iter().sum();
+            assert!(!all.is_zero() && all.as_secs() < 10, "{times:?}");
+        }
+    }
+    assert_eq!(net.prepare(&mut session).unwrap().times(), Ok(None));
 }
 
 #[test]
