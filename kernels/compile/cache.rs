@@ -28,7 +28,7 @@ impl Cache {
         Ok(Self { folder: folder.to_owned(), compiler: validate::version() })
     }
 
-    /// The compiled variant, from the cache if its preprocessed text, target and compiler are the same.
+    /// The compiled variant, from the cache if its preprocessed text and the compiler are the same.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Cache {
     pub fn compile(&self, source: &Source, variant: &Variant) -> Result<Compiled, String> {
         let name = source.variant_name(variant);
         let text = source.preprocess(variant)?;
-        let key = fnv1a(format!("{}\n{:?}\n{text}", self.compiler, variant.target).as_bytes());
+        let key = fnv1a(format!("{}\n{text}", self.compiler).as_bytes());
         let file = self.folder.join(format!("{name}-{key:016x}.spv"));
 
         let within = |error: String| format!("{}: error: {error}", source.path());
@@ -46,8 +46,8 @@ impl Cache {
             Ok(modules) => modules,
             Err(_) => {
                 let (words, names) = (source.compile(variant, true)?, source.compile(variant, false)?);
-                validate(&names, variant.target).map_err(within)?;
-                validate(&words, variant.target).map_err(within)?;
+                validate(&names).map_err(within)?;
+                validate(&words).map_err(within)?;
                 // The optimised one last: it stands for both.
                 write(&file.with_extension("names"), &names).map_err(|error| within(error.to_string()))?;
                 write(&file, &words).map_err(|error| within(error.to_string()))?;

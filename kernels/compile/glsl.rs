@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
-use shaderc::{CompileOptions, Compiler, OptimizationLevel, ResolvedInclude, ShaderKind, TargetEnv};
+use shaderc::{
+    CompileOptions, Compiler, EnvVersion, OptimizationLevel, ResolvedInclude, ShaderKind, TargetEnv,
+};
 
 use super::variant::Variant;
 
@@ -65,7 +67,7 @@ static COMPILER: LazyLock<Compiler> =
 
 fn options<'a>(root: &'a Path, variant: &Variant, level: OptimizationLevel) -> CompileOptions<'a> {
     let mut options = CompileOptions::new().expect("shaderc makes options unless memory is exhausted");
-    options.set_target_env(TargetEnv::Vulkan, variant.target.vulkan());
+    options.set_target_env(TargetEnv::Vulkan, EnvVersion::Vulkan1_1 as u32);
     options.set_optimization_level(level);
     options.set_warnings_as_errors();
     options.set_include_callback(move |name, _, _, _| include(root, name));

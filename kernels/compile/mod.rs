@@ -28,6 +28,8 @@ use variant::Header;
 
 /// One `.glsl` file: its header and every variant of it, compiled.
 pub struct Kernel {
+    /// The file, as messages show it.
+    pub path: String,
     /// The file's name without its ending.
     pub name: String,
     /// The axes.
@@ -91,7 +93,12 @@ pub fn compile(root: &Path, cache: &Path) -> Result<Vec<Kernel>, Vec<String>> {
         match Header::parse(&source.text) {
             Ok(header) => {
                 jobs.extend(header.variants().into_iter().map(|variant| (kernels.len(), source, variant)));
-                kernels.push(Kernel { name: source.name.clone(), header, variants: Vec::new() });
+                kernels.push(Kernel {
+                    path: source.path(),
+                    name: source.name.clone(),
+                    header,
+                    variants: Vec::new(),
+                });
             }
             Err(error) => errors.push(format!("{}:{error}", source.path())),
         }
@@ -136,13 +143,11 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut results = Vec::new();
-        while let Some((index, item)) = {
+        loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            items.get(index).map(|item| (index, item))
-        } {
+            let Some(item) = items.get(index) else { return results };
             results.push((index, work(item)));
         }
-        results
     };
     let cores = thread::available_parallelism().map_or(1, usize::from).min(items.len());
     let mut results: Vec<(usize, R)> = thread::scope(|scope| {

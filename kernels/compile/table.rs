@@ -32,7 +32,7 @@ pub fn rust(kernels: &[Kernel]) -> Result<String, Vec<String>> {
     for kernel in kernels {
         match module(kernel) {
             Ok(text) => out += &text,
-            Err(error) => errors.push(format!("kernel {}: error: {error}", kernel.name)),
+            Err(error) => errors.push(format!("{}: error: {error}", kernel.path)),
         }
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }

@@ -1,43 +1,14 @@
-//! The `//!` header of a kernel file: axes of variants, combinations to leave out, target.
+//! The `//!` header of a kernel file: axes of variants, and combinations to leave out.
 //!
 //! ```text
 //! //! variant STORE = f32 | f16
 //! //! variant WIDTH = 1 | 4
 //! //! skip STORE=f16 WIDTH=1
-//! //! target vulkan1.3 STORE=f16
 //! ```
 //!
 //! The first value of an axis is its default: a file without any define is the variant of defaults.
 //! `skip` leaves out the combinations that match all its conditions; `AXIS=a|b` matches either value.
-//! `target` raises the Vulkan version, for all variants or for those that match. Other `//!` lines are prose.
-
-/// Vulkan version that a module is made for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Target {
-    /// SPIR-V 1.3; the floor of the library.
-    #[default]
-    Vulkan11,
-    /// SPIR-V 1.5.
-    Vulkan12,
-    /// SPIR-V 1.6.
-    Vulkan13,
-}
-
-impl Target {
-    /// The version as Vulkan packs it.
-    pub fn vulkan(self) -> u32 {
-        1 << 22 | (1 + self as u32) << 12
-    }
-
-    /// The newest SPIR-V version that it takes, as in a module's header.
-    pub fn spirv(self) -> u32 {
-        match self {
-            Self::Vulkan11 => 0x1_0300,
-            Self::Vulkan12 => 0x1_0500,
-            Self::Vulkan13 => 0x1_0600,
-        }
-    }
-}
+//! Other `//!` lines are prose.
 
 /// One `//! variant` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +33,6 @@ pub struct Variant {
     pub values: Vec<String>,
     /// The macros that select it: `WIDTH=4` for a number, `STORE_F16=1` for a word.
     pub defines: Vec<(String, String)>,
-    /// What it is compiled for.
-    pub target: Target,
 }
 
 /// Values that some axes must have: place of the axis, allowed values.
@@ -75,7 +44,6 @@ pub struct Header {
     /// In the file's order.
     pub axes: Vec<Axis>,
     skips: Vec<Condition>,
-    targets: Vec<(Target, Condition)>,
 }
 
 impl Header {
@@ -100,18 +68,8 @@ impl Header {
             }
             header.axes.push(axis);
         }
-        for (number, word, rest) in lines() {
-            match word {
-                "skip" => header.skips.push(header.condition(rest).map_err(|what| at(number, what))?),
-                "target" => {
-                    let (target, condition) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let target = parse_target(target).map_err(|what| at(number, what))?;
-                    header
-                        .targets
-                        .push((target, header.condition(condition).map_err(|what| at(number, what))?));
-                }
-                _ => {}
-            }
+        for (number, _, rest) in lines().filter(|(_, word, _)| *word == "skip") {
+            header.skips.push(header.condition(rest).map_err(|what| at(number, what))?);
         }
         if header.variants().is_empty() {
             return Err("1: error: every variant is skipped".into());
@@ -141,8 +99,7 @@ impl Header {
             false => (format!("{}_{}", axis.name, value.to_uppercase()), "1".to_owned()),
         };
         let defines = self.axes.iter().zip(&values).map(define).collect();
-        let target = self.targets.iter().rev().find(|(_, condition)| matches(condition, &values));
-        Variant { target: target.map_or(Target::default(), |(target, _)| *target), defines, values }
+        Variant { defines, values }
     }
 
     /// Reads `AXIS=a|b AXIS2=c`.
@@ -201,13 +158,4 @@ fn parse_axis(text: &str) -> Result<Axis, String> {
         return Err("the values of axis STORE are f32 and f16".into());
     }
     Ok(Axis { name: name.to_owned(), values })
-}
-
-fn parse_target(text: &str) -> Result<Target, String> {
-    match text {
-        "vulkan1.1" => Ok(Target::Vulkan11),
-        "vulkan1.2" => Ok(Target::Vulkan12),
-        "vulkan1.3" => Ok(Target::Vulkan13),
-        _ => Err(format!("unknown target {text:?}: there are vulkan1.1, vulkan1.2, vulkan1.3")),
-    }
 }
