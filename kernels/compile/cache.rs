@@ -17,6 +17,9 @@ pub struct Cache {
     compiler: String,
 }
 
+/// How the compiler is called: modules that another version of it made are not taken.
+const OPTIONS: &str = include_str!("glsl.rs");
+
 impl Cache {
     /// Takes `folder` as the cache; makes it if there is none.
     ///
@@ -25,10 +28,10 @@ impl Cache {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), compiler: validate::version() })
+        Ok(Self { folder: folder.to_owned(), compiler: validate::version() + OPTIONS })
     }
 
-    /// The compiled variant, from the cache if its preprocessed text and the compiler are the same.
+    /// The compiled variant, from the cache if its preprocessed text, the compiler and the options are the same.
     ///
     /// # Errors
     ///

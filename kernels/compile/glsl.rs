@@ -23,7 +23,7 @@ pub struct Source {
 impl Source {
     /// The file's path, as messages show it.
     pub fn path(&self) -> String {
-        self.root.join(&self.name).with_extension("glsl").display().to_string()
+        self.root.join(format!("{}.glsl", self.name)).display().to_string()
     }
 
     /// The kernel's name with the variant's values, as `conv2d_f16_4`.

@@ -1,14 +1,25 @@
 //! Turns `kernels/*.glsl` into SPIR-V and the Rust table of `src/kernel.rs`.
 //!
-//! Part of the build script; the tests include it too. One file of GLSL is a kernel, each value
-//! of its axes a variant of it:
+//! Part of the build script; the tests include it too. A file is a kernel, and each choice of values
+//! of its axes is a variant of it:
 //!
 //! * [`variant`] reads the `//!` header: which variants there are.
-//! * [`glsl`] preprocesses and compiles one variant.
+//! * [`glsl`] preprocesses and compiles one variant, for Vulkan 1.1 (SPIR-V 1.3).
 //! * [`validate`] has SPIRV-Tools check the modules.
 //! * [`cache`] keeps compiled modules from one build to the next.
 //! * [`reflect`] reads the interface out of a module.
 //! * [`table`] writes the Rust code.
+//!
+//! # What a kernel file keeps to
+//!
+//! * Its name is a lower-case word; `#include "lib/x.glsl"` is looked up below `kernels/`.
+//! * Storage buffers only, in set 0, numbered from 0. Blocks may share a binding (one buffer seen as
+//!   scalars and as vectors); the first one in the text names it. `readonly` and `writeonly` are what
+//!   barriers are planned by.
+//! * One push constant block of 32-bit numbers, vectors and arrays of these, 128 bytes at most.
+//! * 32-bit specialisation constants. Ids 0, 1, 2 are the workgroup size: `WG_X`, `WG_Y`, `WG_Z`, together
+//!   with `local_size_x_id = 0` and so on. `NAME_0`, `NAME_1`, … become one array `name`.
+//! * All variants of a file declare the same push constants, specialisation constants and bindings.
 
 pub mod cache;
 pub mod glsl;

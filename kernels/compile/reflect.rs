@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use spirv::{BuiltIn, Capability, Decoration, Op, StorageClass};
 
-/// A type of push constants or specialisation constants.
+/// A type of push constants (`Bool` is `U32` there) or specialisation constants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
     U32,
@@ -200,7 +200,7 @@ struct Module<'a> {
     composites: HashMap<Id, &'a [u32]>,
     /// In the module's order: id, pointer type, storage class.
     variables: Vec<(Id, Id, StorageClass)>,
-    /// Constants of the workgroup size, where it is made of constants.
+    /// The constants of the workgroup size, if it is specialised.
     local_size: Option<[Id; 3]>,
 }
 
@@ -226,14 +226,8 @@ impl<'a> Module<'a> {
                         module.member_decorations.insert((*id, *member, decoration), rest);
                     }
                 }
-                (
-                    Op::TypeBool | Op::TypeInt | Op::TypeFloat | Op::TypeVector | Op::TypeArray,
-                    [id, rest @ ..],
-                )
-                | (
-                    Op::TypeStruct | Op::TypePointer | Op::TypeRuntimeArray | Op::TypeMatrix,
-                    [id, rest @ ..],
-                ) => {
+                (Op::TypeBool | Op::TypeInt | Op::TypeFloat | Op::TypeVector, [id, rest @ ..])
+                | (Op::TypeArray | Op::TypeStruct | Op::TypePointer, [id, rest @ ..]) => {
                     module.types.insert(*id, (op, rest));
                 }
                 (Op::Constant, [_, id, value, ..]) => {
@@ -242,18 +236,13 @@ impl<'a> Module<'a> {
                 (Op::SpecConstant, [ty, id, value, ..]) => module.spec_constants.push((*id, *ty, *value)),
                 (Op::SpecConstantTrue, [ty, id]) => module.spec_constants.push((*id, *ty, 1)),
                 (Op::SpecConstantFalse, [ty, id]) => module.spec_constants.push((*id, *ty, 0)),
-                (Op::SpecConstantComposite | Op::ConstantComposite, [_, id, parts @ ..]) => {
+                (Op::SpecConstantComposite, [_, id, parts @ ..]) => {
                     module.composites.insert(*id, parts);
                 }
                 (Op::Variable, [ty, id, class, ..]) => {
                     if let Some(class) = StorageClass::from_u32(*class) {
                         module.variables.push((*id, *ty, class));
                     }
-                }
-                (Op::ExecutionModeId, [_, mode, x, y, z])
-                    if *mode == spirv::ExecutionMode::LocalSizeId as u32 =>
-                {
-                    module.local_size = Some([*x, *y, *z]);
                 }
                 _ => {}
             }
@@ -263,8 +252,7 @@ impl<'a> Module<'a> {
             let parts = module.composites.get(id).filter(|_| is)?;
             <[Id; 3]>::try_from(*parts).ok()
         };
-        let size = module.decorations.iter().find_map(|(key, rest)| workgroup_size(key, rest));
-        module.local_size = module.local_size.or(size);
+        module.local_size = module.decorations.iter().find_map(|(key, rest)| workgroup_size(key, rest));
         module
     }
 
@@ -364,11 +352,8 @@ impl<'a> Module<'a> {
                 return Err(format!("binding {binding} ({name}) is not in set 0"));
             }
             let place = declaration(text, name).unwrap_or(usize::MAX);
-            blocks.entry(binding).or_default().push((
-                place,
-                name.to_lowercase(),
-                self.access(variable, block),
-            ));
+            let block = (place, name.to_lowercase(), self.access(variable, block));
+            blocks.entry(binding).or_default().push(block);
         }
         let mut bindings = Vec::new();
         for ((number, mut blocks), expected) in blocks.into_iter().zip(0..) {

@@ -144,37 +144,53 @@ fn elements(ty: &Type, place: String, offset: u32) -> Vec<(String, u32)> {
     }
 }
 
-/// A field of `Spec`: one constant, or several that are numbered.
+/// A field of `Spec`: one constant, or an array of those that are numbered.
 struct SpecField<'a> {
-    name: String,
-    /// With their indices in the field, if it is an array.
-    constants: Vec<(Option<usize>, &'a SpecConstant)>,
+    name: &'a str,
+    is_array: bool,
+    constants: Vec<&'a SpecConstant>,
+}
+
+impl SpecField<'_> {
+    /// The expression for constant `index` of `self`.
+    fn place(&self, index: usize) -> String {
+        let field = format!("self.{}", ident(self.name));
+        if self.is_array { format!("{field}[{index}]") } else { field }
+    }
+
+    fn ty(&self) -> String {
+        let one = rust_type(&self.constants[0].ty);
+        if self.is_array { format!("[{one}; {}]", self.constants.len()) } else { one }
+    }
+
+    fn default(&self) -> String {
+        let all: Vec<String> = self.constants.iter().map(|constant| literal(constant)).collect();
+        if self.is_array { format!("[{}]", all.join(", ")) } else { all.concat() }
+    }
 }
 
 fn spec_fields(spec: &[SpecConstant]) -> Result<Vec<SpecField<'_>>, String> {
     let mut fields: Vec<SpecField<'_>> = Vec::new();
     for constant in spec {
-        let numbered =
-            constant.name.rsplit_once('_').and_then(|(name, index)| Some((name, index.parse().ok()?)));
-        let (name, index) = numbered.map_or((&constant.name[..], None), |(name, index)| (name, Some(index)));
-        match fields
-            .iter_mut()
-            .find(|field| field.name == name && index.is_some() && field.constants[0].0.is_some())
-        {
-            Some(field) => field.constants.push((index, constant)),
-            None => fields.push(SpecField { name: name.to_owned(), constants: vec![(index, constant)] }),
-        }
-    }
-    for field in &mut fields {
-        field.constants.sort_by_key(|(index, _)| *index);
-        let ty = &field.constants[0].1.ty;
-        let bad = |(place, (index, constant)): (usize, &(Option<usize>, &SpecConstant))| {
-            index.is_some_and(|index| index != place) || constant.ty != *ty
+        let numbered = constant
+            .name
+            .rsplit_once('_')
+            .and_then(|(name, index)| Some((name, index.parse::<usize>().ok()?)));
+        let Some((name, index)) = numbered else {
+            fields.push(SpecField { name: &constant.name, is_array: false, constants: vec![constant] });
+            continue;
         };
-        if field.constants.iter().enumerate().any(bad) {
-            let name = field.name.to_uppercase();
-            return Err(format!("{name}_0, {name}_1, … are not numbered from 0 or not of one type"));
+        let place = fields.iter().position(|field| field.is_array && field.name == name);
+        let place = place.unwrap_or_else(|| {
+            fields.push(SpecField { name, is_array: true, constants: Vec::new() });
+            fields.len() - 1
+        });
+        let constants = &mut fields[place].constants;
+        if index != constants.len() || constants.first().is_some_and(|first| first.ty != constant.ty) {
+            let name = name.to_uppercase();
+            return Err(format!("{name}_0, {name}_1, … are not numbered from 0 by id, or not of one type"));
         }
+        constants.push(constant);
     }
     Ok(fields)
 }
@@ -182,25 +198,16 @@ fn spec_fields(spec: &[SpecConstant]) -> Result<Vec<SpecField<'_>>, String> {
 fn spec_struct(out: &mut String, fields: &[SpecField<'_>], spec: &[SpecConstant]) {
     line!(out, "    #[derive(Clone, Copy, Debug, PartialEq)]");
     line!(out, "    pub struct Spec {{");
-    for SpecField { name, constants } in fields {
-        let ty = rust_type(&constants[0].1.ty);
-        match constants[0].0 {
-            None if constants[0].1.ty == Type::Bool => line!(out, "        pub {}: bool,", ident(name)),
-            None => line!(out, "        pub {}: {ty},", ident(name)),
-            Some(_) => line!(out, "        pub {}: [{ty}; {}],", ident(name), constants.len()),
-        }
+    for field in fields {
+        line!(out, "        pub {}: {},", ident(field.name), field.ty());
     }
     line!(out, "    }}");
     line!(out, "    impl Default for Spec {{");
     line!(out, "        /// The shader's own values.");
     line!(out, "        fn default() -> Self {{");
     line!(out, "            Self {{");
-    for SpecField { name, constants } in fields {
-        let values: Vec<String> = constants.iter().map(|(_, constant)| literal(constant)).collect();
-        match constants[0].0 {
-            None => line!(out, "                {}: {},", ident(name), values[0]),
-            Some(_) => line!(out, "                {}: [{}],", ident(name), values.join(", ")),
-        }
+    for field in fields {
+        line!(out, "                {}: {},", ident(field.name), field.default());
     }
     line!(out, "            }}");
     line!(out, "        }}");
@@ -208,14 +215,9 @@ fn spec_struct(out: &mut String, fields: &[SpecField<'_>], spec: &[SpecConstant]
     line!(out, "    impl Spec {{");
     line!(out, "        /// The values in the order of [`Kernel::spec`].");
     line!(out, "        pub fn words(&self) -> Vec<u32> {{");
-    let place = |constant: &SpecConstant| {
+    let word = |constant: &SpecConstant| {
         let find = |field: &SpecField<'_>| {
-            let (index, _) = field.constants.iter().find(|(_, other)| other.id == constant.id)?;
-            Some(format!(
-                "self.{}{}",
-                ident(&field.name),
-                index.map_or(String::new(), |index| format!("[{index}]"))
-            ))
+            Some(field.place(field.constants.iter().position(|other| other.id == constant.id)?))
         };
         let place = fields.iter().find_map(find).expect("every constant is in a field");
         match constant.ty {
@@ -225,7 +227,7 @@ fn spec_struct(out: &mut String, fields: &[SpecField<'_>], spec: &[SpecConstant]
             Type::Bool => format!("u32::from({place})"),
         }
     };
-    line!(out, "            vec![{}]", spec.iter().map(place).collect::<Vec<_>>().join(", "));
+    line!(out, "            vec![{}]", spec.iter().map(word).collect::<Vec<_>>().join(", "));
     line!(out, "        }}");
     line!(out, "    }}");
 }
@@ -336,9 +338,10 @@ fn camel(name: &str) -> String {
 
 fn rust_type(ty: &Type) -> String {
     match ty {
-        Type::U32 | Type::Bool => "u32".to_owned(),
+        Type::U32 => "u32".to_owned(),
         Type::I32 => "i32".to_owned(),
         Type::F32 => "f32".to_owned(),
+        Type::Bool => "bool".to_owned(),
         Type::Array(element, count, _) => format!("[{}; {count}]", rust_type(element)),
     }
 }
@@ -354,12 +357,11 @@ fn literal(constant: &SpecConstant) -> String {
 
 /// `name` as a Rust identifier, also where Rust has a meaning for it.
 fn ident(name: &str) -> String {
-    const KEYWORDS: &[&str] = &[
-        "abstract", "as", "async", "await", "become", "box", "dyn", "enum", "extern", "final", "fn", "gen",
-        "impl", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
-        "static", "trait", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "yield",
-    ];
-    if KEYWORDS.contains(&name) { format!("r#{name}") } else { name.to_owned() }
+    const KEYWORDS: &str = "abstract as async await become box break const continue do dyn else enum extern false \
+        final fn for gen if impl in let loop macro match mod move mut override priv pub ref return static struct \
+        trait true try type typeof unsafe unsized use virtual where while yield";
+    let is_keyword = KEYWORDS.split_whitespace().any(|word| word == name);
+    if is_keyword { format!("r#{name}") } else { name.to_owned() }
 }
 
 fn distinct<T: Display>(what: &str, names: impl Iterator<Item = T>) -> Result<(), String> {
