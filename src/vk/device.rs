@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ash::vk;
-use ash::vk::Handle;
+use ash::vk::Handle as _;
 
 use super::device_info::{self, DeviceInfo};
 use super::driver_error::{driver_error, name};
@@ -33,8 +33,6 @@ pub struct Device {
     layouts: Mutex<HashMap<(u32, u32), Layout>>,
     pipelines: Mutex<HashMap<PipelineKey, Weak<Pipeline>>>,
     created: AtomicU64,
-    /// The instance outlives the device: fields are dropped after [`Drop::drop`].
-    instance: Arc<Instance>,
 }
 
 /// Limits that only this module respects.
@@ -69,17 +67,17 @@ impl Device {
         let instance = Instance::shared()?;
         let physical = instance.physical_devices()?;
         let infos: Vec<DeviceInfo> =
-            physical.iter().enumerate().map(|(i, device)| device_info::read(&instance, *device, i)).collect();
+            physical.iter().enumerate().map(|(i, device)| device_info::read(instance, *device, i)).collect();
         let candidates = select(&infos, options).map_err(Error::NoDevice)?;
         shared.retain(|device| device.strong_count() > 0);
         let mut failure = None;
         for i in candidates {
-            // Handles are comparable: whoever uses a device keeps the instance alive.
+            // Handles are comparable: there is one instance.
             let mut alive = shared.iter().filter_map(Weak::upgrade);
             if let Some(device) = alive.find(|device| device.physical == physical[i] && !device.is_lost()) {
                 return Ok(device);
             }
-            match Self::create(&instance, physical[i], infos[i].clone()) {
+            match Self::create(instance, physical[i], infos[i].clone()) {
                 Ok(device) => {
                     let device = Arc::new(device);
                     shared.push(Arc::downgrade(&device));
@@ -94,7 +92,7 @@ impl Device {
         Err(failure.unwrap_or_else(|| unreachable!("the selection is empty")))
     }
 
-    fn create(instance: &Arc<Instance>, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
+    fn create(instance: &Instance, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
         let family = device_info::queue_family(instance, physical)
             .unwrap_or_else(|| unreachable!("{info} has no compute queue, yet it was selected"));
         let offer = features::query(instance, physical, info.api_version);
@@ -130,7 +128,6 @@ impl Device {
             layouts: Mutex::default(),
             pipelines: Mutex::default(),
             created: AtomicU64::new(0),
-            instance: instance.clone(),
         })
     }
 
@@ -234,7 +231,7 @@ impl Drop for Device {
     fn drop(&mut self) {
         let layouts = self.layouts.get_mut().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: whatever came from the device held an Arc of it and is gone, submissions included:
-        // their owners waited for them.
+        // their owners waited for them. The instance lives as long as the process.
         unsafe {
             for layout in layouts.values() {
                 layout.destroy(&self.raw);
@@ -244,7 +241,7 @@ impl Drop for Device {
             }
             self.raw.destroy_device(None);
         }
-        log::debug!("closed {} of {:?}", self.info, self.instance.raw().handle());
+        log::debug!("closed {}", self.info);
     }
 }
 

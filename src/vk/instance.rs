@@ -1,7 +1,7 @@
-//! The Vulkan instance, shared by everything in the process that is alive.
+//! The Vulkan instance: one for the whole process, made at the first use.
 
 use std::ffi::CStr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError};
 
 use ash::{ext, khr, vk};
 
@@ -19,24 +19,26 @@ pub(super) const OLDEST: u32 = vk::API_VERSION_1_1;
 /// A `VkInstance`.
 pub(super) struct Instance {
     raw: ash::Instance,
-    messenger: Option<(ext::debug_utils::Instance, vk::DebugUtilsMessengerEXT)>,
     entry: ash::Entry,
 }
 
-static SHARED: Mutex<Weak<Instance>> = Mutex::new(Weak::new());
+/// Kept for the life of the process. Destroying the instance unloads the drivers, and not all can
+/// be loaded again: NVIDIA's fails after some twenty times.
+static SHARED: Mutex<Option<&Instance>> = Mutex::new(None);
 
 impl Instance {
-    /// The process's instance: the one that exists, or a new one.
+    /// The process's instance.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] if there is no Vulkan library, no driver, or only Vulkan 1.0.
-    pub fn shared() -> Result<Arc<Self>> {
+    /// [`Error::NoDevice`] if there is no Vulkan library, no driver, or only Vulkan 1.0. The next
+    /// call tries again.
+    pub fn shared() -> Result<&'static Self> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(instance) = shared.upgrade() {
+        if let Some(instance) = *shared {
             return Ok(instance);
         }
-        let instance = Arc::new(Self::create(loader::entry()?)?);
-        *shared = Arc::downgrade(&instance);
+        let instance = Box::leak(Box::new(Self::create(loader::entry()?)?));
+        *shared = Some(instance);
         Ok(instance)
     }
 
@@ -81,23 +83,15 @@ impl Instance {
         // SAFETY: everything that `info` points to lives until the end of this call.
         let raw =
             unsafe { entry.create_instance(&info, None) }.map_err(|e| no_instance("vkCreateInstance", e))?;
-        let mut instance = Self { raw, messenger: None, entry };
         if debug {
-            instance.messenger = instance.messenger();
-        }
-        Ok(instance)
-    }
-
-    fn messenger(&self) -> Option<(ext::debug_utils::Instance, vk::DebugUtilsMessengerEXT)> {
-        let functions = ext::debug_utils::Instance::new(&self.entry, &self.raw);
-        // SAFETY: the extension is enabled; the callback is a function of ours.
-        match unsafe { functions.create_debug_utils_messenger(&debug::messenger_info(), None) } {
-            Ok(messenger) => Some((functions, messenger)),
-            Err(e) => {
+            let functions = ext::debug_utils::Instance::new(&entry, &raw);
+            // SAFETY: the extension is enabled; the callback is a function of ours.
+            if let Err(e) = unsafe { functions.create_debug_utils_messenger(&debug::messenger_info(), None) }
+            {
                 log::warn!("layers stay mute: vkCreateDebugUtilsMessengerEXT failed: {}", name(e));
-                None
             }
         }
+        Ok(Self { raw, entry })
     }
 
     /// The functions of the instance.
@@ -118,18 +112,6 @@ impl Instance {
             // What some loaders answer when every driver failed.
             Err(vk::Result::ERROR_INITIALIZATION_FAILED) => Ok(Vec::new()),
             Err(e) => Err(driver_error("vkEnumeratePhysicalDevices", e)),
-        }
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // SAFETY: devices hold an Arc of the instance, so none is left; nobody can call it anymore.
-        unsafe {
-            if let Some((functions, messenger)) = self.messenger.take() {
-                functions.destroy_debug_utils_messenger(messenger, None);
-            }
-            self.raw.destroy_instance(None);
         }
     }
 }

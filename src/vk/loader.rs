@@ -22,8 +22,7 @@ const NAMES: &[&str] = &["vulkan-1.dll"];
 #[cfg(not(any(target_os = "android", target_os = "macos", target_os = "ios", windows)))]
 const NAMES: &[&str] = &["libvulkan.so.1", "libvulkan.so"];
 
-/// The opened library. Kept for the life of the process: drivers do not all survive being unloaded
-/// while a thread that once called them still lives.
+/// The opened library. Kept for the life of the process, as the instance is.
 static ENTRY: Mutex<Option<ash::Entry>> = Mutex::new(None);
 
 /// The entry points of the Vulkan library, opening it if nobody did.

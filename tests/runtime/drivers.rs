@@ -37,10 +37,15 @@ impl Environment for Child {
     }
 }
 
-/// What the layer prints, if it complains.
+/// What the layer prints, if it complains about us. NVIDIA's driver asks for an instance function in
+/// the wrong way, which the layer reports as well.
 fn complaints(text: &str) -> Vec<&str> {
     let marks = ["Validation Error", "Validation Warning", "Validation Performance", "SYNC-HAZARD", "VUID-"];
-    text.lines().filter(|line| marks.iter().any(|mark| line.contains(mark))).collect()
+    let complains = |line: &&str| marks.iter().any(|mark| line.contains(mark));
+    text.lines()
+        .filter(complains)
+        .filter(|line| !line.contains("WARNING-vkGetDeviceProcAddr-device"))
+        .collect()
 }
 
 fn expect_silence(child: Child) {
