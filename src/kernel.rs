@@ -5,6 +5,10 @@
 //! shader's own names, `kernel(…)` to choose a variant and `dispatch(…)` to build a
 //! [`Dispatch`](crate::program::Dispatch).
 
+mod specialize;
+
+pub use specialize::specialize;
+
 use crate::caps::Features;
 
 /// How a kernel touches a binding, from the shader's `readonly` and `writeonly`.

@@ -8,7 +8,7 @@ use ash::vk;
 use super::device::Device;
 use super::driver_error::name;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, specialize};
 
 /// What a pipeline is made of.
 #[derive(Clone, Debug)]
@@ -123,26 +123,18 @@ impl Pipeline {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
             _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
         };
-        let info = vk::ShaderModuleCreateInfo::default().code(kernel.spirv);
+        let spirv = specialize(kernel.spirv, kernel.spec, &key.spec);
+        let info = vk::ShaderModuleCreateInfo::default().code(&spirv);
         // SAFETY: the kernel table holds valid SPIR-V that needs no more than the caller's check
         // against the device's features allowed.
         let module = match unsafe { device.raw().create_shader_module(&info, None) } {
             Ok(module) => module,
             Err(e) => return refused("vkCreateShaderModule", e),
         };
-        let entries: Vec<_> = (0u32..)
-            .zip(kernel.spec)
-            .map(|(i, constant)| {
-                vk::SpecializationMapEntry::default().constant_id(constant.id).offset(i * 4).size(4)
-            })
-            .collect();
-        let data: Vec<u8> = key.spec.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        let spec = vk::SpecializationInfo::default().map_entries(&entries).data(&data);
         let stage = vk::PipelineShaderStageCreateInfo::default()
             .stage(vk::ShaderStageFlags::COMPUTE)
             .module(module)
-            .name(c"main")
-            .specialization_info(&spec);
+            .name(c"main");
         let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout.pipeline);
         // SAFETY: everything that `info` points to lives; the cache is synchronised by the driver.
         let created =
