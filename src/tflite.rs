@@ -8,6 +8,8 @@
 
 mod array;
 mod context;
+#[cfg(test)]
+pub(crate) mod mock;
 mod names;
 mod node;
 mod params;

@@ -212,3 +212,118 @@ unsafe extern "C" fn describe_kernel(
     let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<UserData>().as_ref()) };
     data.map_or(c"".as_ptr(), |data| data.label.as_ptr())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+    use crate::options::Options;
+    use crate::tflite::mock::Host;
+
+    /// A delegate on a device that does not exist.
+    fn delegate() -> *mut sys::TfLiteDelegate {
+        let options = Options {
+            device: Some("no device has this name".into()),
+            log_level: log::LevelFilter::Off,
+            ..Options::default()
+        };
+        Handle::give(Delegate::new(options).unwrap())
+    }
+
+    fn weak(delegate: *mut sys::TfLiteDelegate) -> Weak<Handle> {
+        // SAFETY: the delegate is alive.
+        Arc::downgrade(&unsafe { Handle::share(delegate) }.unwrap())
+    }
+
+    /// A host with one ADD.
+    fn host() -> Box<Host> {
+        let mut host = Host::new();
+        for _ in 0..3 {
+            host.tensor(&[2]);
+        }
+        host.node(sys::kTfLiteBuiltinAdd, &[0, 1], &[2]);
+        host
+    }
+
+    #[test]
+    fn without_a_device_nothing_is_claimed() {
+        let (delegate, mut host) = (delegate(), host());
+        // SAFETY: this is what a host does.
+        unsafe {
+            let prepare = (*delegate).Prepare.unwrap();
+            assert_eq!((*delegate).flags, 1);
+            assert!((*delegate).opaque_delegate_builder.is_null());
+            assert_eq!(prepare(&raw mut host.raw, delegate), sys::kTfLiteOk);
+            assert!(host.registration.is_none());
+            assert_eq!(prepare(null_mut(), delegate), sys::kTfLiteError);
+            assert_eq!(prepare(&raw mut host.raw, null_mut()), sys::kTfLiteError);
+            Handle::take_back(delegate);
+            Handle::take_back(null_mut());
+        }
+    }
+
+    /// `init` cannot say no: hosts of 2.14 crash. So the partition fails later, with the reason.
+    #[test]
+    fn a_kernel_that_cannot_be_made_fails_in_prepare() {
+        let (delegate, mut host) = (delegate(), host());
+        let context = &raw mut host.raw;
+        let (nodes, none) = (host.ints(&[0]), null_mut());
+        let params = sys::TfLiteDelegateParams {
+            delegate,
+            nodes_to_replace: nodes,
+            input_tensors: none,
+            output_tensors: none,
+        };
+        // SAFETY: this is what a host does, with a partition that `Prepare` never announced.
+        unsafe {
+            for buffer in [(&raw const params).cast(), std::ptr::null()] {
+                let kernel = init_kernel(context, buffer, size_of_val(&params));
+                assert!(!kernel.is_null() && kernel.addr() != usize::MAX);
+                let mut node = sys::TfLiteNode { user_data: kernel, ..Default::default() };
+                assert_eq!(prepare_kernel(context, &raw mut node), sys::kTfLiteError);
+                assert_eq!(invoke_kernel(context, &raw mut node), sys::kTfLiteError);
+                assert!(!describe_kernel(context, &raw const node).is_null());
+                free_kernel(context, kernel);
+            }
+            Handle::take_back(delegate);
+        }
+    }
+
+    #[test]
+    fn a_node_without_kernel_is_an_error() {
+        let mut host = host();
+        let context = &raw mut host.raw;
+        let mut node = sys::TfLiteNode::default();
+        // SAFETY: NULL is what is tested.
+        unsafe {
+            for node in [&raw mut node, null_mut()] {
+                assert_eq!(prepare_kernel(context, node), sys::kTfLiteError);
+                assert_eq!(invoke_kernel(context, node), sys::kTfLiteError);
+                assert!(!describe_kernel(context, node).is_null());
+            }
+            assert_eq!(prepare_kernel(null_mut(), &raw mut node), sys::kTfLiteError);
+            free_kernel(null_mut(), null_mut());
+        }
+    }
+
+    #[test]
+    fn the_delegate_lives_as_long_as_its_kernels() {
+        let (delegate, mut host) = (delegate(), host());
+        let (alive, none) = (weak(delegate), null_mut());
+        let params = sys::TfLiteDelegateParams {
+            delegate,
+            nodes_to_replace: none,
+            input_tensors: none,
+            output_tensors: none,
+        };
+        // SAFETY: this is what a host does that destroys the delegate before the interpreter.
+        unsafe {
+            let kernels = [(); 2].map(|()| init_kernel(&raw mut host.raw, (&raw const params).cast(), 0));
+            Handle::take_back(delegate);
+            assert!(alive.upgrade().is_some());
+            kernels.map(|kernel| free_kernel(&raw mut host.raw, kernel));
+            assert!(alive.upgrade().is_none());
+        }
+    }
+}

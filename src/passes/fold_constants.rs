@@ -11,6 +11,12 @@ pub fn run(graph: &mut Graph) -> Result<Outcome> {
         if !node.op.folds() {
             continue;
         }
+        if graph.value(node.outputs[0]).constant.is_some() {
+            // `parse` of a reader asked for it already.
+            graph.remove(id);
+            outcome.applied += 1;
+            continue;
+        }
         let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
         let Some(folded) = node.op.fold(&inputs) else {
             outcome.declined.push(format!("{}: its input is not constant", node.label));

@@ -208,3 +208,108 @@ fn host(what: impl Into<String>) -> Error {
 fn checked(call: &str, status: sys::TfLiteStatus) -> Result<()> {
     if status == sys::kTfLiteOk { Ok(()) } else { Err(host(format!("{call} failed with status {status}"))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tflite::mock::Host;
+
+    #[test]
+    fn null_is_no_context() {
+        // SAFETY: NULL is allowed.
+        assert!(unsafe { Context::new(std::ptr::null_mut()) }.is_err());
+    }
+
+    #[test]
+    fn missing_functions_are_errors() {
+        let mut host = Host::new();
+        host.tensor(&[2]);
+        host.raw = sys::TfLiteContext { impl_: host.raw.impl_, ..Default::default() };
+        let mut context = host.context();
+        assert!(context.execution_plan().is_err());
+        assert!(context.preview(&[0]).is_err());
+        assert!(context.resize(0, &Shape::new(&[3])).is_err());
+        context.report("nobody listens");
+        // SAFETY: the registration is empty, and nobody is there to call it.
+        assert!(unsafe { context.replace(&[0], Default::default(), std::ptr::null_mut()) }.is_err());
+    }
+
+    #[test]
+    fn failures_of_the_host_are_errors() {
+        let mut host = Host::new();
+        host.tensor(&[2]);
+        host.status = sys::kTfLiteError;
+        let mut context = host.context();
+        assert!(context.execution_plan().is_err());
+        assert!(context.preview(&[0]).is_err());
+        assert!(context.resize(0, &Shape::new(&[3])).is_err());
+    }
+
+    #[test]
+    fn no_tensors_and_no_plan_are_empty() {
+        let mut host = Host::new();
+        host.plan = None;
+        host.tensor(&[2]);
+        let context = host.context();
+        assert_eq!(context.execution_plan(), Ok(vec![]));
+        assert_eq!(context.tensor_count(), 1);
+        host.raw.tensors = std::ptr::null_mut();
+        // SAFETY: the context is the host's own.
+        let context = unsafe { Context::new(&raw mut host.raw) }.unwrap();
+        assert_eq!(context.tensor_count(), 0);
+    }
+
+    #[test]
+    fn only_another_shape_is_a_resize() {
+        let mut host = Host::new();
+        host.tensor(&[2, 3]);
+        host.tensor(&[1]).dims = std::ptr::null_mut();
+        let mut context = host.context();
+        context.resize(0, &Shape::new(&[2, 3])).unwrap();
+        context.resize(0, &Shape::new(&[2, 0])).unwrap();
+        context.resize(1, &Shape::new(&[])).unwrap();
+        assert!(context.resize(2, &Shape::new(&[])).is_err());
+        assert!(context.resize(0, &Shape::new(&[u32::MAX])).is_err());
+        assert_eq!(context.shape(0), Ok(Shape::new(&[2, 0])));
+        assert_eq!(host.resized, [(0, vec![2, 0]), (1, vec![])]);
+    }
+
+    #[test]
+    fn buffers_are_where_the_tensors_are_now() {
+        let mut host = Host::new();
+        for bytes in [[1, 2, 3, 4], [0; 4]] {
+            host.tensor(&[1]);
+            host.fill(host.tensors.len() - 1, &bytes);
+        }
+        host.context().buffers(&[0], &[1]).unwrap().outputs[0].copy_from_slice(&[9; 4]);
+        assert_eq!(host.context().buffers(&[1], &[]).unwrap().inputs[0], [9; 4]);
+        // Another buffer, and other tensors.
+        host.fill(0, &[5, 6, 7]);
+        host.tensors.reserve_exact(1000);
+        let mut context = host.context();
+        assert_eq!(context.buffers(&[0, 0], &[]).unwrap().inputs, [[5, 6, 7], [5, 6, 7]]);
+    }
+
+    #[test]
+    fn buffers_that_overlap_or_are_missing_are_errors() {
+        let mut host = Host::new();
+        for _ in 0..3 {
+            host.tensor(&[1]);
+        }
+        host.fill(0, &[1, 2, 3, 4]);
+        // SAFETY: every member of the union is a pointer.
+        host.tensors[1].data.raw = unsafe { host.tensors[0].data.raw.add(3) };
+        host.tensors[1].bytes = 1;
+        let mut context = host.context();
+        assert!(context.buffers(&[0, 1], &[]).is_ok());
+        assert!(context.buffers(&[0], &[1]).is_err());
+        assert!(context.buffers(&[], &[0, 1]).is_err());
+        assert!(context.buffers(&[], &[0, 0]).is_err());
+        assert!(context.buffers(&[0], &[0]).is_err());
+        assert!(context.buffers(&[7], &[]).is_err() && context.buffers(&[], &[-1]).is_err());
+        // No memory, which is right for no bytes only.
+        assert_eq!(context.buffers(&[2], &[2]).unwrap().inputs[0].len(), 0);
+        host.tensors[2].bytes = 4;
+        assert!(host.context().buffers(&[2], &[]).is_err());
+    }
+}

@@ -127,3 +127,104 @@ impl fmt::Display for NodeView<'_> {
         write!(f, "#{} {}", self.index, self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tflite::mock::Host;
+
+    fn refusal(host: &mut Host, index: i32) -> String {
+        let context = host.context();
+        Subgraph::new(&context).node(index).unwrap_err().0
+    }
+
+    #[test]
+    fn nodes_that_name_no_tensor_are_refused() {
+        let mut host = Host::new();
+        host.tensor(&[2]);
+        host.node(sys::kTfLiteBuiltinAdd, &[0, 1], &[0]);
+        host.node(sys::kTfLiteBuiltinAdd, &[0, -2], &[0]);
+        host.node(sys::kTfLiteBuiltinAdd, &[0], &[i32::MAX]);
+        for (node, tensor) in [(0, 1), (1, -2), (2, i32::MAX)] {
+            assert_eq!(refusal(&mut host, node), format!("it names tensor {tensor}, there are 1"));
+        }
+        assert_eq!(refusal(&mut host, 3), "there is no node 3");
+        assert_eq!(refusal(&mut host, -1), "there is no node -1");
+        host.raw.GetNodeAndRegistration = None;
+        assert_eq!(refusal(&mut host, 0), "there is no node 0");
+    }
+
+    #[test]
+    fn arrays_that_are_null_or_negative_are_empty() {
+        let mut host = Host::new();
+        host.node(sys::kTfLiteBuiltinAdd, &[], &[]).inputs = std::ptr::null_mut();
+        let negative = host.ints(&[]);
+        // SAFETY: the array is alive.
+        unsafe { (*negative).size = -4 };
+        host.nodes[0].0.outputs = negative;
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = subgraph.node(0).unwrap();
+        assert_eq!((node.input_count(), node.output_count()), (0, 0));
+        assert!(node.input(0).is_none() && node.output(0).is_none());
+    }
+
+    #[test]
+    fn an_operand_may_be_left_out() {
+        let mut host = Host::new();
+        host.tensor(&[2]);
+        host.node(sys::kTfLiteBuiltinConv2d, &[0, -1, 0], &[0]);
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = subgraph.node(0).unwrap();
+        assert_eq!(node.input_count(), 3);
+        assert!(node.input(0).is_some() && node.input(1).is_none() && node.input(3).is_none());
+        assert_eq!(node.to_string(), "#0 CONV_2D");
+    }
+
+    #[test]
+    fn parameters_belong_to_their_operator() {
+        let mut host = Host::new();
+        let params = sys::TfLiteConvParams { stride_width: 3, ..Default::default() };
+        let params = host.keep(params);
+        host.node(sys::kTfLiteBuiltinConv2d, &[], &[]).builtin_data = params.cast();
+        host.node(sys::kTfLiteBuiltinConv2d, &[], &[]);
+        host.node(sys::kTfLiteBuiltinConv2d, &[], &[]).builtin_data = params.wrapping_byte_add(1).cast();
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = |i| subgraph.node(i).unwrap();
+        assert_eq!(node(0).params::<sys::TfLiteConvParams>().unwrap().stride_width, 3);
+        assert!(node(0).params::<sys::TfLiteAddParams>().is_none());
+        assert!(node(1).params::<sys::TfLiteConvParams>().is_none());
+        assert!(node(2).params::<sys::TfLiteConvParams>().is_none());
+    }
+
+    /// Hosts of 2.14 have no more than this there; newer ones append.
+    #[test]
+    fn parameters_end_where_those_of_the_oldest_host_end() {
+        assert_eq!(size_of::<sys::TfLiteConvParams>(), 24);
+        assert_eq!(size_of::<sys::TfLiteFullyConnectedParams>(), 12);
+        assert_eq!(size_of::<sys::TfLiteTransposeConvParams>(), 16);
+    }
+
+    #[test]
+    fn custom_operators_have_a_name_and_options() {
+        let mut host = Host::new();
+        let options = host.keep([7u8, 8, 9]);
+        let node = host.node(sys::kTfLiteBuiltinCustom, &[], &[]);
+        (node.custom_initial_data, node.custom_initial_data_size) = (options.cast(), 3);
+        host.nodes[0].1.custom_name = c"Blur".as_ptr();
+        host.node(sys::kTfLiteBuiltinCustom, &[], &[]).custom_initial_data_size = 5;
+        host.node(sys::kTfLiteBuiltinAdd, &[], &[]).custom_initial_data_size = -1;
+        host.nodes[2].1.custom_name = c"Blur".as_ptr();
+        host.node(5000, &[], &[]);
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = |i| subgraph.node(i).unwrap();
+        assert_eq!((node(0).custom_name(), node(0).custom_options()), (Some("Blur"), &[7, 8, 9][..]));
+        assert_eq!((node(1).custom_name(), node(1).custom_options()), (None, &[][..]));
+        assert_eq!((node(2).custom_name(), node(2).custom_options()), (None, &[][..]));
+        let names: Vec<String> = (0..4).map(|i| node(i).name()).collect();
+        assert_eq!(names, ["Blur", "CUSTOM", "ADD", "operator 5000"]);
+    }
+}

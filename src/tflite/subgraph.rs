@@ -99,3 +99,70 @@ impl<'a> Subgraph<'a> {
         fold.op.fold(&inputs).unwrap_or_else(|| unsupported!("{:?} does not fold", fold.op))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops;
+    use crate::tflite::{mock::Host, sys};
+
+    /// Parses every node with constant operands and declares what folds, as the delegate does.
+    fn declared<'a>(context: &'a Context<'a>) -> Subgraph<'a> {
+        let subgraph = Subgraph::new(context);
+        for index in context.execution_plan().unwrap() {
+            let node = subgraph.node(index).unwrap();
+            let constant = (0..node.input_count()).all(|i| node.input(i).is_some_and(|t| t.is_constant()));
+            if constant {
+                subgraph.fold(&node, ops::parse(&node).unwrap().op);
+            }
+        }
+        subgraph
+    }
+
+    fn half(x: f32) -> [u8; 2] {
+        half::f16::from_f32(x).to_le_bytes()
+    }
+
+    #[test]
+    fn what_is_unpacked_is_constant_in_every_partition() {
+        let mut host = Host::new();
+        host.constant(&[1, 2], sys::kTfLiteFloat16, &[half(1.5), half(-2.0)].concat());
+        host.tensor(&[1, 2]);
+        host.tensor(&[1, 2]);
+        host.tensor(&[1, 2]);
+        host.node(sys::kTfLiteBuiltinDequantize, &[0], &[1]);
+        host.node(sys::kTfLiteBuiltinAdd, &[1, 2], &[3]);
+        let context = host.context();
+        let subgraph = declared(&context);
+        let weights = subgraph.tensor(1).unwrap();
+        let constant = weights.constant().unwrap().unwrap();
+        assert_eq!(constant.to_f32(), Ok(vec![1.5, -2.0]));
+        assert_eq!(weights.ty().unwrap().to_string(), "f32[1,2]");
+        let later = Partition { nodes: vec![1], inputs: vec![-1, 1, 2], outputs: vec![3] };
+        let view = subgraph.partition(&later).unwrap();
+        let indices =
+            |tensors: Vec<TensorView<'_>>| tensors.iter().map(TensorView::index).collect::<Vec<_>>();
+        assert_eq!((indices(view.inputs()), indices(view.outputs())), (vec![2], vec![3]));
+        let whole = Partition { nodes: vec![0, 1], inputs: vec![0, 2], outputs: vec![1, 3] };
+        let view = subgraph.partition(&whole).unwrap();
+        assert_eq!((indices(view.inputs()), indices(view.outputs())), (vec![2], vec![3]));
+    }
+
+    #[test]
+    fn the_first_to_write_a_tensor_counts_so_there_is_no_circle() {
+        let mut host = Host::new();
+        host.constant(&[1], sys::kTfLiteFloat16, &half(1.0));
+        host.tensor(&[1]);
+        host.tensor(&[1]);
+        for (input, output) in [(0, 1), (1, 2), (2, 1)] {
+            host.node(sys::kTfLiteBuiltinDequantize, &[input], &[output]);
+        }
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = |i| subgraph.node(i).unwrap();
+        let op = ops::parse(&node(0)).unwrap().op;
+        (0..3).for_each(|i| subgraph.fold(&node(i), op.clone()));
+        assert_eq!(subgraph.tensor(1).unwrap().constant().unwrap().unwrap().to_f32(), Ok(vec![1.0]));
+        assert!(subgraph.tensor(2).unwrap().constant().is_ok());
+    }
+}
