@@ -7,8 +7,7 @@
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
-use crate::kernel::table;
-use crate::op::{Activation, Broadcast, Def, Fuses, Operand, Operator, Parsed, Step, StepOp};
+use crate::op::{Activation, Broadcast, Def, Fuses, Operand, Operator, Parsed, Step, StepOp, View};
 use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -122,17 +121,8 @@ impl Operator for Binary {
 
 /// Operand `i` spread over `shape` in a scratch buffer.
 fn expand(cx: &mut Lower<'_>, i: usize, shape: Shape) -> Result<BufferId, Unsupported> {
-    use table::broadcast::{Bind, Push, Spec, dispatch, kernel};
-    let x = cx.x(i)?;
+    let (x, from) = (cx.x(i)?, View::dense(&cx.input(i).shape).broadcast(&shape));
     let y = cx.scratch(shape.elements() * cx.store.bytes());
-    let (grid, row_items, wg_x) = cx.linear_grid(shape.elements())?;
-    let push = Push {
-        items: shape.elements() as u32,
-        row_items,
-        shape: shape.padded().unwrap_or([1; MAX_RANK]),
-        x_stride: cx.input(i).shape.broadcast_strides(),
-    };
-    let spec = Spec { wg_x, ..Default::default() };
-    cx.dispatch(dispatch(kernel(cx.store), spec, push, Bind { x, y }, grid), 0)?;
+    cx.copy(x, &from, y, &View::dense(&shape))?;
     Ok(y)
 }

@@ -6,12 +6,16 @@
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::kernel::table;
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] =
     &[Def { name: "CONCATENATION", builtin: Some(sys::kTfLiteBuiltinConcatenation), max_version: 4, parse }];
+
+/// Matrices that one dispatch takes.
+const MATRICES: usize = 4;
 
 /// Operands side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,16 +62,10 @@ impl Operator for Concatenation {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let (y, y_shape) = (cx.y(0), cx.output(0).shape);
-        let mut start = 0;
-        for i in 0..self.count {
-            let shape = cx.input(i).shape;
-            let x = cx.x(i)?;
-            let size = shape[self.axis];
-            cx.copy(x, &View::dense(&shape), y, &View::dense(&y_shape).slice(self.axis, start, 1, size))?;
-            start += i64::from(size);
-        }
-        Ok(())
+        let rows: u32 = cx.output(0).shape[..self.axis].iter().product();
+        let widths: Vec<u32> =
+            (0..self.count).map(|i| cx.input(i).shape[self.axis..].iter().product()).collect();
+        side_by_side(cx, rows, &widths)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -86,4 +84,34 @@ impl Operator for Concatenation {
         });
         Ok(vec![y])
     }
+}
+
+/// Result 0 = the operands, which are matrices of so many rows and of these widths, side by side.
+pub(super) fn side_by_side(cx: &mut Lower<'_>, rows: u32, widths: &[u32]) -> Result<(), Unsupported> {
+    use table::concatenation::{Bind, Push, Spec, dispatch, kernel};
+    let wide = widths.iter().all(|n| n % 4 == 0);
+    let lanes = if wide { 4 } else { 1 };
+    let widths: Vec<u32> = widths.iter().map(|n| n / lanes).collect();
+    let y_width = widths.iter().sum();
+    let mut y_start = 0;
+    for (chunk, widths) in widths.chunks(MATRICES).enumerate() {
+        let width: u32 = widths.iter().sum();
+        let items = u64::from(rows) * u64::from(width);
+        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let x = (0..widths.len()).map(|i| cx.x(chunk * MATRICES + i)).collect::<Result<Vec<_>, _>>()?;
+        let x = |i: usize| x.get(i).copied().unwrap_or(x[0]);
+        let push = Push {
+            items: items as u32,
+            row_items,
+            wide: wide.into(),
+            width,
+            y_width,
+            y_start,
+            start: std::array::from_fn(|i| widths.iter().take(i).sum()),
+        };
+        let bind = Bind { a: x(0), b: x(1), c: x(2), d: x(3), y: cx.y(0) };
+        cx.dispatch(dispatch(kernel(cx.store), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)?;
+        y_start += width;
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tflite_vulkan::caps::Features;
 use tflite_vulkan::compile::compile;
-use tflite_vulkan::ir::{Constant, DType, Graph, HostTensor, Node, Shape, TensorType};
+use tflite_vulkan::ir::{Constant, DType, Graph, HostTensor, Node, Shape, TensorType, ValueId};
 use tflite_vulkan::op::{Operator, Step};
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::reference;
@@ -67,26 +67,25 @@ impl Case {
         self
     }
 
-    fn graph(&self, random: &mut Random) -> (Graph, Vec<HostTensor>) {
-        let (mut graph, mut inputs) = (Graph::default(), Vec::new());
+    /// Puts the operator into `graph` as `label`; returns its results.
+    fn build(
+        &self,
+        graph: &mut Graph,
+        inputs: &mut Vec<(ValueId, HostTensor)>,
+        random: &mut Random,
+        label: &str,
+    ) -> Vec<ValueId> {
         let mut data = |shape: &Shape| (0..shape.elements()).map(|_| random.next()).collect::<Vec<_>>();
         let mut operands = Vec::new();
-        let mut interface = Vec::new();
         for (i, arg) in self.args.iter().enumerate() {
-            let mut add = |ty, constant| Some(graph.add_value(format!("arg{i}"), ty, constant));
-            operands.push(match arg {
-                Arg::Tensor(shape) => {
-                    let id = add(TensorType::f32(*shape), None);
-                    interface.extend(id);
-                    inputs.push(HostTensor { shape: *shape, data: data(shape) });
-                    id
-                }
-                Arg::Numbers(shape, numbers) => {
-                    let id = add(TensorType::f32(*shape), None);
-                    interface.extend(id);
-                    inputs.push(HostTensor { shape: *shape, data: numbers.clone() });
-                    id
-                }
+            let mut add = |ty, constant| graph.add_value(format!("{label} operand {i}"), ty, constant);
+            let computed = match arg {
+                Arg::Tensor(shape) => Some(HostTensor { shape: *shape, data: data(shape) }),
+                Arg::Numbers(shape, numbers) => Some(HostTensor { shape: *shape, data: numbers.clone() }),
+                _ => None,
+            };
+            operands.push(Some(match arg {
+                Arg::Tensor(shape) | Arg::Numbers(shape, _) => add(TensorType::f32(*shape), None),
                 Arg::Constant(shape) => {
                     add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
                 }
@@ -97,14 +96,15 @@ impl Case {
                         Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };
                     add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant))
                 }
-            });
+            }));
+            inputs.extend(operands[i].zip(computed));
         }
         let types: Vec<_> = operands.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
         let results = self.op.infer(&types).unwrap_or_else(|e| panic!("{self:?}: {e}"));
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
-            .map(|(i, ty)| graph.add_value(format!("y{i}"), ty, None))
+            .map(|(i, ty)| graph.add_value(format!("{label} result {i}"), ty, None))
             .collect();
         graph.add_node(Node {
             op: self.op.clone(),
@@ -112,51 +112,71 @@ impl Case {
             outputs: outputs.clone(),
             epilogue: self.steps.clone(),
             origin: vec![0],
-            label: "NODE".into(),
+            label: label.into(),
         });
-        graph.set_interface(interface, outputs);
-        (graph, inputs)
+        outputs
     }
 
-    /// What differs between device and CPU, if anything.
-    fn check(&self, device: &Arc<Device>, precision: Precision, seed: u64) -> Result<(), String> {
-        let (graph, inputs) = self.graph(&mut Random(seed));
-        let expected = reference::run(&graph, &inputs).map_err(|e| e.to_string())?;
-        let options = Options { precision, ..Options::default() };
-        let compiled = compile(graph, device.caps(), &options).map_err(|e| e.to_string())?;
-        let mut session = Session::new(device.clone());
-        let recording = session
-            .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
-            .map_err(|e| e.to_string())?;
-        let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(&t.data)).collect();
-        // Nothing may be left as it was.
-        let mut outputs: Vec<Vec<u8>> =
-            expected.iter().map(|t| bytes(&vec![f32::NAN; t.data.len()])).collect();
-        session
-            .run(
-                &recording,
-                &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-                &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
-            )
-            .map_err(|e| e.to_string())?;
+    /// What differs between a result on the device and on the CPU, if anything.
+    fn compare(&self, got: &[f32], expected: &[f32], precision: Precision) -> Option<String> {
         let tolerance = match precision {
             Precision::Fp32 => 1e-5,
             Precision::Fp16 => 4e-3,
         };
-        for (n, (output, expected)) in outputs.iter().zip(&expected).enumerate() {
-            let range = expected.data.iter().fold(0.0_f32, |range, x| range.max(x.abs())).max(1.0);
-            let got = output.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap_or_default()));
-            let wrong = got.zip(&expected.data).enumerate().find(|(_, (got, expected))| {
-                let range = if self.elementwise { expected.abs().max(1.0) } else { range };
-                let near = (got - **expected).abs() <= tolerance * range;
-                !near && got != *expected
-            });
-            if let Some((i, (got, expected))) = wrong {
-                return Err(format!("result {n}, element {i} is {got}, {expected} expected"));
-            }
-        }
-        Ok(())
+        let largest = expected.iter().fold(1.0_f32, |range, x| range.max(x.abs()));
+        let mut pairs = got.iter().zip(expected).enumerate();
+        let (i, (got, expected)) = pairs.find(|(_, (got, expected))| {
+            let range = if self.elementwise { expected.abs().max(1.0) } else { largest };
+            let near = (*got - *expected).abs() <= tolerance * range;
+            !near && got != expected
+        })?;
+        Some(format!("element {i} is {got}, {expected} expected"))
     }
+}
+
+/// Runs the cases side by side in one graph; returns how each fails, if it does.
+fn run(
+    cases: &[Case],
+    device: &Arc<Device>,
+    precision: Precision,
+    seed: u64,
+) -> Result<Vec<Vec<String>>, String> {
+    let (mut graph, mut inputs, mut random) = (Graph::default(), Vec::new(), Random(seed));
+    let mut results = Vec::new();
+    for (n, case) in cases.iter().enumerate() {
+        results.push(case.build(&mut graph, &mut inputs, &mut random, &format!("CASE {n}")));
+    }
+    let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+    graph.set_interface(ids, results.concat());
+    let expected = reference::run(&graph, &inputs).map_err(|e| e.to_string())?;
+    let options = Options { precision, ..Options::default() };
+    let compiled = compile(graph, device.caps(), &options).map_err(|e| e.to_string())?;
+    let mut session = Session::new(device.clone());
+    let recording = session
+        .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
+        .map_err(|e| e.to_string())?;
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(&t.data)).collect();
+    // Nothing may be left as it was.
+    let mut outputs: Vec<Vec<u8>> = expected.iter().map(|t| bytes(&vec![f32::NAN; t.data.len()])).collect();
+    session
+        .run(
+            &recording,
+            &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+            &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
+        )
+        .map_err(|e| e.to_string())?;
+    let mut compared = outputs.iter().zip(&expected);
+    let failures = cases.iter().zip(&results).map(|(case, results)| {
+        let compare = |(n, (output, expected)): (usize, (&Vec<u8>, &HostTensor))| {
+            let got: Vec<f32> = output
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap_or_default()))
+                .collect();
+            case.compare(&got, &expected.data, precision).map(|what| format!("result {n}, {what}"))
+        };
+        compared.by_ref().take(results.len()).enumerate().filter_map(compare).collect()
+    });
+    Ok(failures.collect())
 }
 
 /// A device of any kind; a machine without one cannot run these tests.
@@ -172,18 +192,24 @@ pub fn check(cases: impl IntoIterator<Item = Case>) {
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let precisions = [Precision::Fp32, Precision::Fp16];
+    let cases: Vec<Case> = cases.into_iter().collect();
     let (mut failures, mut failed, mut checked) = (String::new(), 0, 0);
-    for case in cases {
-        for precision in precisions.into_iter().filter(|p| *p == Precision::Fp32 || fp16) {
-            checked += 1;
-            if let Err(what) = case.check(&device, precision, seed) {
+    for precision in precisions.into_iter().filter(|p| *p == Precision::Fp32 || fp16) {
+        for cases in cases.chunks(SIDE_BY_SIDE) {
+            checked += cases.len();
+            let found = run(cases, &device, precision, seed)
+                .unwrap_or_else(|e| panic!("SEED={seed}: {e}\n{cases:#?}"));
+            for (case, found) in cases.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
                 failed += 1;
-                let _ = writeln!(failures, "{precision:?} {case:?}\n    {what}");
+                let _ = writeln!(failures, "{precision:?} {case:?}\n    {}", found.join("\n    "));
             }
         }
     }
     assert!(failed == 0, "SEED={seed}, {failed} of {checked} on {}:\n{failures}", device.caps().name);
 }
+
+/// Cases in one graph: they share pipelines, and one that overwrites another shows.
+const SIDE_BY_SIDE: usize = 64;
 
 /// Numbers between -1 and 1 that fp16 holds exactly, so that it is the kernel that is measured.
 struct Random(u64);

@@ -1,0 +1,35 @@
+#version 450
+// y[r, c] = xₖ[r, c - startₖ] for the k whose columns these are: up to four matrices side by side.
+// One invocation copies one element, or four if every width allows it (wide); widths then count fours.
+//! variant STORE = f32 | f16
+#extension GL_GOOGLE_include_directive : require
+#include "lib/types.glsl"
+#include "lib/workgroup.glsl"
+
+layout(push_constant) uniform Push {
+    uint items;
+    uint row_items;      // invocations per row of the grid
+    uint wide;
+    uint width;          // of all these matrices together
+    uint y_width;        // of y, where further ones may stand before and behind
+    uint y_start;
+    uint start[4];       // behind the last one: width
+};
+
+READS(0, A, a)
+READS(1, B, b)
+READS(2, C, c)
+READS(3, D, d)
+WRITES(4, Y, y)
+
+void main() {
+    uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
+    if (i >= items) return;
+    uint row = i / width, column = i % width;
+    uint k = uint(column >= start[1]) + uint(column >= start[2]) + uint(column >= start[3]);
+    uint end = k == 3 ? width : start[k + 1];
+    uint from = row * (end - start[k]) + column - start[k];
+    uint to = row * y_width + y_start + column;
+    if (wide != 0u) y4[to] = k == 0 ? a4[from] : k == 1 ? b4[from] : k == 2 ? c4[from] : d4[from];
+    else y[to] = k == 0 ? a[from] : k == 1 ? b[from] : k == 2 ? c[from] : d[from];
+}
