@@ -24,9 +24,17 @@ PADDING = {"SAME": 1, "VALID": 2}
 
 
 def output_shape(shape, channels, kernel, stride, padding):
-    """The shape of the output."""
+    """A shape that TRANSPOSE_CONV may have."""
     n, *size, _ = shape
     h, w = (k * stride if padding == "SAME" else (k - 1) * stride + max(kernel, stride) for k in size)
+    return [n, h, w, channels]
+
+
+def custom_output_shape(shape, channels, kernel, stride, padding):
+    """The shape that Convolution2DTransposeBias has; with SAME padding the smallest that a stride allows."""
+    n, *size, _ = shape
+    pads = [max(0, kernel - (k - 1) % stride - 1) if padding == "SAME" else 0 for k in size]
+    h, w = (stride * (k - 1) + kernel - pad for k, pad in zip(size, pads))
     return [n, h, w, channels]
 
 
@@ -51,7 +59,7 @@ def custom(shape, channels, kernel, stride, padding):
     options = struct.pack("<iii", PADDING[padding], stride, stride)
     bias = g.weights(channels, scale=0.3)
     inputs = g.input(*shape), weights, bias
-    size = output_shape(shape, channels, kernel, stride, padding)
+    size = custom_output_shape(shape, channels, kernel, stride, padding)
     g.output(g.custom("Convolution2DTransposeBias", *inputs, shape=size, options=options))
     return Case(g, oldest=False)
 
