@@ -99,7 +99,13 @@ fn evaluate(operation: u32, operands: &[u32]) -> Option<u32> {
         (166, [a, b]) => a | b,
         (167, [a, b]) => a & b,
         (168, [a]) => u32::from(*a == 0),
-        (169, [condition, a, b]) => if *condition != 0 { *a } else { *b },
+        (169, [condition, a, b]) => {
+            if *condition != 0 {
+                *a
+            } else {
+                *b
+            }
+        }
         (172, [a, b]) => u32::from(a > b),
         (174, [a, b]) => u32::from(a >= b),
         (176, [a, b]) => u32::from(a < b),

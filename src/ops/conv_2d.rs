@@ -153,8 +153,8 @@ fn emit(
     };
     let spec = Spec {
         wg_x: t.invocations,
-        vec_x: push.depth % 4 == 0 && push.x_channels % 4 == 0,
-        vec_y: push.group_channels % 4 == 0,
+        vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
+        vec_y: push.group_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
         epi_b: epilogue.b,

@@ -111,8 +111,8 @@ pub fn product(
     let spec = Spec {
         wg_x: wide,
         wg_y: deep,
-        vec_x: depth % 4 == 0,
-        vec_y: channels % 4 == 0,
+        vec_x: depth.is_multiple_of(4),
+        vec_y: channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
         epi_b: epilogue.b,

@@ -101,7 +101,7 @@ fn fill(dims: &[i64], x: &Shape) -> Result<Vec<u32>, Unsupported> {
     let elements = x.elements();
     let missing = match (known, dims.iter().filter(|n| **n == -1).count()) {
         (Some(known), 0) if known == elements => 1,
-        (Some(known), 1) if known > 0 && elements % known == 0 => elements / known,
+        (Some(known), 1) if known > 0 && elements.is_multiple_of(known) => elements / known,
         _ => unsupported!("{x} cannot take the shape {dims:?}"),
     };
     Ok(dims.iter().map(|&n| if n == -1 { missing as u32 } else { n as u32 }).collect())
