@@ -4,6 +4,8 @@
 //! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
 //! of a PAD in front are read without being stored.
 
+mod cooperative;
+
 use std::sync::Arc;
 
 use super::fully_connected;
@@ -136,6 +138,9 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
+    if cooperative::fits(cx, &push, &spec) {
+        return cooperative::emit(cx, &push, &spec, products);
+    }
     let t = *tiling;
     let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
     let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
