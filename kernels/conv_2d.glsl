@@ -46,6 +46,7 @@ WRITES(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
+#define EPI_START
 #include "lib/epilogue.glsl"
 #include "lib/tile.glsl"
 
@@ -81,7 +82,9 @@ void main() {
     uint group = GROUPED ? block / group_blocks : 0;
     uint channel = group * depth;
     uint w = block * TN;
-    tile_clear();
+    uint c = group * group_channels + (block - group * group_blocks) * TN * 4;
+    uint c_end = (group + 1) * group_channels;
+    tile_start(c, c_end);
     if (!POINTWISE) place(first);
     for (uint ky = 0; ky < (POINTWISE ? 1 : taps.x); ++ky) {
         for (uint kx = 0; kx < (POINTWISE ? 1 : taps.y); ++kx) {
@@ -94,30 +97,17 @@ void main() {
                     start = BORDER && !tile_inside[m] ? 0 : uint(at[m] + tap.x * int(x_size.y) + tap.y);
                 }
                 start = start * x_channels + channel;
-                tile_at[m] = VEC_X ? start / 4 : start;
+                tile_at[m] = VEC_X ? start >> 2 : start;
             }
             w = tile_add(depth, w, quads);
         }
     }
 
-    uint c = (block - group * group_blocks) * TN * 4;
-    // A copy that is indexed by a loop: the epilogue is long, and stands in the module once.
+    // The epilogue is long: its loop is unrolled only when the module is specialised.
     vec4 result[TM * TN];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) result[i] = tile[i];
-    for (uint m = 0; m < TM && first + m < rows; ++m) {
-        for (uint n = 0; n < TN; ++n) {
-            vec4 v = result[m * TN + n];
-            uint from = c + 4 * n;
-            if (from >= group_channels) continue;
-            uint to = group * group_channels + from;
-            uint row = first + m;
-            if (VEC_Y) {
-                y4[(row * channels + to) / 4] = S4(epilogue(v, row, to));
-            } else {
-                for (uint i = 0; i < min(4, group_channels - from); ++i) {
-                    y[row * channels + to + i] = S1(epilogue(v[i], row, to + i));
-                }
-            }
-        }
+    [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
+        uint row = first + i / TN;
+        if (row < rows) store_quad(result[i], row, c + i % TN * 4, c_end);
     }
 }

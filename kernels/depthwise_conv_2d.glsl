@@ -39,6 +39,7 @@ WRITES(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
+#define EPI_START
 #include "lib/epilogue.glsl"
 
 #if WIDTH == 4
@@ -46,11 +47,13 @@ WRITES(2, Y, y)
 #define LOAD_X(i) vec4(x4[i])
 #define LOAD_W(i) vec4(w4[i])
 #define STORE_Y(i, v) y4[i] = S4(v)
+#define START(c) epilogue_start4(c)
 #else
 #define T float
 #define LOAD_X(i) float(x[i])
 #define LOAD_W(i) float(w[i])
 #define STORE_Y(i, v) y[i] = S1(v)
+#define START(c) epilogue_start(c)
 #endif
 
 #if defined(TAPS_K3S1)
@@ -127,7 +130,8 @@ void main() {
     int right = left + int((PIXELS - 1) * stride.y + (taps.y - 1) * dilation.y);
     bool interior = !BORDER || (BRANCH && left >= 0 && right < int(x_size.y));
 
-    [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] = T(0);
+    T start = START(c * WIDTH);
+    [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] = start;
     for (uint ky = 0; ky < taps.x; ++ky) {
         uint row = uint(top + int(ky * dilation.x));
         if (row >= x_size.x) continue;
@@ -140,11 +144,11 @@ void main() {
         }
     }
 
-    // A copy that is indexed by a loop: the epilogue is long, and stands in the module once.
+    // The epilogue is long: its loop is unrolled only when the module is specialised.
     T result[PIXELS];
     [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
-    for (uint m = 0; m < PIXELS && first + m < y_size.y; ++m) {
+    [[dont_unroll]] for (uint m = 0; m < PIXELS; ++m) {
         uint row = line * y_size.y + first + m;
-        STORE_Y(row * w_pitch + c, epilogue(result[m], row, c * WIDTH));
+        if (first + m < y_size.y) STORE_Y(row * w_pitch + c, epilogue(result[m], row, c * WIDTH));
     }
 }

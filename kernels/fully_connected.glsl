@@ -37,8 +37,8 @@ void main() {
     vec4 sum = vec4(0);
     if (quad < quads) {
         if (VEC_X) {
-            for (uint k = lane; k < depth / 4; k += WG_Y) {
-                vec4 v = vec4(x4[from / 4 + k]);
+            for (uint k = lane; k < depth >> 2; k += WG_Y) {
+                vec4 v = vec4(x4[(from >> 2) + k]);
                 [[unroll]] for (int i = 0; i < 4; ++i) sum += v[i] * vec4(w4[(4 * k + i) * quads + quad]);
             }
         } else {
@@ -52,10 +52,10 @@ void main() {
     if (lane != 0 || c >= channels) return;
     for (uint i = 1; i < WG_Y; ++i) sum += partial[i * WG_X + slot];
     if (VEC_Y) {
-        y4[(row * channels + c) / 4] = S4(epilogue(sum, row, c));
+        y4[(row * channels + c) >> 2] = S4(epilogue(sum, row, c));
     } else {
-        for (uint i = 0; i < min(4, channels - c); ++i) {
-            y[row * channels + c + i] = S1(epilogue(sum[i], row, c + i));
+        [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
+            if (c + i < channels) y[row * channels + c + i] = S1(epilogue(sum[i], row, c + i));
         }
     }
 }

@@ -42,6 +42,7 @@ WRITES(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
+#define EPI_START
 #include "lib/epilogue.glsl"
 #include "lib/tile.glsl"
 
@@ -62,7 +63,8 @@ void main() {
         pixel[m] = uvec3(line / phase_size.x, line % phase_size.x, row % phase_size.y);
     }
 
-    tile_clear();
+    uint c = block * TN * 4;
+    tile_start(c, channels);
     uvec2 step = uvec2(0);
     for (uint ky = tap0.x; ky < taps.x; ky += stride.x) {
         step.y = 0;
@@ -71,7 +73,7 @@ void main() {
                 uvec2 p = uvec2(x0 + ivec2(pixel[m].yz) - ivec2(step));
                 tile_inside[m] = p.x < x_size.x && p.y < x_size.y;
                 uint at = tile_inside[m] ? ((pixel[m].x * x_size.x + p.x) * x_size.y + p.y) * depth : 0;
-                tile_at[m] = VEC_X ? at / 4 : at;
+                tile_at[m] = VEC_X ? at >> 2 : at;
             }
             tile_add(depth, (ky * taps.y + kx) * depth * quads + block * TN, quads);
             ++step.y;
@@ -79,7 +81,7 @@ void main() {
         ++step.x;
     }
 
-    // Copies that are indexed by a loop: the epilogue is long, and stands in the module once.
+    // The epilogue is long: its loop is unrolled only when the module is specialised.
     vec4 result[TM * TN];
     uint rows_of_y[TM];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) result[i] = tile[i];
@@ -88,20 +90,8 @@ void main() {
         bool inside = first + m < rows && p.x < y_size.x && p.y < y_size.y;
         rows_of_y[m] = inside ? (pixel[m].x * y_size.x + p.x) * y_size.y + p.y : ~0u;
     }
-    for (uint m = 0; m < TM; ++m) {
-        uint row = rows_of_y[m];
-        if (row == ~0u) continue;
-        for (uint n = 0; n < TN; ++n) {
-            vec4 v = result[m * TN + n];
-            uint c = (block * TN + n) * 4;
-            if (c >= channels) continue;
-            if (VEC_Y) {
-                y4[(row * channels + c) / 4] = S4(epilogue(v, row, c));
-            } else {
-                for (uint i = 0; i < min(4, channels - c); ++i) {
-                    y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
-                }
-            }
-        }
+    [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
+        uint row = rows_of_y[i / TN];
+        if (row != ~0u) store_quad(result[i], row, c + i % TN * 4, channels);
     }
 }

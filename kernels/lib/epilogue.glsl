@@ -5,6 +5,8 @@
 //   EPI_CHANNELS        the channels of the result (its last dimension)
 //   EPI_ROWS_PER_BATCH  rows of the result per row of a Batch operand
 //   EPI_ALL             optionally: every function, not only the common ones
+//   EPI_START           optionally: its sums begin with epilogue_start(c), which is the bias if the
+//                       first step is one, and epilogue() then begins behind it
 // and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
 // channels that are a multiple of four. The codes are those of StepOp in src/op/step.rs.
 
@@ -69,7 +71,7 @@ vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c) {
     uint slot = (op >> 12) & 15u;
     if (kind == EPI_SCALAR) return vec4(a);
     if (kind == EPI_FULL || kind == EPI_CHANNEL || kind == EPI_BATCH)
-        return epi_load4(slot, epi_index(kind, row, c) / 4);
+        return epi_load4(slot, epi_index(kind, row, c) >> 2);
     return vec4(epi_load(slot, epi_index(kind, row, c)));
 }
 
@@ -151,6 +153,23 @@ bool lessThan(float x, float y) { return x < y; }
 #define EPI_OTHER(T)
 #endif
 
+// Whether the first step adds a vector of one element per channel, and the kernel does that at the start.
+#ifdef EPI_START
+const bool EPI_STARTED = (EPI_OP_0 & 0xfffu) == (EPI_CHANNEL << 8 | 1u);
+
+vec4 epilogue_start4(uint c) {
+    if (EPI_STARTED) return epi_load4(EPI_OP_0 >> 12 & 15u, c >> 2);
+    return vec4(0);
+}
+
+float epilogue_start(uint c) {
+    if (EPI_STARTED) return epi_load(EPI_OP_0 >> 12 & 15u, c);
+    return 0.0;
+}
+#else
+const bool EPI_STARTED = false;
+#endif
+
 #define EPI_STEP(T) \
     T epi_step(T v, uint op, float a, float b, uint row, uint c) { \
         uint f = op & 255u; \
@@ -164,7 +183,7 @@ bool lessThan(float x, float y) { return x < y; }
         return v; \
     } \
     T epilogue(T v, uint row, uint c) { \
-        if (EPI_OP_0 != 0u) v = epi_step(v, EPI_OP_0, EPI_A_0, EPI_B_0, row, c); \
+        if (EPI_OP_0 != 0u && !EPI_STARTED) v = epi_step(v, EPI_OP_0, EPI_A_0, EPI_B_0, row, c); \
         if (EPI_OP_1 != 0u) v = epi_step(v, EPI_OP_1, EPI_A_1, EPI_B_1, row, c); \
         if (EPI_OP_2 != 0u) v = epi_step(v, EPI_OP_2, EPI_A_2, EPI_B_2, row, c); \
         if (EPI_OP_3 != 0u) v = epi_step(v, EPI_OP_3, EPI_A_3, EPI_B_3, row, c); \

@@ -2,6 +2,10 @@
 //!
 //! Vulkan can do that too, but not every driver folds what follows from the values: SwiftShader runs
 //! the code of branches that they rule out, lane by lane and masked.
+//!
+//! What the values leave of a loop's body is often small. A shader writes `[[dont_unroll]]` where the
+//! build's optimiser should not copy the whole body; here the mark becomes its opposite, a hint to the
+//! driver.
 
 use std::collections::HashMap;
 
@@ -19,7 +23,10 @@ const SPEC_CONSTANT: u32 = 50;
 const SPEC_CONSTANT_COMPOSITE: u32 = 51;
 const SPEC_CONSTANT_OP: u32 = 52;
 const DECORATE: u32 = 71;
+const LOOP_MERGE: u32 = 246;
 const SPEC_ID: u32 = 1;
+const UNROLL: u32 = 1;
+const DONT_UNROLL: u32 = 2;
 
 /// `spirv` with `values`, one for each of `constants`, as ordinary constants.
 pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> Vec<u32> {
@@ -59,6 +66,9 @@ pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> 
             (SPEC_CONSTANT_COMPOSITE, [_, parts @ ..]) => {
                 specialized.push((length as u32) << 16 | CONSTANT_COMPOSITE);
                 specialized.extend_from_slice(parts);
+            }
+            (LOOP_MERGE, &[_, merge, next, DONT_UNROLL]) => {
+                specialized.extend([first, merge, next, UNROLL]);
             }
             (TYPE_BOOL, &[_, result]) => {
                 boolean = result;
