@@ -112,6 +112,18 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         Some("f32[1,1,1,8] becomes f32[1,4,4,8]"),
     ),
     (
+        "two kinds of batch",
+        |net| {
+            let (x, plane, column) =
+                (net.input(&[2, 3, 4, 8]), net.input(&[2, 1, 1, 8]), net.input(&[2, 3, 1, 8]));
+            let y = net.node("ABS", Unary(StepOp::Abs), &[x], &[]);
+            let y = net.node("MUL", Binary(StepOp::Mul), &[y, plane], &[]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, column], &[])]
+        },
+        "ABS+MUL/1 ADD",
+        Some("different batches"),
+    ),
+    (
         "zeros around a convolution",
         |net| {
             let x = net.input(&[1, 4, 4, 8]);

@@ -66,7 +66,7 @@ fn pipelines_stay() {
         compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
     };
     let before = pipelines(Shape::from([1, 8, 8, 8]));
-    for shape in [[1, 16, 16, 8], [2, 8, 8, 8], [1, 9, 15, 8], [1, 1, 1, 8], [1, 200, 300, 8]] {
+    for shape in [[1, 16, 16, 8], [2, 8, 8, 8], [3, 9, 15, 8], [1, 200, 300, 8]] {
         let new: Vec<_> = pipelines(Shape::from(shape)).difference(&before).cloned().collect();
         assert!(new.is_empty(), "{shape:?}: {new:?}");
     }
