@@ -192,7 +192,7 @@ pub(super) fn pad(
         all
     };
     let (mut x_shape, mut y_shape, before) = (six(from, 1), six(to, 1), six(before, 0));
-    let wide = from.channels() == to.channels() && from.channels() % 4 == 0;
+    let wide = from.channels() == to.channels() && from.channels().is_multiple_of(4);
     if wide {
         x_shape[MAX_RANK - 1] /= 4;
         y_shape[MAX_RANK - 1] /= 4;

@@ -78,7 +78,7 @@ impl Split {
         let axis = x.axis(self.axis)?;
         let size = x[axis];
         let parts = match &self.sizes {
-            Sizes::Equal(n) if *n > 0 && size % n == 0 => vec![size / n; *n as usize],
+            Sizes::Equal(n) if *n > 0 && size.is_multiple_of(*n) => vec![size / n; *n as usize],
             Sizes::Single(n) if *n == size => vec![1; size as usize],
             Sizes::Given(sizes) => given(sizes, size)?,
             sizes => unsupported!("{size} indices into {sizes:?}"),
