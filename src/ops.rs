@@ -16,7 +16,9 @@ macro_rules! operators {
 }
 
 operators! {
+    batch_matmul
     binary
+    broadcast_to
     concatenation
     conv_2d
     densify
@@ -24,12 +26,17 @@ operators! {
     depthwise_conv_2d
     dequantize
     fully_connected
+    gather
+    l2_normalization
+    pack
     pad
     pool_2d
     reduce
     reshape
     resize
     softmax
+    space_to_batch
+    split
     strided_slice
     transpose
     transpose_conv

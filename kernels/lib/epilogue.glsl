@@ -109,6 +109,18 @@ vec4 epi_pow(vec4 x, vec4 y) {
 }
 #endif
 
+#ifdef EPI_ALL
+// floor(x / y) where the division of a device may be off by a little: an exact quotient stays.
+float epi_floor_div(float x, float y) {
+    float whole = roundEven(x / y);
+    return whole * y == x ? whole : floor(x / y);
+}
+vec4 epi_floor_div(vec4 x, vec4 y) {
+    vec4 whole = roundEven(x / y);
+    return mix(floor(x / y), whole, equal(whole * y, x));
+}
+#endif
+
 // tanh that does not overflow: the built-in one may compute inf/inf.
 #define EPI_TANH(x) tanh(clamp(x, -15.0, 15.0))
 
@@ -146,8 +158,8 @@ vec4 epi_pow(vec4 x, vec4 y) {
     if (f == 28) return roundEven(v); \
     if (f == 29) return sign(v); \
     if (f == 30) return epi_pow(v, e); \
-    if (f == 31) return floor(v / e); \
-    if (f == 32) return v - e * floor(v / e);
+    if (f == 31) return epi_floor_div(v, e); \
+    if (f == 32) return v - e * epi_floor_div(v, e);
 bool lessThan(float x, float y) { return x < y; }
 #else
 #define EPI_OTHER(T)

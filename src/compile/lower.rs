@@ -188,6 +188,12 @@ impl Lower<'_> {
             e: [fallback; MAX_OPERANDS],
             rows_per_batch: 1,
         };
+        let result = self.output(0).shape;
+        let rows = |cx: &Self, input: usize| Broadcast::rows_per_batch(&cx.input(input).shape, &result);
+        let mut batch = steps.iter().find_map(|step| match step.operand {
+            Operand::Input { input, broadcast: Broadcast::Batch } => Some(rows(self, input)),
+            _ => None,
+        });
         let mut slots = Vec::new();
         for (s, step) in steps.iter().enumerate() {
             [epilogue.a[s], epilogue.b[s]] = step.op.parameters();
@@ -206,9 +212,20 @@ impl Lower<'_> {
                         epilogue.e[slot] = self.x(input)?;
                         slots.push(input);
                     }
+                    let rows = rows(self, input);
+                    let same = batch.is_none_or(|other| other == rows);
+                    let broadcast = match broadcast {
+                        // A vector per picture, of which there happens to be one: another batch
+                        // must not ask for another pipeline.
+                        Broadcast::Channel if same && self.constant(input).is_none() => Broadcast::Batch,
+                        Broadcast::Batch if !same => {
+                            unsupported!("operands that spread over different batches")
+                        }
+                        other => other,
+                    };
                     if broadcast == Broadcast::Batch {
-                        let operand = self.input(input).shape;
-                        epilogue.rows_per_batch = Broadcast::rows_per_batch(&operand, &self.output(0).shape);
+                        batch = Some(rows);
+                        epilogue.rows_per_batch = rows;
                     }
                     (2 + broadcast as u32, slot as u32)
                 }

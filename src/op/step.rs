@@ -345,3 +345,79 @@ impl Activation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn erf_is_accurate() {
+        let table = [
+            (0.0, 0.0),
+            (1e-3, 0.001_128_378_8),
+            (0.1, 0.112_462_92),
+            (0.5, 0.520_499_9),
+            (1.0, 0.842_700_8),
+            (1.5, 0.966_105_15),
+            (2.0, 0.995_322_3),
+            (3.0, 0.999_977_9),
+            (10.0, 1.0),
+        ];
+        for (x, expected) in table {
+            assert!((erf(x) - expected).abs() < 2e-7, "erf({x}) = {}", erf(x));
+            assert!((erf(-x) + expected).abs() < 2e-7, "erf(-{x}) = {}", erf(-x));
+        }
+    }
+
+    #[test]
+    fn functions_at_their_corners() {
+        assert_eq!(StepOp::Round.apply(2.5, 0.0), 2.0);
+        assert_eq!(StepOp::Round.apply(-1.5, 0.0), -2.0);
+        assert_eq!(StepOp::Sign.apply(-0.0, 0.0), 0.0);
+        assert_eq!(StepOp::HardSwish.apply(-3.0, 0.0), 0.0);
+        assert_eq!(StepOp::HardSwish.apply(4.0, 0.0), 4.0);
+        assert_eq!(StepOp::FloorMod.apply(-7.0, 3.0), 2.0);
+        assert_eq!(StepOp::FloorMod.apply(7.0, -3.0), -2.0);
+        assert_eq!(StepOp::FloorDiv.apply(-7.0, 2.0), -4.0);
+        assert_eq!(StepOp::Prelu.apply(-2.0, 0.25), -0.5);
+        assert_eq!(StepOp::LeakyRelu { alpha: 2.0 }.apply(-1.0, 0.0), -2.0);
+        assert_eq!(StepOp::Logistic.apply(-100.0, 0.0), 0.0);
+    }
+
+    #[test]
+    fn operands_spread() {
+        let table: &[(&[u32], &[u32], Option<Broadcast>)] = &[
+            (&[2, 3, 4], &[2, 3, 4], Some(Broadcast::Full)),
+            (&[3, 4], &[1, 3, 4], Some(Broadcast::Full)),
+            (&[], &[2, 3], Some(Broadcast::One)),
+            (&[1, 1], &[2, 3], Some(Broadcast::One)),
+            (&[4], &[2, 3, 4], Some(Broadcast::Channel)),
+            (&[1, 1, 4], &[2, 3, 4], Some(Broadcast::Channel)),
+            (&[2, 3, 1], &[2, 3, 4], Some(Broadcast::Row)),
+            (&[2, 1, 4], &[2, 3, 4], Some(Broadcast::Batch)),
+            (&[2, 1, 1, 4], &[2, 5, 3, 4], Some(Broadcast::Batch)),
+            (&[2, 5, 1, 4], &[2, 5, 3, 4], Some(Broadcast::Batch)),
+            (&[3, 4], &[2, 3, 4], None),
+            (&[2, 1, 3, 4], &[2, 5, 3, 4], None),
+            (&[2, 1, 1], &[2, 3, 4], None),
+            (&[3, 1], &[2, 3, 4], None),
+            (&[1, 2, 3, 4], &[2, 3, 4], None),
+        ];
+        for (operand, result, expected) in table {
+            let got = Broadcast::of(&Shape::new(operand), &Shape::new(result));
+            assert_eq!(got, *expected, "{operand:?} over {result:?}");
+        }
+    }
+
+    #[test]
+    fn steps_print() {
+        assert_eq!(Step::bias(2).to_string(), "|> Add input2/Channel");
+        let half = Step { op: StepOp::Sub, operand: Operand::Scalar(0.5), swapped: true };
+        assert_eq!(half.to_string(), "|> Sub 0.5 swapped");
+        assert_eq!(
+            Activation::from_code(1).unwrap().step().unwrap().to_string(),
+            "|> Clamp { lo: 0.0, hi: inf }"
+        );
+        assert!(Activation::from_code(5).is_err());
+    }
+}

@@ -62,6 +62,12 @@ impl View {
         self
     }
 
+    /// The row-major tensor that holds just these elements.
+    #[must_use]
+    pub fn packed(&self) -> Self {
+        Self::dense(&self.dims.iter().map(|d| d.size).collect::<Vec<_>>())
+    }
+
     fn elements(&self) -> u64 {
         self.dims.iter().map(|d| u64::from(d.size)).product()
     }
@@ -169,8 +175,7 @@ impl Lower<'_> {
     /// Copies what `from` shows of operand `i` to result 0, in row-major order.
     pub fn copy_out(&mut self, i: usize, from: &View) -> Result<(), Unsupported> {
         let (x, y) = (self.x(i)?, self.y(0));
-        let sizes: Vec<u32> = from.dims.iter().map(|d| d.size).collect();
-        self.copy(x, from, y, &View::dense(&sizes))
+        self.copy(x, from, y, &from.packed())
     }
 }
 

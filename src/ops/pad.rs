@@ -7,7 +7,7 @@
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
-use crate::kernel::table;
+use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
 use crate::op::{Def, Operator, Parsed, SpatialPadding, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -137,33 +137,9 @@ impl Operator for Pad {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        use table::pad::{Bind, Push, Spec, dispatch, kernel};
-        let (x, y) = (cx.input(0).shape, cx.output(0).shape);
-        let six = |dims: &[u32], fill: i32| {
-            let mut all = [fill; MAX_RANK];
-            let start = MAX_RANK - dims.len();
-            all[start..].iter_mut().zip(dims).for_each(|(to, &n)| *to = n as i32);
-            all
-        };
-        let (mut x_shape, mut y_shape) = (six(&x, 1), six(&y, 1));
-        let before = six(&self.before().collect::<Vec<_>>(), 0);
-        let wide = x.channels() == y.channels() && x.channels() % 4 == 0;
-        if wide {
-            x_shape[MAX_RANK - 1] /= 4;
-            y_shape[MAX_RANK - 1] /= 4;
-        }
-        let items = y.elements() / if wide { 4 } else { 1 };
-        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-        let (border, value) = match self.border {
-            Border::Constant(value) => (0, value),
-            Border::Reflect => (1, 0.0),
-            Border::Symmetric => (2, 0.0),
-            Border::Repeat => (3, 0.0),
-        };
-        let spec = Spec { wg_x, border, ..Default::default() };
-        let push = Push { items: items as u32, row_items, wide: wide.into(), value, x_shape, y_shape, before };
         let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), 0)
+        let (from, to) = (cx.input(0).shape, cx.output(0).shape);
+        pad(cx, bind, self.border, &from, &to, &self.before().collect::<Vec<_>>())
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -198,6 +174,40 @@ impl Operator for Pad {
             _ => None,
         }
     }
+}
+
+/// Copies `x` of shape `from` to `y` of shape `to`, with so many elements of the border in front.
+pub(super) fn pad(
+    cx: &mut Lower<'_>,
+    bind: Bind,
+    border: Border,
+    from: &Shape,
+    to: &Shape,
+    before: &[u32],
+) -> Result<(), Unsupported> {
+    let six = |dims: &[u32], fill: i32| {
+        let mut all = [fill; MAX_RANK];
+        let start = MAX_RANK - dims.len();
+        all[start..].iter_mut().zip(dims).for_each(|(to, &n)| *to = n as i32);
+        all
+    };
+    let (mut x_shape, mut y_shape, before) = (six(from, 1), six(to, 1), six(before, 0));
+    let wide = from.channels() == to.channels() && from.channels().is_multiple_of(4);
+    if wide {
+        x_shape[MAX_RANK - 1] /= 4;
+        y_shape[MAX_RANK - 1] /= 4;
+    }
+    let items = to.elements() / if wide { 4 } else { 1 };
+    let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+    let (border, value) = match border {
+        Border::Constant(value) => (0, value),
+        Border::Reflect => (1, 0.0),
+        Border::Symmetric => (2, 0.0),
+        Border::Repeat => (3, 0.0),
+    };
+    let spec = Spec { wg_x, border, ..Default::default() };
+    let push = Push { items: items as u32, row_items, wide: wide.into(), value, x_shape, y_shape, before };
+    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), 0)
 }
 
 #[cfg(test)]

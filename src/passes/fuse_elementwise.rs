@@ -3,7 +3,7 @@
 
 use super::Outcome;
 use crate::compile::{MAX_OPERANDS, MAX_STEPS};
-use crate::ir::{DType, Graph, Node, NodeId, ValueId};
+use crate::ir::{DType, Graph, Node, NodeId, Shape, ValueId};
 use crate::op::{Broadcast, Fuses, Operand, Step, StepOp};
 
 pub fn run(graph: &mut Graph) -> Outcome {
@@ -75,8 +75,29 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
     if steps > MAX_STEPS || operands > MAX_OPERANDS {
         return Err(Some(format!("{steps} steps with {operands} operands are too many for {label}")));
     }
+    let mut batches: Vec<u32> =
+        [behind, node].into_iter().flat_map(|n| batches(graph, n, &to.shape)).collect();
+    batches.sort_unstable();
+    batches.dedup();
+    if batches.len() > 1 {
+        return Err(Some(format!("its operands and those of {label} spread over different batches")));
+    }
     let step = Step { op, operand, swapped: main == 1 && !op.commutes() };
     Ok(Fusion { producer, step, operand: other })
+}
+
+/// Rows of the result per row of each operand that spreads over batches: a kernel knows one number.
+fn batches(graph: &Graph, node: &Node, result: &Shape) -> Vec<u32> {
+    let own = node.op.elementwise().is_some_and(StepOp::is_binary);
+    let own = node.inputs.iter().take(if own { 2 } else { 0 }).flatten().map(|id| graph.value(*id).ty.shape);
+    let own = own.filter(|shape| Broadcast::of(shape, result) == Some(Broadcast::Batch));
+    let fused = node.epilogue.iter().filter_map(|step| match step.operand {
+        Operand::Input { input, broadcast: Broadcast::Batch } => {
+            Some(graph.value(node.inputs[input]?).ty.shape)
+        }
+        _ => None,
+    });
+    own.chain(fused).map(|shape| Broadcast::rows_per_batch(&shape, result)).collect()
 }
 
 fn is_input(operand: &Operand) -> bool {

@@ -4,6 +4,7 @@
 mod convolution;
 mod elementwise;
 mod harness;
+mod matmul;
 mod movement;
 mod pooling;
 mod reduction;

@@ -1,13 +1,19 @@
-//! Operators that move data: CONCATENATION, TRANSPOSE, STRIDED_SLICE, PAD, DEPTH_TO_SPACE, RESHAPE.
+//! Operators that move data without computing anything.
 
+use tflite_vulkan::ir::Shape;
+use tflite_vulkan::ops::broadcast_to::BroadcastTo;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::depth_to_space::DepthToSpace;
+use tflite_vulkan::ops::gather::Gather;
+use tflite_vulkan::ops::pack::Pack;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reshape::Reshape;
+use tflite_vulkan::ops::space_to_batch::SpaceToBatch;
+use tflite_vulkan::ops::split::{Sizes, Split};
 use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
 use tflite_vulkan::ops::transpose::Transpose;
 
-use crate::harness::{Case, check, constant, tensor};
+use crate::harness::{Arg, Case, check, constant, tensor};
 
 #[test]
 fn concatenation() {
@@ -134,4 +140,86 @@ fn reshape() {
         (&[], Reshape::To(vec![1, 1])),
     ];
     check(rows.iter().map(|(x, op)| Case::new(op.clone(), [tensor(x)])));
+}
+
+#[test]
+fn broadcast_to() {
+    let rows: &[(&[u32], &[u32])] = &[
+        (&[], &[5]),
+        (&[1], &[3, 4]),
+        (&[4], &[3, 4]),
+        (&[3, 1], &[2, 3, 8]),
+        (&[2, 1, 8], &[2, 5, 8]),
+        (&[2, 1, 3, 1, 2, 1], &[2, 4, 3, 2, 2, 5]),
+    ];
+    check(rows.iter().map(|(x, y)| Case::new(BroadcastTo { shape: Shape::new(y) }, [tensor(x)])));
+}
+
+#[test]
+fn split() {
+    let rows: &[(&[u32], i64, Sizes)] = &[
+        (&[6], 0, Sizes::Equal(3)),
+        (&[2, 3, 8], -1, Sizes::Equal(2)),
+        (&[2, 3, 8], -1, Sizes::Given(vec![1, -1, 3])),
+        (&[2, 9, 5, 7], 1, Sizes::Given(vec![4, 2, 3])),
+        (&[3, 4], 0, Sizes::Single(3)),
+        (&[3, 4], 1, Sizes::Single(4)),
+        (&[2, 3, 2, 3, 2, 4], 3, Sizes::Single(3)),
+    ];
+    let case = |(x, axis, sizes): &(&[u32], i64, Sizes)| {
+        Case::new(Split { input: 0, axis: *axis, sizes: sizes.clone() }, [tensor(x)])
+    };
+    check(rows.iter().map(case));
+}
+
+#[test]
+fn pack() {
+    let rows: &[(&[u32], usize, usize)] = &[
+        (&[], 0, 3),
+        (&[5], 0, 2),
+        (&[5], 1, 2),
+        (&[3, 8], 1, 5),
+        (&[2, 3, 4, 2, 3], 2, 2),
+        (&[2, 3, 4, 2, 3], 5, 4),
+    ];
+    let case =
+        |&(x, axis, count): &(&[u32], usize, usize)| Case::new(Pack { axis, count }, vec![tensor(x); count]);
+    check(rows.iter().map(case));
+}
+
+#[test]
+fn gather() {
+    let rows: &[(&[u32], usize, usize, &[u32], &[u32])] = &[
+        (&[5], 0, 0, &[4, 0, 4], &[3]),
+        (&[5, 3], 0, 0, &[2], &[]),
+        (&[5, 8], 0, 0, &[3, 1, 1, 0], &[2, 2]),
+        (&[2, 5, 3], 1, 0, &[4, 2], &[1, 2]),
+        (&[2, 3, 4], 2, 0, &[3, 0, 1], &[3]),
+        (&[2, 3, 4], 2, 1, &[3, 0, 1, 2], &[2, 2]),
+        (&[2, 3, 5, 4], 2, 2, &[3, 0, 1, 2, 4, 4], &[2, 3]),
+    ];
+    let case = |&(x, axis, batch_dims, indices, shape): &(&[u32], usize, usize, &[u32], &[u32])| {
+        let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
+        // The operator has read the indices; the operand only names them.
+        Case::new(op, [tensor(x), Arg::Ints(indices.iter().map(|i| *i as i32).collect())])
+    };
+    check(rows.iter().map(case));
+}
+
+#[test]
+fn space_to_batch() {
+    /// x, block, border, to batch.
+    type Row = (&'static [u32], &'static [u32], &'static [[u32; 2]], bool);
+    let rows: &[Row] = &[
+        (&[1, 4, 4, 8], &[2, 2], &[[0, 0], [0, 0]], true),
+        (&[2, 3, 5, 3], &[2, 3], &[[1, 0], [0, 1]], true),
+        (&[2, 6, 5], &[3], &[[1, 2]], true),
+        (&[4, 2, 2, 8], &[2, 2], &[[0, 0], [0, 0]], false),
+        (&[12, 2, 2, 3], &[2, 3], &[[1, 0], [0, 1]], false),
+        (&[6, 3, 4], &[3], &[[1, 2]], false),
+    ];
+    let case = |&(x, block, border, to_batch): &Row| {
+        Case::new(SpaceToBatch { block: block.to_vec(), border: border.to_vec(), to_batch }, [tensor(x)])
+    };
+    check(rows.iter().map(case));
 }

@@ -1,6 +1,7 @@
-//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, SOFTMAX, LOG_SOFTMAX.
+//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, SOFTMAX, LOG_SOFTMAX, L2_NORMALIZATION.
 
 use tflite_vulkan::op::{Broadcast, Operand, Step, StepOp};
+use tflite_vulkan::ops::l2_normalization::L2Normalization;
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::softmax::Softmax;
 
@@ -53,22 +54,19 @@ fn reduce_with_epilogue() {
     check(cases);
 }
 
+const ROWS: &[&[u32]] =
+    &[&[1], &[2], &[7], &[1, 1000], &[3, 4], &[65, 5], &[2, 29, 11, 37], &[2, 1, 3, 2, 2, 33], &[1, 300, 2]];
+
 #[test]
 fn softmax() {
-    let shapes: &[&[u32]] = &[
-        &[1],
-        &[2],
-        &[7],
-        &[1, 1000],
-        &[3, 4],
-        &[65, 5],
-        &[2, 29, 11, 37],
-        &[2, 1, 3, 2, 2, 33],
-        &[1, 300, 2],
-    ];
-    let cases = shapes.iter().flat_map(|x| {
+    let cases = ROWS.iter().flat_map(|x| {
         [(1.0, false), (0.5, false), (8.0, false), (1.0, true)]
             .map(|(beta, logarithm)| Case::new(Softmax { beta, logarithm }, [tensor(x)]))
     });
     check(cases);
+}
+
+#[test]
+fn l2_normalization() {
+    check(ROWS.iter().map(|x| Case::new(L2Normalization, [tensor(x)])));
 }

@@ -1,0 +1,57 @@
+//! BROADCAST_TO: the operand spread over a larger shape by NumPy's rule.
+//!
+//! Taken for float32 up to rank 6 with a constant shape.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub(super) const DEFS: &[Def] =
+    &[Def { name: "BROADCAST_TO", builtin: Some(sys::kTfLiteBuiltinBroadcastTo), max_version: 3, parse }];
+
+/// The operand spread over `shape`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BroadcastTo {
+    /// The result's shape.
+    pub shape: Shape,
+}
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(2..=2, 1)?;
+    let x = node.float(0)?;
+    let dims: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
+    let op = match dims {
+        Ok(dims) if dims.len() <= MAX_RANK => BroadcastTo { shape: Shape::new(&dims) },
+        Ok(dims) => unsupported!("rank {} ({MAX_RANK} at most)", dims.len()),
+        Err(_) => unsupported!("a shape with negative dimensions"),
+    };
+    op.infer(&[Some(&x)])?;
+    Ok(Parsed::new(op))
+}
+
+impl Operator for BroadcastTo {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let mut pairs = x.shape.iter().rev().zip(self.shape.iter().rev());
+        if x.shape.len() > self.shape.len() || !pairs.all(|(n, to)| n == to || *n == 1) {
+            unsupported!("{} does not spread over {}", x.shape, self.shape);
+        }
+        Ok(vec![x.with_shape(self.shape)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let from = View::dense(&cx.input(0).shape).broadcast(&self.shape);
+        cx.copy_out(0, &from)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        match x.expand(&self.shape) {
+            Some(data) => Ok(vec![HostTensor { shape: self.shape, data }]),
+            None => unsupported!("{} does not spread over {}", x.shape, self.shape),
+        }
+    }
+}

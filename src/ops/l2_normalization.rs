@@ -1,0 +1,75 @@
+//! L2_NORMALIZATION over the last dimension: `y[c] = x[c] / √max(Σ x[k]², 10⁻⁶)`.
+//!
+//! Taken for float32 up to rank 6 without a fused activation, which TFLite ignores; computed in 32
+//! bits whatever the storage.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, TensorType};
+use crate::kernel::table;
+use crate::op::{Def, Operator, Parsed, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "L2_NORMALIZATION",
+    builtin: Some(sys::kTfLiteBuiltinL2Normalization),
+    max_version: 2,
+    parse,
+}];
+
+/// Rows of length 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L2Normalization;
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(1..=1, 1)?;
+    let activation = node.params::<sys::TfLiteL2NormParams>().map_or(0, |p| p.activation);
+    if activation != 0 {
+        unsupported!("fused activation {activation}");
+    }
+    if node.float(0)?.shape.is_empty() {
+        unsupported!("input 0 is a scalar");
+    }
+    Ok(Parsed::new(L2Normalization))
+}
+
+impl Operator for L2Normalization {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        Ok(vec![operand(inputs, 0)?.clone()])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        use table::l2_normalization::{Bind, Push, Spec, dispatch, kernel};
+        let shape = cx.output(0).shape;
+        let wg_x = shape.channels().div_ceil(4).next_power_of_two().min(64);
+        let wg_y = 64 / wg_x;
+        let (grid, row_groups) = cx.group_grid(u64::from(shape.rows().div_ceil(wg_y)))?;
+        let push = Push { rows: shape.rows(), row_groups, channels: shape.channels() };
+        let spec = Spec { wg_x, wg_y, ..Default::default() };
+        let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
+        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), shape.elements() * 3)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let row = |row: &[f32]| {
+            let length = row.iter().map(|x| x * x).sum::<f32>().max(1e-6).sqrt();
+            row.iter().map(|x| x / length).collect::<Vec<_>>()
+        };
+        let data = x.data.chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
+        Ok(vec![HostTensor { shape: x.shape, data }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Shape;
+
+    #[test]
+    fn a_row_of_zeros_stays() {
+        let x = HostTensor { shape: Shape::from([2, 2]), data: vec![3.0, 4.0, 0.0, 0.0] };
+        assert_eq!(L2Normalization.reference(&[Some(&x)]).unwrap()[0].data, [0.6, 0.8, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,76 @@
+//! PACK: operands of one shape side by side along a new dimension.
+//!
+//! Taken for float32 up to rank 6; operands may be constant.
+
+use super::concatenation::side_by_side;
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::op::{Def, Operator, Parsed, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub(super) const DEFS: &[Def] =
+    &[Def { name: "PACK", builtin: Some(sys::kTfLiteBuiltinPack), max_version: 4, parse }];
+
+/// Operands along a new dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// The new dimension of the result.
+    pub axis: usize,
+    /// How many operands there are.
+    pub count: usize,
+}
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLitePackParams>()?;
+    let count = node.input_count();
+    node.expect(1..=usize::MAX, 1)?;
+    if usize::try_from(p.values_count) != Ok(count) {
+        unsupported!("{count} inputs where {} are packed", p.values_count);
+    }
+    let types = (0..count).map(|i| node.float(i)).collect::<Result<Vec<_>, _>>()?;
+    let rank = types[0].shape.len() as i64 + 1;
+    if !(-rank..rank).contains(&p.axis.into()) {
+        unsupported!("{} cannot get a dimension {}", types[0].shape, p.axis);
+    }
+    let op = Pack { axis: i64::from(p.axis).rem_euclid(rank) as usize, count };
+    op.infer(&types.iter().map(Some).collect::<Vec<_>>())?;
+    Ok(Parsed::new(op))
+}
+
+impl Pack {
+    fn shape(&self, x: &Shape) -> Result<Shape, Unsupported> {
+        let mut dims = x.to_vec();
+        if self.axis > dims.len() || dims.len() == MAX_RANK {
+            unsupported!("{x} cannot get a dimension {}", self.axis);
+        }
+        dims.insert(self.axis, self.count as u32);
+        Ok(Shape::new(&dims))
+    }
+}
+
+impl Operator for Pack {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let types = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = types.iter().find(|t| t.shape != types[0].shape) {
+            unsupported!("{} and {} side by side", types[0].shape, other.shape);
+        }
+        Ok(vec![types[0].with_shape(self.shape(&types[0].shape)?)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let x = cx.input(0).shape;
+        let (rows, width): (u32, u32) = (x[..self.axis].iter().product(), x[self.axis..].iter().product());
+        side_by_side(cx, rows, &vec![width; self.count])
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let parts = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
+        let y = HostTensor::from_fn(self.shape(&parts[0].shape)?, |i| {
+            let mut at = i.to_vec();
+            parts[at.remove(self.axis)].at(&at)
+        });
+        Ok(vec![y])
+    }
+}

@@ -1,0 +1,167 @@
+//! SPLIT, SPLIT_V and UNPACK: parts of the operand along one dimension, each a result of its own.
+//!
+//! UNPACK's parts have one index and lose the dimension. Taken for float32 up to rank 6 with constant
+//! axis and sizes.
+
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape, TensorType};
+use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub(super) const DEFS: &[Def] = &[
+    Def { name: "SPLIT", builtin: Some(sys::kTfLiteBuiltinSplit), max_version: 4, parse: parse_split },
+    Def { name: "SPLIT_V", builtin: Some(sys::kTfLiteBuiltinSplitV), max_version: 2, parse: parse_split_v },
+    Def { name: "UNPACK", builtin: Some(sys::kTfLiteBuiltinUnpack), max_version: 4, parse: parse_unpack },
+];
+
+/// How large the parts are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// So many of the same size.
+    Equal(u32),
+    /// These; -1 for what is left.
+    Given(Vec<i64>),
+    /// So many of one index, whose dimension disappears.
+    Single(u32),
+}
+
+/// Parts of operand `input`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Which of the node's operands is split.
+    pub input: usize,
+    /// The dimension.
+    pub axis: i64,
+    /// The parts.
+    pub sizes: Sizes,
+}
+
+fn parse_split(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLiteSplitParams>()?;
+    node.expect(2..=2, count(p.num_splits)? as usize)?;
+    parse(node, Split { input: 1, axis: axis(node, 0)?, sizes: Sizes::Equal(count(p.num_splits)?) })
+}
+
+fn parse_split_v(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let sizes = node.ints(1)?;
+    node.expect(3..=3, sizes.len())?;
+    parse(node, Split { input: 0, axis: axis(node, 2)?, sizes: Sizes::Given(sizes) })
+}
+
+fn parse_unpack(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLiteUnpackParams>()?;
+    node.expect(1..=1, count(p.num)? as usize)?;
+    parse(node, Split { input: 0, axis: p.axis.into(), sizes: Sizes::Single(count(p.num)?) })
+}
+
+fn parse(node: &NodeView<'_>, op: Split) -> Result<Parsed, Unsupported> {
+    op.parts(&node.float(op.input)?.shape)?;
+    Ok(Parsed::new(op))
+}
+
+fn count(n: i32) -> Result<u32, Unsupported> {
+    u32::try_from(n).map_err(|_| Unsupported(format!("{n} parts")))
+}
+
+fn axis(node: &NodeView<'_>, i: usize) -> Result<i64, Unsupported> {
+    match node.ints(i)?[..] {
+        [axis] => Ok(axis),
+        ref axes => unsupported!("{} axes, 1 expected", axes.len()),
+    }
+}
+
+impl Split {
+    /// The dimension and the size of each part in it.
+    fn parts(&self, x: &Shape) -> Result<(usize, Vec<u32>), Unsupported> {
+        let axis = x.axis(self.axis)?;
+        let size = x[axis];
+        let parts = match &self.sizes {
+            Sizes::Equal(n) if *n > 0 && size.is_multiple_of(*n) => vec![size / n; *n as usize],
+            Sizes::Single(n) if *n == size => vec![1; size as usize],
+            Sizes::Given(sizes) => given(sizes, size)?,
+            sizes => unsupported!("{size} indices into {sizes:?}"),
+        };
+        Ok((axis, parts))
+    }
+
+    /// The shape of a part of this size.
+    fn shape(&self, x: &Shape, axis: usize, size: u32) -> Shape {
+        let mut dims = x.to_vec();
+        match self.sizes {
+            Sizes::Single(_) => drop(dims.remove(axis)),
+            _ => dims[axis] = size,
+        }
+        Shape::new(&dims)
+    }
+}
+
+/// `sizes` with -1 replaced by what is left of `size`.
+fn given(sizes: &[i64], size: u32) -> Result<Vec<u32>, Unsupported> {
+    let known: i64 = sizes.iter().filter(|n| **n != -1).sum();
+    let open = sizes.iter().filter(|n| **n == -1).count();
+    let left = i64::from(size) - known;
+    let fits = sizes.iter().all(|n| *n >= -1) && if open == 0 { left == 0 } else { open == 1 && left >= 0 };
+    if !fits {
+        unsupported!("{size} indices into {sizes:?}");
+    }
+    Ok(sizes.iter().map(|&n| if n == -1 { left as u32 } else { n as u32 }).collect())
+}
+
+impl Operator for Split {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let x = operand(inputs, self.input)?;
+        let (axis, parts) = self.parts(&x.shape)?;
+        Ok(parts.into_iter().map(|n| x.with_shape(self.shape(&x.shape, axis, n))).collect())
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let shape = cx.input(self.input).shape;
+        let (axis, parts) = self.parts(&shape)?;
+        let x = cx.x(self.input)?;
+        let mut start = 0;
+        for (i, size) in parts.into_iter().enumerate() {
+            let from = View::dense(&shape).slice(axis, start, 1, size);
+            cx.copy(x, &from, cx.y(i), &from.packed())?;
+            start += i64::from(size);
+        }
+        Ok(())
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, self.input)?;
+        let (axis, parts) = self.parts(&x.shape)?;
+        let mut start = 0;
+        let part = |size: u32| {
+            let mut dims = x.shape.to_vec();
+            dims[axis] = size;
+            let y = HostTensor::from_fn(Shape::new(&dims), |i| {
+                let mut i = i.to_vec();
+                i[axis] += start;
+                x.at(&i)
+            });
+            start += size as usize;
+            HostTensor { shape: self.shape(&x.shape, axis, size), ..y }
+        };
+        Ok(parts.into_iter().map(part).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let parts = |sizes| Split { input: 0, axis: -1, sizes }.parts(&Shape::from([2, 6])).ok().map(|p| p.1);
+        assert_eq!(parts(Sizes::Equal(3)), Some(vec![2, 2, 2]));
+        assert_eq!(parts(Sizes::Equal(4)), None);
+        assert_eq!(parts(Sizes::Single(6)), Some(vec![1; 6]));
+        assert_eq!(parts(Sizes::Single(5)), None);
+        assert_eq!(parts(Sizes::Given(vec![1, -1, 2])), Some(vec![1, 3, 2]));
+        assert_eq!(parts(Sizes::Given(vec![4, -1, 2])), Some(vec![4, 0, 2]));
+        assert_eq!(parts(Sizes::Given(vec![4, 3])), None);
+        assert_eq!(parts(Sizes::Given(vec![-1, -1])), None);
+    }
+}

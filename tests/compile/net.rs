@@ -1,0 +1,79 @@
+//! Small graphs, written down quickly.
+
+use std::sync::Arc;
+
+use tflite_vulkan::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
+use tflite_vulkan::op::{Operand, Operator, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::ops::conv_2d::Conv2d;
+
+/// A graph under construction.
+#[derive(Default)]
+pub struct Net {
+    graph: Graph,
+    inputs: Vec<ValueId>,
+    nodes: u32,
+}
+
+impl Net {
+    pub fn input(&mut self, dims: &[u32]) -> ValueId {
+        let id = self.graph.add_value("x", TensorType::f32(dims), None);
+        self.inputs.push(id);
+        id
+    }
+
+    pub fn constant(&mut self, dims: &[u32]) -> ValueId {
+        let zeros = vec![0.0; Shape::new(dims).elements() as usize];
+        self.graph.add_value("w", TensorType::f32(dims), Some(Constant::from_f32(dims, &zeros)))
+    }
+
+    pub fn half(&mut self, dims: &[u32]) -> ValueId {
+        let shape = Shape::new(dims);
+        let bytes = Arc::new(vec![0u8; shape.elements() as usize * 2]);
+        let constant = Constant { shape, stored: DType::F16, bytes, sparsity: None };
+        self.graph.add_value("h", TensorType { shape, dtype: DType::F16, quant: None }, Some(constant))
+    }
+
+    pub fn node(
+        &mut self,
+        label: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+        steps: &[Step],
+    ) -> ValueId {
+        let types: Vec<_> = inputs.iter().map(|i| Some(&self.graph.value(*i).ty)).collect();
+        let ty = op.infer(&types).expect("the operands fit").remove(0);
+        let output = self.graph.add_value(label.to_lowercase(), ty, None);
+        self.graph.add_node(Node {
+            op: Arc::new(op),
+            inputs: inputs.iter().copied().map(Some).collect(),
+            outputs: vec![output],
+            epilogue: steps.to_vec(),
+            origin: vec![self.nodes],
+            label: label.into(),
+        });
+        self.nodes += 1;
+        output
+    }
+
+    /// A convolution with bias and further steps.
+    pub fn conv(&mut self, x: ValueId, size: u32, channels: u32, steps: &[Step]) -> ValueId {
+        let depth = self.graph.value(x).ty.shape.channels();
+        let (w, b) = (self.constant(&[channels, size, size, depth]), self.constant(&[channels]));
+        let steps: Vec<_> = [Step::bias(2)].iter().chain(steps).copied().collect();
+        self.node("CONV_2D", Conv2d { window: window([size; 2], [1, 1], Padding::Same) }, &[x, w, b], &steps)
+    }
+
+    pub fn outputs(mut self, outputs: &[ValueId]) -> Graph {
+        self.graph.set_interface(self.inputs, outputs.to_vec());
+        self.graph
+    }
+}
+
+pub fn window(size: [u32; 2], stride: [u32; 2], padding: Padding) -> Window {
+    Window { size, stride, dilation: [1, 1], padding, zeros: SpatialPadding::default() }
+}
+
+pub const RELU: Step =
+    Step { op: StepOp::Clamp { lo: 0.0, hi: f32::INFINITY }, operand: Operand::None, swapped: false };
+pub const RELU6: Step =
+    Step { op: StepOp::Clamp { lo: 0.0, hi: 6.0 }, operand: Operand::None, swapped: false };

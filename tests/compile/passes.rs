@@ -1,0 +1,205 @@
+//! What the passes do to small graphs, and what they decline with which reason.
+
+use tflite_vulkan::ir::{Graph, ValueId};
+use tflite_vulkan::op::{Padding, Step, StepOp};
+use tflite_vulkan::ops::binary::Binary;
+use tflite_vulkan::ops::conv_2d::Conv2d;
+use tflite_vulkan::ops::dequantize::Dequantize;
+use tflite_vulkan::ops::pad::{Border, Growth, Pad};
+use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
+use tflite_vulkan::ops::softmax::Softmax;
+use tflite_vulkan::ops::unary::Unary;
+use tflite_vulkan::passes;
+
+use crate::net::{Net, RELU, window};
+
+/// Builds a graph and returns its outputs.
+type Build = fn(&mut Net) -> Vec<ValueId>;
+
+fn after(build: Build) -> (Graph, Vec<passes::Outcome>) {
+    let mut net = Net::default();
+    let outputs = build(&mut net);
+    let mut graph = net.outputs(&outputs);
+    let outcomes = passes::run(&mut graph).expect("the passes run");
+    (graph, outcomes)
+}
+
+/// What is left of a graph: the nodes' labels, each with the number of its fused steps.
+fn left(graph: &Graph) -> String {
+    let show = |label: &str, steps: usize| if steps == 0 { label.into() } else { format!("{label}/{steps}") };
+    graph.nodes().map(|(_, n)| show(&n.label, n.epilogue.len())).collect::<Vec<_>>().join(" ")
+}
+
+fn pad(net: &mut Net, x: ValueId, border: Border, growth: [[u32; 2]; 4]) -> ValueId {
+    let growth = growth.map(|[before, after]| Growth::Add(before, after)).to_vec();
+    net.node("PAD", Pad { border, growth }, &[x], &[])
+}
+
+const ZERO: Border = Border::Constant(0.0);
+const SPATIAL: [[u32; 2]; 4] = [[0, 0], [1, 1], [1, 1], [0, 0]];
+
+/// Name, graph, what is left, a part of a reason for what is declined.
+const CASES: &[(&str, Build, &str, Option<&str>)] = &[
+    (
+        "an activation behind a convolution",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[]);
+            vec![net.node("RELU", Unary(RELU.op), &[y], &[])]
+        },
+        "CONV_2D+RELU/2",
+        None,
+    ),
+    (
+        "a function that convolutions do not know",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[]);
+            vec![net.node("SIN", Unary(StepOp::Sin), &[y], &[])]
+        },
+        "CONV_2D/1 SIN",
+        Some("Sin is not among the steps that CONV_2D takes"),
+    ),
+    (
+        "a result that the host wants too",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[]);
+            vec![net.node("RELU", Unary(RELU.op), &[y], &[]), y]
+        },
+        "CONV_2D/1 RELU",
+        Some("the result of CONV_2D has several uses"),
+    ),
+    (
+        "a value added to itself",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, y], &[])]
+        },
+        "CONV_2D/1 ADD",
+        Some("several uses"),
+    ),
+    (
+        "the later of two producers takes the sum, which then finds the earlier one computed",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let (a, b) = (net.conv(x, 1, 8, &[]), net.conv(x, 3, 8, &[RELU]));
+            vec![net.node("ADD", Binary(StepOp::Add), &[a, b], &[])]
+        },
+        "CONV_2D/1 CONV_2D+ADD/3",
+        None,
+    ),
+    (
+        "a node that takes no epilogue",
+        |net| {
+            let x = net.input(&[2, 8]);
+            let y = net.node("SOFTMAX", Softmax { beta: 1.0, logarithm: false }, &[x], &[]);
+            vec![net.node("NEG", Unary(StepOp::Neg), &[y], &[])]
+        },
+        "SOFTMAX NEG",
+        Some("SOFTMAX takes no epilogue"),
+    ),
+    (
+        "an operand that spreads over the result's first operand",
+        |net| {
+            let x = net.input(&[1, 1, 1, 8]);
+            let other = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[]);
+            vec![net.node("MUL", Binary(StepOp::Mul), &[y, other], &[])]
+        },
+        "CONV_2D/1 MUL",
+        Some("f32[1,1,1,8] becomes f32[1,4,4,8]"),
+    ),
+    (
+        "two kinds of batch",
+        |net| {
+            let (x, plane, column) =
+                (net.input(&[2, 3, 4, 8]), net.input(&[2, 1, 1, 8]), net.input(&[2, 3, 1, 8]));
+            let y = net.node("ABS", Unary(StepOp::Abs), &[x], &[]);
+            let y = net.node("MUL", Binary(StepOp::Mul), &[y, plane], &[]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, column], &[])]
+        },
+        "ABS+MUL/1 ADD",
+        Some("different batches"),
+    ),
+    (
+        "zeros around a convolution",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = pad(net, x, ZERO, SPATIAL);
+            vec![net.conv(y, 3, 8, &[])]
+        },
+        "PAD+CONV_2D/1",
+        None,
+    ),
+    (
+        "zeros around zeros around a pooling",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = pad(net, x, ZERO, SPATIAL);
+            let y = pad(net, y, ZERO, SPATIAL);
+            let op = Pool2d { kind: Kind::Max, window: window([2, 2], [2, 2], Padding::Valid) };
+            vec![net.node("MAX_POOL_2D", op, &[y], &[])]
+        },
+        "PAD PAD+MAX_POOL_2D",
+        Some("PAD does not absorb it"),
+    ),
+    (
+        "a border that is not zero",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = pad(net, x, Border::Constant(1.0), SPATIAL);
+            vec![net.conv(y, 3, 8, &[])]
+        },
+        "PAD CONV_2D/1",
+        None,
+    ),
+    (
+        "zeros behind the channels",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = pad(net, x, ZERO, [[0, 0], [0, 0], [0, 0], [0, 8]]);
+            vec![net.conv(y, 1, 8, &[])]
+        },
+        "PAD CONV_2D/1",
+        None,
+    ),
+    (
+        "zeros that two nodes read",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = pad(net, x, ZERO, SPATIAL);
+            vec![net.conv(y, 3, 8, &[]), net.conv(y, 1, 8, &[])]
+        },
+        "PAD CONV_2D/1 CONV_2D/1",
+        Some("its result has several uses"),
+    ),
+    (
+        "weights stored as fp16",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let (stored, b) = (net.half(&[8, 1, 1, 8]), net.constant(&[8]));
+            let w = net.node("DEQUANTIZE", Dequantize, &[stored], &[]);
+            let op = Conv2d { window: window([1, 1], [1, 1], Padding::Same) };
+            vec![net.node("CONV_2D", op, &[x, w, b], &[Step::bias(2)])]
+        },
+        "CONV_2D/1",
+        None,
+    ),
+];
+
+#[test]
+fn passes() {
+    let mut wrong = Vec::new();
+    for (name, build, expected, reason) in CASES {
+        let (graph, outcomes) = after(*build);
+        let declined: Vec<&String> = outcomes.iter().flat_map(|o| &o.declined).collect();
+        let said = reason.is_none_or(|reason| declined.iter().any(|why| why.contains(reason)));
+        let got = left(&graph);
+        if got != *expected || !said {
+            wrong.push(format!("{name}: {got}, {expected} expected; declined: {declined:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,73 @@
+//! Other input shapes for a graph: inferred anew, and with the same pipelines.
+
+use std::collections::HashSet;
+
+use tflite_vulkan::caps::Caps;
+use tflite_vulkan::compile::{compile, reshape};
+use tflite_vulkan::ir::{Graph, Shape};
+use tflite_vulkan::op::{Padding, StepOp};
+use tflite_vulkan::ops::binary::Binary;
+use tflite_vulkan::ops::concatenation::Concatenation;
+use tflite_vulkan::ops::pool_2d::{self, Pool2d};
+use tflite_vulkan::ops::reduce::{self, Reduce};
+use tflite_vulkan::ops::reshape::Reshape;
+use tflite_vulkan::ops::softmax::Softmax;
+use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
+use tflite_vulkan::ops::transpose::Transpose;
+use tflite_vulkan::options::Options;
+
+use crate::net::{Net, RELU, window};
+
+/// Most operators in one graph, for pictures of any size.
+fn graph() -> Graph {
+    let mut net = Net::default();
+    let x = net.input(&[1, 8, 8, 8]);
+    let y = net.conv(x, 3, 8, &[RELU]);
+    let max = Pool2d { kind: pool_2d::Kind::Max, window: window([2, 2], [2, 2], Padding::Same) };
+    let pooled = net.node("MAX_POOL_2D", max, &[y], &[]);
+    let both = net.node("CONCATENATION", Concatenation { axis: 3, count: 2 }, &[pooled, pooled], &[]);
+    let all = Entry::Range { begin: None, end: None, stride: 1 };
+    let half = Entry::Range { begin: Some(0), end: None, stride: 2 };
+    let slice = net.node("STRIDED_SLICE", StridedSlice { entries: vec![all, half] }, &[both], &[]);
+    let nchw = net.node("TRANSPOSE", Transpose { order: vec![0, 3, 1, 2] }, &[slice], &[]);
+    let flat = net.node("RESHAPE", Reshape::To(vec![16, -1]), &[nchw], &[]);
+    let soft = net.node("SOFTMAX", Softmax { beta: 1.0, logarithm: false }, &[both], &[]);
+    let mean = Reduce { kind: reduce::Kind::Mean, axes: vec![1, 2], keep_dims: true };
+    let mean = net.node("MEAN", mean, &[soft], &[]);
+    let scaled = net.node("MUL", Binary(StepOp::Mul), &[both, mean], &[]);
+    net.outputs(&[flat, scaled])
+}
+
+#[test]
+fn shapes_are_inferred() {
+    let mut graph = graph();
+    let shapes =
+        |graph: &Graph| -> Vec<Shape> { graph.outputs().iter().map(|o| graph.value(*o).ty.shape).collect() };
+    assert_eq!(shapes(&graph), [Shape::from([16, 8]), Shape::from([1, 4, 4, 16])]);
+    reshape(&mut graph, &[Shape::from([3, 9, 14, 8])]).unwrap();
+    assert_eq!(shapes(&graph), [Shape::from([16, 63]), Shape::from([3, 5, 7, 16])]);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let mut graph = graph();
+    let error = reshape(&mut graph, &[Shape::from([1, 8, 8])]).unwrap_err().to_string();
+    assert!(error.contains("CONV_2D") && error.contains("[1,8,8] is not NHWC"), "{error}");
+}
+
+/// A resize compiles no pipeline: kernels and specialisation constants do not depend on the batch
+/// or on height and width.
+#[test]
+fn pipelines_stay() {
+    let pipelines = |shape: Shape| -> HashSet<(&'static str, Vec<u32>)> {
+        let mut graph = graph();
+        reshape(&mut graph, &[shape]).unwrap();
+        let compiled = compile(graph, &Caps::minimum(), &Options::default()).unwrap();
+        compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
+    };
+    let before = pipelines(Shape::from([1, 8, 8, 8]));
+    for shape in [[1, 16, 16, 8], [2, 8, 8, 8], [3, 9, 15, 8], [1, 200, 300, 8]] {
+        let new: Vec<_> = pipelines(Shape::from(shape)).difference(&before).cloned().collect();
+        assert!(new.is_empty(), "{shape:?}: {new:?}");
+    }
+}
