@@ -1,0 +1,59 @@
+/*
+ * Sets every field of the options to something that the library refuses or obeys in its own way, and
+ * checks what it says: so the library has found each field where this compiler puts it.
+ */
+#include "tflite_vulkan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* TensorFlow Lite's headers declare the type like this, before or after ours. */
+typedef struct TfLiteDelegate TfLiteDelegate;
+
+static int failures = 0;
+
+static void check(int condition, const char* what) {
+    if (!condition) {
+        fprintf(stderr, "%s; the last error is: %s\n", what, TfLiteVulkanDelegateLastError());
+        ++failures;
+    }
+}
+
+static void refused(const TfLiteVulkanDelegateOptions* options, const char* why) {
+    TfLiteDelegate* delegate = TfLiteVulkanDelegateCreate(options);
+    check(delegate == NULL && strstr(TfLiteVulkanDelegateLastError(), why) != NULL, why);
+    TfLiteVulkanDelegateDelete(delegate);
+}
+
+int main(void) {
+    TfLiteVulkanDelegateOptions options = TfLiteVulkanDelegateOptionsDefault();
+    TfLiteDelegate* delegate;
+    check(options.size == sizeof(options), "size");
+    check(options.precision == kTfLiteVulkanPrecisionFp32, "the default of precision");
+    check(options.device == NULL, "the default of device");
+    check(options.allow_software == 0 && options.require_device == 0, "the defaults of switches");
+    check(options.max_delegated_partitions == 0, "the default of max_delegated_partitions");
+    check(options.log_level == kTfLiteVulkanLogInfo, "the default of log_level");
+    check(strlen(TfLiteVulkanDelegateVersion()) >= 5, "the version");
+    check(strlen(TfLiteVulkanDelegateLastError()) == 0, "an error before anything failed");
+
+    options.precision = 5;
+    refused(&options, "options.precision is 5");
+    options.precision = kTfLiteVulkanPrecisionFp16;
+    options.max_delegated_partitions = -7;
+    refused(&options, "options.max_delegated_partitions is -7");
+    options.max_delegated_partitions = 1;
+    options.log_level = 6;
+    refused(&options, "options.log_level is 6");
+    options.log_level = kTfLiteVulkanLogOff;
+    options.allow_software = 1;
+    options.device = "a name without a device";
+    options.require_device = 1;
+    refused(&options, "a name without a device");
+
+    options.require_device = 0;
+    delegate = TfLiteVulkanDelegateCreate(&options);
+    check(delegate != NULL, "no device, none required");
+    TfLiteVulkanDelegateDelete(delegate);
+    return failures;
+}

@@ -1,0 +1,146 @@
+//! Who goes first, who is shared, and what is left behind.
+
+use crate::child;
+use crate::delegate::{Delegate, Options};
+use crate::run::{assert_close, numbers, want_static};
+use crate::tflite::{Interpreter, Model};
+
+fn check(interpreter: &mut Interpreter<'_>, seed: usize) {
+    let (a, b) = (numbers(24, seed), numbers(24, seed + 9));
+    assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
+}
+
+/// As Python does at exit: the delegate is destroyed, then the interpreter with its kernels.
+#[test]
+fn the_delegate_may_go_before_the_interpreter() {
+    let model = Model::new("static");
+    let delegate = Delegate::new();
+    let mut interpreter = Interpreter::allocated(&model, &delegate);
+    check(&mut interpreter, 0);
+    drop(delegate);
+    check(&mut interpreter, 1);
+}
+
+#[test]
+fn the_delegate_may_go_before_the_tensors_are_allocated() {
+    let model = Model::new("dynamic");
+    let mut interpreter = Interpreter::new(&model, &Delegate::new()).unwrap();
+    interpreter.allocate().unwrap();
+    let a = numbers(6, 0);
+    assert_eq!(interpreter.run(&[&a, &a]).len(), 6);
+    interpreter.resize(0, &[4, 6]);
+    interpreter.resize(1, &[4, 6]);
+    interpreter.allocate().unwrap();
+}
+
+#[test]
+fn a_delegate_may_go_unused_and_interpreters_uninvoked() {
+    drop(Delegate::new());
+    let model = Model::new("static");
+    let delegate = Delegate::new();
+    drop(Interpreter::new(&model, &delegate).unwrap());
+    drop(Interpreter::allocated(&model, &delegate));
+}
+
+#[test]
+fn an_invoke_without_allocation_is_an_error() {
+    let model = Model::new("dynamic");
+    let delegate = Delegate::new();
+    let mut interpreter = Interpreter::new(&model, &delegate).unwrap();
+    assert!(interpreter.invoke().is_err());
+    interpreter.allocate().unwrap();
+    interpreter.invoke().unwrap();
+}
+
+#[test]
+fn interpreters_share_a_delegate_and_take_turns() {
+    let model = Model::new("static");
+    let delegate = Delegate::new();
+    let mut all: Vec<_> = (0..3).map(|_| Interpreter::allocated(&model, &delegate)).collect();
+    for round in 0..4 {
+        all.iter_mut().enumerate().for_each(|(i, interpreter)| check(interpreter, round * 10 + i));
+        all[round % 3] = Interpreter::allocated(&model, &delegate);
+    }
+}
+
+#[test]
+fn interpreters_run_at_the_same_time() {
+    let model = Model::new("static");
+    let shared = Delegate::new();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (model, shared) = (&model, &shared);
+            scope.spawn(move || {
+                let own = (thread % 2 == 1).then(Delegate::new);
+                let mut interpreter = Interpreter::allocated(model, own.as_ref().unwrap_or(shared));
+                (0..50).for_each(|round| check(&mut interpreter, thread * 100 + round));
+            });
+        }
+    });
+}
+
+#[test]
+fn an_interpreter_may_change_its_thread() {
+    let model = Model::new("static");
+    let mut interpreter = std::thread::scope(|scope| {
+        scope.spawn(|| Interpreter::allocated(&model, &Delegate::new())).join().unwrap()
+    });
+    check(&mut interpreter, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| check(&mut interpreter, 1));
+    });
+    check(&mut interpreter, 2);
+}
+
+/// One of 200 loops may leave nothing behind.
+#[test]
+fn two_hundred_lives_leave_no_trace() {
+    child::passes("life::two_hundred_lives", &[]);
+}
+
+const LOOPS: usize = 200;
+/// What the driver and TensorFlow Lite keep once they know the model is there by then.
+const WARM_UP: usize = 80;
+/// Less than what any one object of ours would add up to in the loops after the warm-up.
+const GROWTH: u64 = 2 << 20;
+
+#[test]
+#[ignore = "measures the memory of its process"]
+fn two_hundred_lives() {
+    let (whole, open) = (Model::new("static"), Model::new("dynamic"));
+    let mut before = 0;
+    for round in 0..LOOPS {
+        let delegate = Delegate::create(&Options { precision: (round % 2) as i32, ..Options::for_tests() });
+        let delegate = delegate.unwrap();
+        let mut interpreter = Interpreter::allocated(&whole, &delegate);
+        interpreter.run(&[&numbers(24, round), &numbers(24, 0)]);
+        let mut resized = Interpreter::allocated(&open, &delegate);
+        for rows in [1, 1 + round % 5] {
+            resized.resize(0, &[rows as i32, 6]);
+            resized.resize(1, &[rows as i32, 6]);
+            resized.allocate().unwrap();
+            resized.run(&[&numbers(rows * 6, round), &numbers(rows * 6, 1)]);
+        }
+        // Both orders.
+        if round % 2 == 0 {
+            drop(interpreter);
+            drop(delegate);
+        } else {
+            drop(delegate);
+            drop(interpreter);
+        }
+        drop(resized);
+        if round + 1 == WARM_UP {
+            before = resident_bytes();
+        }
+    }
+    let growth = resident_bytes().saturating_sub(before);
+    println!("{} KiB more after the last {} lives", growth / 1024, LOOPS - WARM_UP);
+    assert!(growth <= GROWTH, "memory grew by {growth} bytes");
+}
+
+/// Physical memory that this process uses.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}

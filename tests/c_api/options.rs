@@ -1,0 +1,123 @@
+//! What is asked of a delegate when it is created, rightly and wrongly.
+
+use crate::child;
+use crate::delegate::{Delegate, Options, delete_null, last_error, version};
+use crate::run::{assert_close, numbers, want_static};
+use crate::tflite::{Interpreter, Model};
+
+const DEVICE: [(&str, &str); 3] = [("allow_software", "1"), ("require_device", "1"), ("log_level", "error")];
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(version(), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn null_is_deleted_as_nothing() {
+    delete_null();
+}
+
+#[test]
+fn keys_and_values_make_the_same_delegate() {
+    let model = Model::new("static");
+    let delegate = Delegate::plugin(&DEVICE).unwrap();
+    let mut interpreter = Interpreter::allocated(&model, &delegate);
+    let (a, b) = (numbers(24, 1), numbers(24, 2));
+    assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
+    drop(interpreter);
+    delegate.destroy();
+}
+
+#[test]
+fn errors_name_the_culprit_and_what_is_known() {
+    for (pair, want) in [
+        (("presicion", "fp16"), "unknown option 'presicion'"),
+        (("precision", "fp8"), "option precision='fp8': must be fp32|fp16"),
+        (("require_device", "yes"), "option require_device='yes': must be 0|1"),
+        (("log_level", "5"), "option log_level='5': must be off|error|warn|info|debug|trace"),
+    ] {
+        let error = Delegate::plugin(&[DEVICE[0], pair]).unwrap_err();
+        assert!(error.contains(want), "{error}");
+        for key in ["precision", "device", "max_delegated_partitions", "is_precision_loss_allowed"] {
+            assert!(error.contains(key), "{error}");
+        }
+        assert_eq!(last_error(), error);
+    }
+    let both = [("precision", "fp16"), ("is_precision_loss_allowed", "0")];
+    let error = Delegate::plugin(&both).unwrap_err();
+    assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
+}
+
+/// C++ hosts give no reporter.
+#[test]
+fn without_a_reporter_errors_are_silent() {
+    assert!(Delegate::plugin_with(&[("nonsense", "1")], None).is_none());
+    assert!(last_error().contains("nonsense"));
+    assert!(Delegate::plugin_with(&DEVICE, None).is_some());
+}
+
+#[test]
+fn the_struct_is_checked_field_by_field() {
+    let base = Options::default;
+    assert_eq!(base().size, size_of::<Options>());
+    for (options, want) in [
+        (Options { size: 0, ..base() }, "options.size"),
+        (Options { size: 1 << 30, ..base() }, "options.size"),
+        (Options { precision: 9, ..base() }, "options.precision is 9"),
+        (Options { max_delegated_partitions: -3, ..base() }, "options.max_delegated_partitions is -3"),
+        (Options { log_level: 77, ..base() }, "options.log_level is 77"),
+    ] {
+        let error = Delegate::create(&options).unwrap_err();
+        assert!(error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn the_last_error_belongs_to_its_thread() {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(last_error(), "");
+            assert!(Delegate::plugin(&[("here", "1")]).is_err());
+            scope.spawn(|| assert_eq!(last_error(), "")).join().unwrap();
+            assert!(last_error().contains("here"));
+        });
+    });
+}
+
+#[test]
+fn an_unknown_device_is_no_device() {
+    let device = c"no device has this name";
+    let options = Options { device: device.as_ptr(), require_device: 0, ..Options::for_tests() };
+    uses_the_cpu(&Delegate::create(&options).unwrap());
+    let error = Delegate::create(&Options { require_device: 1, ..options }).unwrap_err();
+    assert!(error.contains("no device has this name"), "{error}");
+}
+
+/// The delegate loads, and the whole model stays on the CPU.
+fn uses_the_cpu(delegate: &Delegate) {
+    let model = Model::new("static");
+    let mut interpreter = Interpreter::allocated(&model, delegate);
+    assert_eq!(interpreter.seen()[0].kernels, 0);
+    let (a, b) = (numbers(24, 1), numbers(24, 2));
+    assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
+}
+
+#[test]
+fn without_a_driver_the_model_runs_on_the_cpu() {
+    let nowhere = "/nonexistent/driver.json";
+    let text = child::passes(
+        "options::no_device",
+        &[("VK_DRIVER_FILES", nowhere), ("VK_ICD_FILENAMES", nowhere), ("VK_ADD_DRIVER_FILES", "")],
+    );
+    assert!(text.contains("tflite-vulkan: warn: "), "{text}");
+}
+
+#[test]
+#[ignore = "needs a machine without a Vulkan driver"]
+fn no_device() {
+    let options = Options { require_device: 0, log_level: 2, ..Options::for_tests() };
+    uses_the_cpu(&Delegate::create(&options).unwrap());
+    let error = Delegate::plugin(&[("require_device", "1")]).unwrap_err();
+    assert!(!error.is_empty());
+    println!("require_device: {error}");
+}
