@@ -227,7 +227,7 @@ def partly():
     """An operator that is not ours between two that are: two partitions, the right result."""
     it, x = load("gap"), draw((1, 8, 8, 4), 1)
     taken = host.coverage(it)
-    require(sum(taken["left"].values()) == 1 and taken["partitions"] == 2, f"taken: {taken}")
+    require("BUCKETIZE" in taken["left"] and taken["partitions"] == 2, f"taken: {taken}")
     close(reference("gap", x), invoke(it, x))
 
 
@@ -235,7 +235,7 @@ def one_partition():
     """max_delegated_partitions=1 takes one of the two partitions."""
     it, x = load("gap", max_delegated_partitions="1"), draw((1, 8, 8, 4), 1)
     taken = host.coverage(it)
-    require(taken["partitions"] == 1 and taken["delegated"] < taken["nodes"] - 1, f"taken: {taken}")
+    require(taken["partitions"] == 1 and "CONV_2D" in taken["left"], f"taken: {taken}")
     close(reference("gap", x), invoke(it, x))
 
 

@@ -322,9 +322,7 @@ mod tests {
             let kernels = [(); 2].map(|()| init_kernel(&raw mut host.raw, (&raw const params).cast(), 0));
             Handle::take_back(delegate);
             assert!(alive.upgrade().is_some());
-            for kernel in kernels {
-                free_kernel(&raw mut host.raw, kernel);
-            }
+            kernels.into_iter().for_each(|kernel| free_kernel(&raw mut host.raw, kernel));
             assert!(alive.upgrade().is_none());
         }
     }

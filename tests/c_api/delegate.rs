@@ -93,7 +93,8 @@ impl Delegate {
         let keys: Vec<_> = text.iter().map(|[k, _]| k.as_ptr()).collect();
         let values: Vec<_> = text.iter().map(|[_, v]| v.as_ptr()).collect();
         // SAFETY: as the header says.
-        let raw = unsafe { tflite_plugin_create_delegate(keys.as_ptr(), values.as_ptr(), pairs.len(), report) };
+        let raw =
+            unsafe { tflite_plugin_create_delegate(keys.as_ptr(), values.as_ptr(), pairs.len(), report) };
         (!raw.is_null()).then_some(Self(raw))
     }
 

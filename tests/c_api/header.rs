@@ -20,8 +20,20 @@ fn c_and_cpp_programs_agree_with_the_library() {
     {
         let program = folder.join(format!("header_{standard}"));
         let mut compile = Command::new(compiler);
-        compile.args(["-x", language, &format!("-std={standard}"), "-pedantic", "-Wall", "-Wextra", "-Werror"]);
-        compile.arg(root.join("tests/c_api/header.c")).args(["-x", "none"]).arg("-I").arg(root.join("include"));
+        compile.args([
+            "-x",
+            language,
+            &format!("-std={standard}"),
+            "-pedantic",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ]);
+        compile
+            .arg(root.join("tests/c_api/header.c"))
+            .args(["-x", "none"])
+            .arg("-I")
+            .arg(root.join("include"));
         compile.arg("-L").arg(&folder).arg("-ltflite_vulkan");
         compile.arg(format!("-Wl,-rpath,{}", folder.display())).arg("-o").arg(&program);
         assert!(compile.status().unwrap().success(), "{standard}");

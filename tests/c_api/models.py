@@ -52,15 +52,14 @@ def dynamic():
 
 
 def shaped():
-    """reshape(x * 2, shape) + 1, of float[24]; the shape is known only while the model runs."""
+    """A tensor of `shape`, full of x * 2, plus 1; the shape is known only while the model runs."""
     g = model.Graph("shaped")
-    x, shape = g.input(24), g.input(2, dtype="int32")
-    y = g.op("RESHAPE", mul(g, x, g.const(np.float32([2]))), shape)
-    g.output(add(g, y, g.const(np.float32([1]))))
-    for t in g.tensors[y:]:
-        if t.buffer == 0:
-            t.shape, t.shapeSignature = [1, 1], [-1, -1]
-    g.tensors[y - 1].shape = [24]
+    x, shape = g.input(), g.input(2, dtype="int32")
+    full = g.op("FILL", shape, add(g, x, x))
+    y = add(g, full, g.const(np.float32([1])))
+    g.output(y)
+    for t in (full, y):
+        g.tensors[t].shape, g.tensors[t].shapeSignature = [1, 1], [-1, -1]
     return g._pack()
 
 

@@ -1,7 +1,7 @@
 //! TensorFlow Lite's C interface, from the library that the environment names.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use libloading::Library;
 use tflite_vulkan::tflite::sys::{TfLiteDelegate, TfLiteStatus, kTfLiteOk};
@@ -9,20 +9,24 @@ use tflite_vulkan::tflite::sys::{TfLiteDelegate, TfLiteStatus, kTfLiteOk};
 use crate::delegate::Delegate;
 use crate::probe::{Probe, Seen};
 
+const UNSET: &str = "TFLITE_C_LIBRARY must name a TensorFlow Lite C library, such as liblitert-lm.so of PyPI's \
+    litert-lm-api; `make test` fetches it";
+
 macro_rules! functions {
     ($($name:ident: $type:ty,)*) => {
         #[expect(non_snake_case, reason = "C's names")]
         struct Api { $($name: $type,)* }
 
-        static API: LazyLock<Api> = LazyLock::new(|| {
-            let path = std::env::var_os("TFLITE_C_LIBRARY").expect(
-                "set TFLITE_C_LIBRARY to a TensorFlow Lite C library, such as liblitert-lm.so of PyPI's litert-lm-api",
-            );
-            // SAFETY: loading TensorFlow Lite runs nothing but its constructors; it is never unloaded.
-            let library: &'static Library = Box::leak(Box::new(unsafe { Library::new(&path) }.unwrap()));
-            // SAFETY: the types are those of TensorFlow Lite's headers.
-            unsafe { Api { $($name: *library.get(stringify!($name).as_bytes()).unwrap(),)* } }
-        });
+        fn api() -> &'static Api {
+            static API: OnceLock<Api> = OnceLock::new();
+            API.get_or_init(|| {
+                let path = std::env::var_os("TFLITE_C_LIBRARY").expect(UNSET);
+                // SAFETY: loading TensorFlow Lite runs nothing but its constructors; it is never unloaded.
+                let library: &'static Library = Box::leak(Box::new(unsafe { Library::new(&path) }.unwrap()));
+                // SAFETY: the types are those of TensorFlow Lite's headers.
+                unsafe { Api { $($name: *library.get(stringify!($name).as_bytes()).unwrap(),)* } }
+            })
+        }
     };
 }
 
@@ -82,7 +86,7 @@ impl Model {
         let path = format!("{}/tests/c_api/models/{name}.tflite", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(path).unwrap();
         // SAFETY: the bytes live as long as the model.
-        let raw = unsafe { (API.TfLiteModelCreate)(bytes.as_ptr(), bytes.len()) };
+        let raw = unsafe { (api().TfLiteModelCreate)(bytes.as_ptr(), bytes.len()) };
         assert!(!raw.is_null());
         Self { raw, _bytes: bytes }
     }
@@ -91,7 +95,7 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: interpreters borrow the model.
-        unsafe { (API.TfLiteModelDelete)(self.raw) };
+        unsafe { (api().TfLiteModelDelete)(self.raw) };
     }
 }
 
@@ -114,13 +118,13 @@ impl<'a> Interpreter<'a> {
         let mut errors: Box<Vec<String>> = Box::default();
         // SAFETY: the functions are called as their headers say.
         let raw = unsafe {
-            let options = (API.TfLiteInterpreterOptionsCreate)();
-            (API.TfLiteInterpreterOptionsSetNumThreads)(options, 1);
-            (API.TfLiteInterpreterOptionsSetErrorReporter)(options, report, (&raw mut *errors).cast());
-            (API.TfLiteInterpreterOptionsAddDelegate)(options, delegate.raw());
-            (API.TfLiteInterpreterOptionsAddDelegate)(options, probe.raw());
-            let raw = (API.TfLiteInterpreterCreate)(model.raw, options);
-            (API.TfLiteInterpreterOptionsDelete)(options);
+            let options = (api().TfLiteInterpreterOptionsCreate)();
+            (api().TfLiteInterpreterOptionsSetNumThreads)(options, 1);
+            (api().TfLiteInterpreterOptionsSetErrorReporter)(options, report, (&raw mut *errors).cast());
+            (api().TfLiteInterpreterOptionsAddDelegate)(options, delegate.raw());
+            (api().TfLiteInterpreterOptionsAddDelegate)(options, probe.raw());
+            let raw = (api().TfLiteInterpreterCreate)(model.raw, options);
+            (api().TfLiteInterpreterOptionsDelete)(options);
             raw
         };
         if raw.is_null() { Err(errors.join("; ")) } else { Ok(Self { raw, probe, errors, _model: model }) }
@@ -146,20 +150,20 @@ impl<'a> Interpreter<'a> {
 
     pub fn allocate(&mut self) -> Result<(), String> {
         // SAFETY: the interpreter is alive.
-        let status = unsafe { (API.TfLiteInterpreterAllocateTensors)(self.raw) };
+        let status = unsafe { (api().TfLiteInterpreterAllocateTensors)(self.raw) };
         self.answer(status)
     }
 
     pub fn invoke(&mut self) -> Result<(), String> {
         // SAFETY: the interpreter is alive.
-        let status = unsafe { (API.TfLiteInterpreterInvoke)(self.raw) };
+        let status = unsafe { (api().TfLiteInterpreterInvoke)(self.raw) };
         self.answer(status)
     }
 
     pub fn resize(&mut self, input: c_int, dims: &[c_int]) {
         // SAFETY: the interpreter is alive.
         let status = unsafe {
-            (API.TfLiteInterpreterResizeInputTensor)(self.raw, input, dims.as_ptr(), dims.len() as c_int)
+            (api().TfLiteInterpreterResizeInputTensor)(self.raw, input, dims.as_ptr(), dims.len() as c_int)
         };
         self.answer(status).unwrap();
     }
@@ -168,9 +172,9 @@ impl<'a> Interpreter<'a> {
     pub fn set<T: Copy>(&mut self, input: c_int, values: &[T]) {
         // SAFETY: the tensor has as many bytes as are written.
         unsafe {
-            let tensor = (API.TfLiteInterpreterGetInputTensor)(self.raw, input);
-            assert_eq!((API.TfLiteTensorByteSize)(tensor), size_of_val(values));
-            let data = (API.TfLiteTensorData)(tensor);
+            let tensor = (api().TfLiteInterpreterGetInputTensor)(self.raw, input);
+            assert_eq!((api().TfLiteTensorByteSize)(tensor), size_of_val(values));
+            let data = (api().TfLiteTensorData)(tensor);
             data.copy_from_nonoverlapping(values.as_ptr().cast(), size_of_val(values));
         }
     }
@@ -179,10 +183,12 @@ impl<'a> Interpreter<'a> {
     pub fn get(&self, output: c_int) -> (Vec<i32>, Vec<f32>) {
         // SAFETY: the tensor has as many bytes as are read.
         unsafe {
-            let tensor = (API.TfLiteInterpreterGetOutputTensor)(self.raw, output);
-            let dims = (0..(API.TfLiteTensorNumDims)(tensor)).map(|d| (API.TfLiteTensorDim)(tensor, d)).collect();
-            let bytes = (API.TfLiteTensorByteSize)(tensor);
-            let data = (API.TfLiteTensorData)(tensor);
+            let tensor = (api().TfLiteInterpreterGetOutputTensor)(self.raw, output);
+            let dims = (0..(api().TfLiteTensorNumDims)(tensor))
+                .map(|d| (api().TfLiteTensorDim)(tensor, d))
+                .collect();
+            let bytes = (api().TfLiteTensorByteSize)(tensor);
+            let data = (api().TfLiteTensorData)(tensor);
             let bytes = if bytes == 0 { &[] } else { std::slice::from_raw_parts(data, bytes) };
             (dims, bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
         }
@@ -203,9 +209,13 @@ impl<'a> Interpreter<'a> {
         let allocation = CustomAllocation { data: memory.as_mut_ptr().cast(), bytes: size_of_val(memory) };
         // SAFETY: the interpreter has such a tensor; the rest is the caller's promise.
         let status = unsafe {
-            let indices = if output { API.TfLiteInterpreterOutputTensorIndices } else { API.TfLiteInterpreterInputTensorIndices };
+            let indices = if output {
+                api().TfLiteInterpreterOutputTensorIndices
+            } else {
+                api().TfLiteInterpreterInputTensorIndices
+            };
             let index = *indices(self.raw).add(number);
-            (API.TfLiteInterpreterSetCustomAllocationForTensor)(self.raw, index, &allocation, 0)
+            (api().TfLiteInterpreterSetCustomAllocationForTensor)(self.raw, index, &allocation, 0)
         };
         self.answer(status).unwrap();
     }
@@ -214,7 +224,7 @@ impl<'a> Interpreter<'a> {
 impl Drop for Interpreter<'_> {
     fn drop(&mut self) {
         // SAFETY: the model and the probe are alive.
-        unsafe { (API.TfLiteInterpreterDelete)(self.raw) };
+        unsafe { (api().TfLiteInterpreterDelete)(self.raw) };
     }
 }
 
@@ -228,4 +238,3 @@ unsafe extern "C" fn report(errors: *mut c_void, format: *const c_char, argument
         (*errors.cast::<Vec<String>>()).push(text);
     }
 }
-

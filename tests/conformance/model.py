@@ -28,6 +28,8 @@ SEED = int(os.environ.get("TFLITE_VULKAN_SEED", "1"))
 OPTIONS = {
     "ADD": "Add",
     "AVERAGE_POOL_2D": "Pool2D",
+    "BUCKETIZE": "Bucketize",
+    "CAST": "Cast",
     "CONCATENATION": "Concatenation",
     "CONV_2D": "Conv2D",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2D",
