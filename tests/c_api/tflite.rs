@@ -99,12 +99,15 @@ impl Drop for Model {
     }
 }
 
+/// What was reported. Its address is given to the host.
+#[derive(Default)]
+struct Errors(Vec<String>);
+
 /// An interpreter with our delegate, and with the probe behind it.
 pub struct Interpreter<'a> {
     raw: Raw,
     probe: Box<Probe>,
-    /// What was reported.
-    errors: Box<Vec<String>>,
+    errors: Box<Errors>,
     _model: &'a Model,
 }
 
@@ -115,7 +118,7 @@ impl<'a> Interpreter<'a> {
     /// The delegate may be dropped earlier than the interpreter: that is what is tested.
     pub fn new(model: &'a Model, delegate: &Delegate) -> Result<Self, String> {
         let mut probe = Probe::new();
-        let mut errors: Box<Vec<String>> = Box::default();
+        let mut errors: Box<Errors> = Box::default();
         // SAFETY: the functions are called as their headers say.
         let raw = unsafe {
             let options = (api().TfLiteInterpreterOptionsCreate)();
@@ -127,7 +130,7 @@ impl<'a> Interpreter<'a> {
             (api().TfLiteInterpreterOptionsDelete)(options);
             raw
         };
-        if raw.is_null() { Err(errors.join("; ")) } else { Ok(Self { raw, probe, errors, _model: model }) }
+        if raw.is_null() { Err(errors.0.join("; ")) } else { Ok(Self { raw, probe, errors, _model: model }) }
     }
 
     /// As `new`, with tensors allocated.
@@ -143,8 +146,8 @@ impl<'a> Interpreter<'a> {
     }
 
     fn answer(&mut self, status: TfLiteStatus) -> Result<(), String> {
-        let errors = self.errors.join("; ");
-        self.errors.clear();
+        let errors = self.errors.0.join("; ");
+        self.errors.0.clear();
         if status == kTfLiteOk { Ok(()) } else { Err(format!("status {status}: {errors}")) }
     }
 
@@ -228,13 +231,13 @@ impl Drop for Interpreter<'_> {
     }
 }
 
-/// Collects what is reported in a `Vec<String>`.
+/// Collects what is reported in [`Errors`].
 unsafe extern "C" fn report(errors: *mut c_void, format: *const c_char, arguments: *mut c_void) {
     let mut text = [0; 1024];
-    // SAFETY: the host passes a format with its arguments, and our own list.
+    // SAFETY: the host passes a format with its arguments, and the address of ours.
     unsafe {
         vsnprintf(text.as_mut_ptr(), text.len(), format, arguments);
         let text = CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned();
-        (*errors.cast::<Vec<String>>()).push(text);
+        (*errors.cast::<Errors>()).0.push(text);
     }
 }
