@@ -73,7 +73,7 @@ def halves():
 
 
 def shared():
-    """x + w and w by way of the CPU, of float[1,4]; w as in halves."""
+    """The sum x + w, and w by way of the CPU, of float[1,4]; w as in halves."""
     g = model.Graph("shared")
     x = g.input(1, 4)
     w = g.op("DEQUANTIZE", g.const(np.float16([[1, 2, 3, 4]])))
@@ -82,7 +82,7 @@ def shared():
 
 
 def branches():
-    """x + x, then times 3 plus 1 if the first input is true, else times -1; of float[1,4]."""
+    """The sum x + x, times 3 plus 1 if the first input is true, else times -1; of float[1,4]."""
     main, then, other = model.Graph("main"), model.Graph("then"), model.Graph("else")
     condition, x = main.input(dtype="bool"), main.input(1, 4)
     doubled = add(main, x, x)
