@@ -2,6 +2,7 @@
 
 mod kernel;
 mod partition;
+mod precision;
 mod survey;
 
 use std::collections::HashMap;

@@ -5,10 +5,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::partition::Refusal;
-use crate::compile::{Compiled, compile, reshape};
+use super::precision::{Probe, too_steep};
+use crate::compile::{Compiled, compile, reshape, store};
 use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
-use crate::options::Options;
+use crate::kernel::Store;
+use crate::options::{Options, Precision};
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
@@ -26,6 +28,8 @@ pub struct Kernel {
     /// The tensor of each of the graph's outputs.
     outputs: Vec<i32>,
     options: Options,
+    /// Whether `options.precision` is settled: fp16 has to prove itself first.
+    settled: bool,
     session: Session,
     /// Made while the host was asking what can be taken, for the shapes of that moment.
     compiled: Option<(Vec<Shape>, Program)>,
@@ -78,6 +82,7 @@ impl Kernel {
             inputs,
             outputs,
             options: options.clone(),
+            settled: store(device.caps(), options) == Store::F32,
             session: Session::new(device.clone()),
             compiled: None,
             recorded: Vec::new(),
@@ -170,13 +175,43 @@ impl Kernel {
             _ => self.compile(&shapes)?,
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
-        let run = match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
-            Ok(recording) => Run::Device(Box::new(recording)),
-            Err(Error::DeviceLost) => Run::Host,
-            Err(e) => return Err(e),
+        match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
+            Ok(recording) => {
+                let (compiled, recording) = self.settle(&shapes, compiled, recording)?;
+                report(&compiled);
+                Ok(Recorded { shapes, graph, run: Run::Device(Box::new(recording)) })
+            }
+            Err(Error::DeviceLost) => Ok(Recorded { shapes, graph, run: Run::Host }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Before the first run in fp16: lets the partition run in fp32 if fp16 is too coarse for it.
+    fn settle(
+        &mut self,
+        shapes: &[Shape],
+        compiled: Compiled,
+        recording: Recording,
+    ) -> Result<(Compiled, Recording)> {
+        if self.settled {
+            return Ok((compiled, recording));
+        }
+        self.settled = true;
+        let asked = std::mem::replace(&mut self.options.precision, Precision::Fp32);
+        let Some(wide) = self.compile(shapes)?.compiled else {
+            unreachable!("fp16 had something to compute");
         };
-        report(&compiled);
-        Ok(Recorded { shapes, graph, run })
+        let mut session = Session::new(self.session.device().clone());
+        let recorded = session.prepare(&wide.program, &wide.memory, &wide.barriers)?;
+        let fp16 = Probe { session: &mut self.session, recording: &recording, compiled: &compiled };
+        let fp32 = Probe { session: &mut session, recording: &recorded, compiled: &wide };
+        if let Some(what) = too_steep(fp16, fp32)? {
+            log::warn!("fp16 moves {what}: this partition runs in fp32");
+            self.session = session;
+            return Ok((wide, recorded));
+        }
+        self.options.precision = asked;
+        Ok((compiled, recording))
     }
 }
 

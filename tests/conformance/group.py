@@ -16,6 +16,9 @@ from .child import save_runs
 
 CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
 OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
+# What the library logs when a partition that should run in fp16 does not.
+KEPT_FP32 = "this partition runs in fp32"
+STEEP = ()
 LIMITS = {"fp32": 1e-4, "fp16": 1e-2}
 TIMEOUT = 900  # seconds for one child
 OUTSIDE = "start and exit"  # where what belongs to no case is reported

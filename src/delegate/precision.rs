@@ -1,0 +1,92 @@
+//! Whether a partition can be trusted to fp16.
+//!
+//! Most networks forgive the rounding of every layer's result to 11 bits. Some have steep outputs:
+//! there it grows to a large part of the output's range. So a partition that is asked to run in fp16
+//! first runs on noise in both precisions, and stays in fp32 if they disagree.
+
+use crate::compile::Compiled;
+use crate::error::Result;
+use crate::ir::DType;
+use crate::runtime::{Recording, Session};
+
+/// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since
+/// real inputs may be worse than noise.
+const LIMIT: f32 = 5e-3;
+
+/// A compiled partition that can run.
+pub struct Probe<'a> {
+    /// Where it runs.
+    pub session: &'a mut Session,
+    /// What runs.
+    pub recording: &'a Recording,
+    /// What it was recorded from.
+    pub compiled: &'a Compiled,
+}
+
+impl Probe<'_> {
+    /// The outputs for noise from `low` to 1, the same at every call.
+    fn outputs(&mut self, low: f32) -> Result<Vec<Vec<u8>>> {
+        let graph = &self.compiled.graph;
+        let mut state = 0x9e37_79b9_u32;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (low + state as f32 / u32::MAX as f32 * (1.0 - low)).to_le_bytes()
+        };
+        let mut tensor = |bytes: u64| -> Vec<u8> { (0..bytes / 4).flat_map(|_| noise()).collect() };
+        let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
+        let bytes = |id| graph.value(id).ty.bytes() as usize;
+        let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
+        let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        self.session.run(self.recording, &inputs, &mut slices)?;
+        Ok(outputs)
+    }
+}
+
+/// The output that fp16 moves too far, in words; `None` if there is none, or if the partition takes
+/// or gives anything but floats.
+pub fn too_steep(mut fp16: Probe<'_>, mut fp32: Probe<'_>) -> Result<Option<String>> {
+    let graph = &fp16.compiled.graph;
+    let mut interface = graph.inputs().iter().chain(graph.outputs());
+    if !interface.all(|id| graph.value(*id).ty.dtype == DType::F32) {
+        return Ok(None);
+    }
+    for low in [-1.0, 0.0] {
+        for ((id, got), want) in graph.outputs().iter().zip(fp16.outputs(low)?).zip(fp32.outputs(low)?) {
+            let moved = difference(&floats(&want), &floats(&got));
+            let what = format!("output {} by {:.2} % of its range", graph.value(*id).name, 100.0 * moved);
+            log::debug!("on noise from {low}, fp16 moves {what}");
+            if moved.is_nan() || moved > LIMIT {
+                return Ok(Some(what));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The largest difference over the largest magnitude; NaN if fp16 gives a number that is none.
+fn difference(want: &[f32], got: &[f32]) -> f32 {
+    let range = want.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+    let gap = |(w, g): (&f32, &f32)| if w.is_finite() { (w - g).abs() } else { 0.0 };
+    let most = want.iter().zip(got).map(gap).fold(0.0, |a: f32, b| if b.is_nan() { b } else { a.max(b) });
+    if most == 0.0 { 0.0 } else { most / range }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_shares_of_the_range() {
+        assert_eq!(difference(&[1.0, -4.0], &[1.0, -3.0]), 0.25);
+        assert_eq!(difference(&[0.0], &[0.0]), 0.0);
+        assert!(difference(&[1.0, 2.0], &[f32::NAN, 2.0]).is_nan());
+        assert_eq!(difference(&[1.0], &[f32::INFINITY]), f32::INFINITY);
+    }
+}
