@@ -4,7 +4,7 @@ The reference is computed once per model, by the plain kernels, and by the defau
 models that the plain ones refuse.  Where plain, optimised and default kernels differ among themselves by more
 than the limit, twice that is the limit.  Inputs: two random ones, a picture, and the first again.
 
-STEEP models multiply the rounding of fp16: rounding nothing but the picture moves the mask of pose_landmark_full
+STEEP models multiply the rounding of fp16: rounding the picture alone moves the mask of pose_landmark_full
 by 4 % on the CPU itself.  The delegate has to notice, and may run just these in fp32.
 
 The package's twenty-first model, face_landmark_with_attention, holds custom operators that no stock
