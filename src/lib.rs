@@ -13,6 +13,7 @@ pub mod ops;
 pub mod options;
 pub mod passes;
 pub mod plan;
+pub mod profile;
 pub mod program;
 pub mod reference;
 pub mod runtime;

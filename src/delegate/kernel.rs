@@ -3,12 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::partition::Refusal;
 use crate::compile::{Compiled, compile, reshape};
 use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
 use crate::options::Options;
+use crate::profile::Profile;
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
@@ -53,7 +55,7 @@ enum Run {
     /// Nothing is to be computed.
     Nothing,
     /// On the device.
-    Device(Box<Recording>),
+    Device(Box<Recording>, Option<Box<Profile>>),
     /// On the CPU: the device was lost before there was a recording.
     Host,
 }
@@ -130,7 +132,7 @@ impl Kernel {
     /// # Errors
     /// If a tensor has another size than in [`prepare`](Self::prepare), or the driver fails.
     pub fn invoke(&mut self, context: &mut Context<'_>) -> Result<()> {
-        let Some(current) = self.recorded.first() else {
+        let Some(current) = self.recorded.first_mut() else {
             return Err(Error::Host("invoke without prepare".into()));
         };
         let mut buffers = context.buffers(&self.inputs, &self.outputs)?;
@@ -138,11 +140,21 @@ impl Kernel {
         let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
         check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
         check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
-        match &current.run {
+        match &mut current.run {
             Run::Nothing => Ok(()),
             Run::Host => on_host(graph, &mut buffers),
-            Run::Device(recording) => {
+            Run::Device(recording, profile) => {
+                let start = Instant::now();
                 match self.session.run(recording, &buffers.inputs, &mut buffers.outputs) {
+                    Ok(()) => {
+                        let wall = start.elapsed();
+                        if let Some(profile) = profile
+                            && let Some(times) = recording.times()?
+                        {
+                            profile.add(start, wall, times);
+                        }
+                        Ok(())
+                    }
                     Err(Error::DeviceLost) => {
                         log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
                         on_host(graph, &mut buffers)
@@ -170,13 +182,29 @@ impl Kernel {
             _ => self.compile(&shapes)?,
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
-        let run = match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
-            Ok(recording) => Run::Device(Box::new(recording)),
+        let Compiled { program, memory, barriers, .. } = &compiled;
+        let prepared = match self.options.profile.clone() {
+            None => self.session.prepare(program, memory, barriers).map(|recording| (recording, None)),
+            Some(prefix) => self.profiled(&compiled, &prefix),
+        };
+        let run = match prepared {
+            Ok((recording, profile)) => Run::Device(Box::new(recording), profile),
             Err(Error::DeviceLost) => Run::Host,
             Err(e) => return Err(e),
         };
         report(&compiled);
         Ok(Recorded { shapes, graph, run })
+    }
+
+    fn profiled(&mut self, compiled: &Compiled, prefix: &str) -> Result<(Recording, Option<Box<Profile>>)> {
+        let Compiled { program, memory, barriers, .. } = compiled;
+        let Some(peaks) = self.session.peaks()? else {
+            log::warn!("no profile: the device has no clock");
+            return Ok((self.session.prepare(program, memory, barriers)?, None));
+        };
+        let recording = self.session.prepare_profiled(program, memory, barriers)?;
+        let device = &self.session.device().info().name;
+        Ok((recording, Some(Box::new(Profile::new(program, prefix, device, Some(peaks))))))
     }
 }
 
