@@ -1,5 +1,6 @@
 //! A TensorFlow Lite delegate that runs models on any GPU with a Vulkan driver.
 
+pub mod cache;
 pub mod caps;
 pub mod compile;
 pub mod delegate;

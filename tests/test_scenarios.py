@@ -40,6 +40,8 @@ ON_EVERY_DRIVER = (
     "partly",
     "one_partition",
     "nothing_taken",
+    "cache",
+    "profile",
 )
 
 

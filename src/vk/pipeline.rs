@@ -137,8 +137,9 @@ impl Pipeline {
             .name(c"main");
         let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout.pipeline);
         // SAFETY: everything that `info` points to lives; the cache is synchronised by the driver.
-        let created =
-            unsafe { device.raw().create_compute_pipelines(device.pipeline_cache(), &[info], None) };
+        let created = device
+            .pipeline_cache()
+            .with(|cache| unsafe { device.raw().create_compute_pipelines(cache, &[info], None) });
         // SAFETY: pipelines do not need their module once they exist.
         unsafe { device.raw().destroy_shader_module(module, None) };
         let raw = match created {
