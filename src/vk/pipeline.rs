@@ -8,7 +8,7 @@ use ash::vk;
 use super::device::Device;
 use super::driver_error::name;
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, specialize};
+use crate::kernel::{Kernel, prune, specialize};
 
 /// What a pipeline is made of.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Pipeline {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
             _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
         };
-        let spirv = specialize(kernel.spirv, kernel.spec, &key.spec);
+        let spirv = prune(specialize(kernel.spirv, kernel.spec, &key.spec));
         let info = vk::ShaderModuleCreateInfo::default().code(&spirv);
         // SAFETY: the kernel table holds valid SPIR-V that needs no more than the caller's check
         // against the device's features allowed.
