@@ -92,6 +92,18 @@ typedef struct TfLiteVulkanDelegateOptions {
     /* One of enum TfLiteVulkanLogLevel. Default: kTfLiteVulkanLogInfo. The process logs at the
      * highest level that any living delegate asks for; to standard error, on Android to logcat. */
     int log_level;
+    /* Times every node on the device. NULL, "" or "0", the default: off, which costs nothing. "1": a
+     * table in the log at level info. Anything else is the beginning of a path: the N-th profile of the
+     * process is also written to <path>.N.json and, for chrome://tracing or Perfetto, to
+     * <path>.N.trace.json. A profile ends when its interpreter is deleted, or when its shapes are no
+     * longer among the last four. Dispatches run one after the other meanwhile, which is slower. */
+    const char* profile;
+    /* A directory, created if need be, where compiled pipelines are kept for the next start. Several
+     * processes may share it; a file that is damaged, or from another device, driver or version of
+     * this library, is replaced. NULL, the default: nothing is kept. */
+    const char* cache_dir;
+    /* Gives the model a file of its own in cache_dir. NULL, the default: one file per device. */
+    const char* model_token;
 } TfLiteVulkanDelegateOptions;
 
 /* The defaults. */
@@ -133,6 +145,10 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  *     require_device             0|1
  *     max_delegated_partitions   <number>
  *     log_level                  off|error|warn|info|debug|trace
+ *     profile                    0|1|<path prefix>
+ *     cache_dir                  <directory>
+ *     serialization_dir          <directory>    the same as cache_dir
+ *     model_token                <name>
  *     is_precision_loss_allowed  0|1    1 means precision=fp16, unless precision says otherwise
  *
  * with the meaning and the defaults of the fields above. precision=fp16 together with

@@ -1,5 +1,6 @@
 //! What the delegate decides: which nodes to take, and what to keep ready for every shape.
 
+mod disk;
 mod kernel;
 mod partition;
 mod precision;
@@ -14,6 +15,7 @@ use crate::logging::Verbosity;
 use crate::options::{Options, Precision};
 use crate::tflite::{Context, Subgraph};
 use crate::vk::Device;
+use disk::Disk;
 pub use kernel::Kernel;
 
 /// The delegate behind a `TfLiteDelegate`: its options, its device, and between the two halves of
@@ -23,6 +25,8 @@ pub struct Delegate {
     options: Options,
     /// `None`: nothing can be used, so nothing is claimed.
     device: Option<Arc<Device>>,
+    /// Where compiled pipelines are kept.
+    disk: Option<Disk>,
     planned: Mutex<HashMap<(usize, Vec<i32>), Kernel>>,
     _verbosity: Verbosity,
 }
@@ -46,7 +50,8 @@ impl Delegate {
             let precision = precision(&options, device);
             log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
         }
-        Ok(Self { options, device, planned: Mutex::default(), _verbosity: verbosity })
+        let disk = device.as_ref().and_then(|device| Disk::open(&options, device));
+        Ok(Self { options, device, disk, planned: Mutex::default(), _verbosity: verbosity })
     }
 
     /// Decides which nodes of a subgraph to take, and prepares a kernel for each partition that the
@@ -65,6 +70,9 @@ impl Delegate {
             planned.insert((context.id(), partition.nodes), kernel);
         }
         nodes.sort_unstable();
+        if let Some(disk) = &self.disk {
+            disk.save();
+        }
         Ok(nodes)
     }
 

@@ -5,8 +5,10 @@
 //! shader's own names, `kernel(…)` to choose a variant and `dispatch(…)` to build a
 //! [`Dispatch`](crate::program::Dispatch).
 
+mod prune;
 mod specialize;
 
+pub use prune::prune;
 pub use specialize::specialize;
 
 use crate::caps::Features;

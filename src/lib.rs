@@ -1,5 +1,6 @@
 //! A TensorFlow Lite delegate that runs models on any GPU with a Vulkan driver.
 
+pub mod cache;
 pub mod caps;
 pub mod compile;
 pub mod delegate;
@@ -13,6 +14,7 @@ pub mod ops;
 pub mod options;
 pub mod passes;
 pub mod plan;
+pub mod profile;
 pub mod program;
 pub mod reference;
 pub mod runtime;

@@ -29,6 +29,12 @@ pub struct Options {
     pub max_delegated_partitions: usize,
     /// `log_level`.
     pub log_level: log::LevelFilter,
+    /// `profile`: `None` is off, an empty prefix goes to the log only.
+    pub profile: Option<String>,
+    /// `cache_dir` or `serialization_dir`; `None` keeps nothing on disk.
+    pub cache_dir: Option<String>,
+    /// `model_token`.
+    pub model_token: Option<String>,
 }
 
 impl Default for Options {
@@ -40,6 +46,9 @@ impl Default for Options {
             require_device: false,
             max_delegated_partitions: 0,
             log_level: log::LevelFilter::Info,
+            profile: None,
+            cache_dir: None,
+            model_token: None,
         }
     }
 }
@@ -70,7 +79,7 @@ pub static KEYS: &[Key] = &[
         values: "<index>|<part of the name>|<uuid>",
         help: "which Vulkan device to use; without it the best one",
         set: |p, value| {
-            p.options.device = (!value.is_empty()).then(|| value.into());
+            p.options.device = text(value);
             Some(())
         },
     },
@@ -99,6 +108,42 @@ pub static KEYS: &[Key] = &[
         set: |p, value| value.parse().ok().map(|x| p.options.log_level = x),
     },
     Key {
+        name: "profile",
+        values: "0|1|<path prefix>",
+        help: "time every node on the device: a table in the log, with a prefix JSON and a trace as well",
+        set: |p, value| {
+            p.options.profile = profile(value);
+            Some(())
+        },
+    },
+    Key {
+        name: "cache_dir",
+        values: "<directory>",
+        help: "keep compiled pipelines there for the next start; it is created if need be",
+        set: |p, value| {
+            p.cache_dir = text(value);
+            Some(())
+        },
+    },
+    Key {
+        name: "serialization_dir",
+        values: "<directory>",
+        help: "TFLite's own name for cache_dir",
+        set: |p, value| {
+            p.serialization_dir = text(value);
+            Some(())
+        },
+    },
+    Key {
+        name: "model_token",
+        values: "<name>",
+        help: "TFLite's own key: gives the model a cache file of its own in cache_dir",
+        set: |p, value| {
+            p.options.model_token = text(value);
+            Some(())
+        },
+    },
+    Key {
         name: "is_precision_loss_allowed",
         values: "0|1",
         help: "TFLite's own key: 1 means precision=fp16 unless precision says otherwise",
@@ -112,6 +157,8 @@ struct Parsing {
     options: Options,
     precision: Option<Precision>,
     loss_allowed: Option<bool>,
+    cache_dir: Option<String>,
+    serialization_dir: Option<String>,
 }
 
 impl Options {
@@ -134,7 +181,7 @@ impl Options {
                 )));
             }
         }
-        let Parsing { options, precision, loss_allowed } = parsing;
+        let Parsing { options, precision, loss_allowed, cache_dir, serialization_dir } = parsing;
         let precision = match (precision, loss_allowed) {
             (Some(Precision::Fp16), Some(false)) => {
                 return Err(Error::Option("precision=fp16 contradicts is_precision_loss_allowed=0".into()));
@@ -143,7 +190,13 @@ impl Options {
             (None, Some(true)) => Precision::Fp16,
             (None, _) => Precision::Fp32,
         };
-        Ok(Self { precision, ..options })
+        let cache_dir = match (cache_dir, serialization_dir) {
+            (Some(a), Some(b)) if a != b => {
+                return Err(Error::Option(format!("cache_dir={a} contradicts serialization_dir={b}")));
+            }
+            (a, b) => a.or(b),
+        };
+        Ok(Self { precision, cache_dir, ..options })
     }
 }
 
@@ -161,6 +214,20 @@ fn precision(value: &str) -> Option<Precision> {
         "fp16" => Some(Precision::Fp16),
         _ => None,
     }
+}
+
+/// What `profile` asks for.
+pub fn profile(value: &str) -> Option<String> {
+    match value {
+        "" | "0" | "false" => None,
+        "1" | "true" => Some(String::new()),
+        prefix => Some(prefix.into()),
+    }
+}
+
+/// An empty text is none.
+fn text(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.into())
 }
 
 fn boolean(value: &str) -> Option<bool> {
@@ -187,6 +254,16 @@ mod tests {
             (&[("require_device", "true")], Options { require_device: true, ..base() }),
             (&[("max_delegated_partitions", "3")], Options { max_delegated_partitions: 3, ..base() }),
             (&[("log_level", "off")], Options { log_level: log::LevelFilter::Off, ..base() }),
+            (&[("profile", "1")], Options { profile: Some(String::new()), ..base() }),
+            (&[("profile", "a/b")], Options { profile: Some("a/b".into()), ..base() }),
+            (&[("profile", "1"), ("profile", "0")], base()),
+            (&[("cache_dir", "a")], Options { cache_dir: Some("a".into()), ..base() }),
+            (&[("serialization_dir", "a")], Options { cache_dir: Some("a".into()), ..base() }),
+            (
+                &[("serialization_dir", "a"), ("cache_dir", "a"), ("model_token", "m")],
+                Options { cache_dir: Some("a".into()), model_token: Some("m".into()), ..base() },
+            ),
+            (&[("cache_dir", ""), ("model_token", "")], base()),
             (&[("is_precision_loss_allowed", "1")], Options { precision: Precision::Fp16, ..base() }),
             (&[("is_precision_loss_allowed", "0")], base()),
             (&[("is_precision_loss_allowed", "1"), ("precision", "fp32")], base()),
@@ -222,5 +299,12 @@ mod tests {
         let pairs = [("is_precision_loss_allowed", "0"), ("precision", "fp16")];
         let error = Options::parse(pairs).unwrap_err().to_string();
         assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
+    }
+
+    #[test]
+    fn two_places_for_the_cache_are_an_error() {
+        let pairs = [("cache_dir", "a"), ("serialization_dir", "b")];
+        let error = Options::parse(pairs).unwrap_err().to_string();
+        assert_eq!(error, "cache_dir=a contradicts serialization_dir=b");
     }
 }

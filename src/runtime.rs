@@ -3,6 +3,7 @@
 
 mod fits;
 mod io;
+mod peaks;
 mod pipelines;
 mod recording;
 mod weights;
@@ -14,6 +15,7 @@ pub use recording::Recording;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::plan::{Barriers, MemoryPlan};
+use crate::profile::Peaks;
 use crate::program::{Dispatch, Program};
 use crate::vk::{Device, PipelineKey};
 use pipelines::Pipelines;
@@ -132,6 +134,15 @@ impl Session {
         barriers: &Barriers,
     ) -> Result<Recording> {
         self.make(program, memory, barriers, true)
+    }
+
+    /// What the device reaches at best, measured by the first call for a device in this process;
+    /// `None` if it has no clock.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn peaks(&self) -> Result<Option<Peaks>> {
+        peaks::peaks(&self.device)
     }
 
     fn make(

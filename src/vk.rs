@@ -23,6 +23,7 @@ mod instance;
 mod loader;
 mod memory;
 mod pipeline;
+mod pipeline_cache;
 mod recorder;
 mod select;
 mod timestamps;

@@ -7,7 +7,10 @@ that test_scenarios.py built.  Needs numpy and a host package only.
 """
 
 import gc
+import json
+import os
 import pathlib
+import shutil
 import sys
 import threading
 
@@ -273,6 +276,56 @@ def no_device():
     taken = host.coverage(it)
     require(taken["delegated"] == 0 and taken["partitions"] == 0, f"taken: {taken}")
     close(reference("chain", x), invoke(it, x))
+
+
+def cache():
+    """cache_dir: the same results with a cold, a warm, a torn and a foreign file, and in a bad directory."""
+    folder, x = FOLDER / f"cache-{os.getpid()}", draw((1, 16, 24, 3), 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    want = invoke(interpreter("network"), x)
+
+    def same(**options):
+        got = invoke(interpreter("network", **options), x)
+        gc.collect()
+        require(np.array_equal(want, got), f"another result with {options}")
+
+    try:
+        same(cache_dir=str(folder))
+        (file,) = folder.iterdir()
+        whole = file.read_bytes()
+        same(serialization_dir=str(folder))
+        flipped = whole[:-1] + bytes([whole[-1] ^ 1])
+        for bad in (b"", whole[:20], whole[:-1], whole + b"x", flipped, b"x" * 200):
+            file.write_bytes(bad)
+            same(cache_dir=str(folder), log_level="info")
+            require(file.read_bytes() != bad, f"a torn file of {len(bad)} bytes was not replaced")
+        same(cache_dir=str(folder), model_token="my/model")
+        require(len(list(folder.iterdir())) == 2, "the token has a file of its own")
+        same(cache_dir=str(file / "below a file"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def profile():
+    """profile: a table in the log and two JSON files per interpreter; the result stays the same."""
+    folder, x = FOLDER / f"profile-{os.getpid()}", draw((1, 16, 24, 3), 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        want = invoke(interpreter("network"), x)
+        it = interpreter("network", profile=str(folder / "p"), log_level="info")
+        for _ in range(3):
+            require(np.array_equal(want, invoke(it, x)), "another result while profiling")
+        del it
+        gc.collect()
+        table = json.loads((folder / "p.0.json").read_text())
+        trace = json.loads((folder / "p.0.trace.json").read_text())["traceEvents"]
+        require(table["runs"] == 3 and table["peaks"]["copy_gb_per_s"] > 0, f"{table}")
+        require(all(node["us"] > 0 and node["dispatches"] for node in table["nodes"]), f"{table}")
+        require(sum(event["ph"] == "X" and event["name"] == "run" for event in trace) == 3, f"{trace}")
+        invoke(interpreter("network", profile=str(folder / "no" / "p")), x)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def custom_operators():

@@ -17,12 +17,16 @@ FOLDER = drivers.ROOT / "build" / "tests" / "scenarios"
 SCRIPT = drivers.ROOT / "tests" / "scenarios.py"
 OPTIONS = (
     "allow_software",
+    "cache_dir",
     "device",
     "is_precision_loss_allowed",
     "log_level",
     "max_delegated_partitions",
+    "model_token",
     "precision",
+    "profile",
     "require_device",
+    "serialization_dir",
 )
 ON_EVERY_DRIVER = (
     "several",
@@ -36,6 +40,8 @@ ON_EVERY_DRIVER = (
     "partly",
     "one_partition",
     "nothing_taken",
+    "cache",
+    "profile",
 )
 
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::partition::Refusal;
 use super::precision::{Probe, too_steep};
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
 use crate::kernel::Store;
 use crate::options::{Options, Precision};
+use crate::profile::Profile;
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
@@ -57,7 +59,7 @@ enum Run {
     /// Nothing is to be computed.
     Nothing,
     /// On the device.
-    Device(Box<Recording>),
+    Device(Box<Recording>, Option<Box<Profile>>),
     /// On the CPU: the device was lost before there was a recording.
     Host,
 }
@@ -135,7 +137,7 @@ impl Kernel {
     /// # Errors
     /// If a tensor has another size than in [`prepare`](Self::prepare), or the driver fails.
     pub fn invoke(&mut self, context: &mut Context<'_>) -> Result<()> {
-        let Some(current) = self.recorded.first() else {
+        let Some(current) = self.recorded.first_mut() else {
             return Err(Error::Host("invoke without prepare".into()));
         };
         let mut buffers = context.buffers(&self.inputs, &self.outputs)?;
@@ -143,11 +145,21 @@ impl Kernel {
         let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
         check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
         check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
-        match &current.run {
+        match &mut current.run {
             Run::Nothing => Ok(()),
             Run::Host => on_host(graph, &mut buffers),
-            Run::Device(recording) => {
+            Run::Device(recording, profile) => {
+                let start = Instant::now();
                 match self.session.run(recording, &buffers.inputs, &mut buffers.outputs) {
+                    Ok(()) => {
+                        let wall = start.elapsed();
+                        if let Some(profile) = profile
+                            && let Some(times) = recording.times()?
+                        {
+                            profile.add(start, wall, times);
+                        }
+                        Ok(())
+                    }
                     Err(Error::DeviceLost) => {
                         log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
                         on_host(graph, &mut buffers)
@@ -175,26 +187,29 @@ impl Kernel {
             _ => self.compile(&shapes)?,
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
-        match self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers) {
-            Ok(recording) => {
-                let (compiled, recording) = self.settle(&shapes, compiled, recording)?;
-                report(&compiled);
-                Ok(Recorded { shapes, graph, run: Run::Device(Box::new(recording)) })
-            }
-            Err(Error::DeviceLost) => Ok(Recorded { shapes, graph, run: Run::Host }),
-            Err(e) => Err(e),
-        }
+        let compiled = match self.settle(&shapes, compiled) {
+            Ok(compiled) => compiled,
+            Err(Error::DeviceLost) => return Ok(Recorded { shapes, graph, run: Run::Host }),
+            Err(e) => return Err(e),
+        };
+        let Compiled { program, memory, barriers, .. } = &compiled;
+        let prepared = match self.options.profile.clone() {
+            None => self.session.prepare(program, memory, barriers).map(|recording| (recording, None)),
+            Some(prefix) => self.profiled(&compiled, &prefix),
+        };
+        let run = match prepared {
+            Ok((recording, profile)) => Run::Device(Box::new(recording), profile),
+            Err(Error::DeviceLost) => Run::Host,
+            Err(e) => return Err(e),
+        };
+        report(&compiled);
+        Ok(Recorded { shapes, graph, run })
     }
 
     /// Before the first run in fp16: lets the partition run in fp32 if fp16 is too coarse for it.
-    fn settle(
-        &mut self,
-        shapes: &[Shape],
-        compiled: Compiled,
-        recording: Recording,
-    ) -> Result<(Compiled, Recording)> {
+    fn settle(&mut self, shapes: &[Shape], compiled: Compiled) -> Result<Compiled> {
         if self.settled {
-            return Ok((compiled, recording));
+            return Ok(compiled);
         }
         self.settled = true;
         let asked = std::mem::replace(&mut self.options.precision, Precision::Fp32);
@@ -202,16 +217,26 @@ impl Kernel {
             unreachable!("fp16 had something to compute");
         };
         let mut session = Session::new(self.session.device().clone());
-        let recorded = session.prepare(&wide.program, &wide.memory, &wide.barriers)?;
-        let fp16 = Probe { session: &mut self.session, recording: &recording, compiled: &compiled };
-        let fp32 = Probe { session: &mut session, recording: &recorded, compiled: &wide };
+        let fp32 = Probe::new(&mut session, &wide)?;
+        let fp16 = Probe::new(&mut self.session, &compiled)?;
         if let Some(what) = too_steep(fp16, fp32)? {
             log::warn!("fp16 moves {what}: this partition runs in fp32");
             self.session = session;
-            return Ok((wide, recorded));
+            return Ok(wide);
         }
         self.options.precision = asked;
-        Ok((compiled, recording))
+        Ok(compiled)
+    }
+
+    fn profiled(&mut self, compiled: &Compiled, prefix: &str) -> Result<(Recording, Option<Box<Profile>>)> {
+        let Compiled { program, memory, barriers, .. } = compiled;
+        let Some(peaks) = self.session.peaks()? else {
+            log::warn!("no profile: the device has no clock");
+            return Ok((self.session.prepare(program, memory, barriers)?, None));
+        };
+        let recording = self.session.prepare_profiled(program, memory, barriers)?;
+        let device = &self.session.device().info().name;
+        Ok((recording, Some(Box::new(Profile::new(program, prefix, device, Some(peaks))))))
     }
 }
 

@@ -13,17 +13,23 @@ use crate::runtime::{Recording, Session};
 /// real inputs may be worse than noise.
 const LIMIT: f32 = 5e-3;
 
-/// A compiled partition that can run.
+/// A partition that is ready to run.
 pub struct Probe<'a> {
-    /// Where it runs.
-    pub session: &'a mut Session,
-    /// What runs.
-    pub recording: &'a Recording,
-    /// What it was recorded from.
-    pub compiled: &'a Compiled,
+    session: &'a mut Session,
+    recording: Recording,
+    compiled: &'a Compiled,
 }
 
-impl Probe<'_> {
+impl<'a> Probe<'a> {
+    /// Records `compiled` in `session`.
+    ///
+    /// # Errors
+    /// See [`Session::prepare`].
+    pub fn new(session: &'a mut Session, compiled: &'a Compiled) -> Result<Self> {
+        let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
+        Ok(Self { session, recording, compiled })
+    }
+
     /// The outputs for noise from `low` to 1, the same at every call.
     fn outputs(&mut self, low: f32) -> Result<Vec<Vec<u8>>> {
         let graph = &self.compiled.graph;
@@ -40,7 +46,7 @@ impl Probe<'_> {
         let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
         let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
         let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-        self.session.run(self.recording, &inputs, &mut slices)?;
+        self.session.run(&self.recording, &inputs, &mut slices)?;
         Ok(outputs)
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::error::{Error, Result};
-use crate::options::{Options, Precision};
+use crate::options::{self, Options, Precision};
 
 /// `TfLiteVulkanDelegateOptions` of `include/tflite_vulkan.h`, which says what the fields mean.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,9 @@ pub struct TfLiteVulkanDelegateOptions {
     pub require_device: c_int,
     pub max_delegated_partitions: c_int,
     pub log_level: c_int,
+    pub profile: *const c_char,
+    pub cache_dir: *const c_char,
+    pub model_token: *const c_char,
 }
 
 /// A struct of this size is no newer version of ours: something else was passed.
@@ -32,6 +35,9 @@ impl Default for TfLiteVulkanDelegateOptions {
             require_device: options.require_device.into(),
             max_delegated_partitions: options.max_delegated_partitions as c_int,
             log_level: options.log_level as c_int,
+            profile: std::ptr::null(),
+            cache_dir: std::ptr::null(),
+            model_token: std::ptr::null(),
         }
     }
 }
@@ -68,7 +74,7 @@ impl TfLiteVulkanDelegateOptions {
     }
 
     /// # Safety
-    /// `device` is NULL or a C string.
+    /// Each text is NULL or a C string.
     pub unsafe fn parse(&self) -> Result<Options> {
         let bad =
             |name: &str, value: c_int| Error::Option(format!("options.{name} is {value}: out of range"));
@@ -77,15 +83,21 @@ impl TfLiteVulkanDelegateOptions {
         let log_level = log::LevelFilter::iter().find(|level| *level as c_int == self.log_level);
         let partitions = usize::try_from(self.max_delegated_partitions);
         // SAFETY: as the caller promises.
-        let device = unsafe { text(self.device) }?.filter(|device| !device.is_empty());
+        let [device, profile, cache_dir, model_token] = unsafe {
+            [text(self.device)?, text(self.profile)?, text(self.cache_dir)?, text(self.model_token)?]
+        };
+        let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(Options {
             precision: precision.ok_or_else(|| bad("precision", self.precision))?,
-            device: device.map(str::to_owned),
+            device: given(device),
             allow_software: self.allow_software != 0,
             require_device: self.require_device != 0,
             max_delegated_partitions: partitions
                 .map_err(|_| bad("max_delegated_partitions", self.max_delegated_partitions))?,
             log_level: log_level.ok_or_else(|| bad("log_level", self.log_level))?,
+            profile: options::profile(profile.unwrap_or_default()),
+            cache_dir: given(cache_dir),
+            model_token: given(model_token),
         })
     }
 }
@@ -155,6 +167,9 @@ mod tests {
             require_device: 1,
             max_delegated_partitions: 2,
             log_level: 5,
+            profile: c"1".as_ptr(),
+            cache_dir: c"cache".as_ptr(),
+            model_token: c"".as_ptr(),
             ..Raw::default()
         };
         let want = Options {
@@ -164,6 +179,9 @@ mod tests {
             require_device: true,
             max_delegated_partitions: 2,
             log_level: log::LevelFilter::Trace,
+            profile: Some(String::new()),
+            cache_dir: Some("cache".into()),
+            model_token: None,
         };
         assert_eq!(read(&raw), Ok(want));
     }

@@ -97,7 +97,7 @@ pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> 
 }
 
 /// The operations on scalars that a shader may apply to its constants; `None` leaves one to the driver.
-fn evaluate(operation: u32, operands: &[u32]) -> Option<u32> {
+pub(super) fn evaluate(operation: u32, operands: &[u32]) -> Option<u32> {
     let value = match (operation, operands) {
         (128, [a, b]) => a.wrapping_add(*b),
         (130, [a, b]) => a.wrapping_sub(*b),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::vk::{Device, Pipeline, PipelineKey};
@@ -37,6 +38,7 @@ impl Pipelines {
                 None => missing.push(key),
             }
         }
+        let started = Instant::now();
         for (key, made) in missing.iter().zip(create_all(&self.device, &missing)) {
             match &made {
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
@@ -44,6 +46,13 @@ impl Pipelines {
                 Ok(_) => self.created += 1,
             }
             self.held.insert(key.clone(), made);
+        }
+        if !missing.is_empty() {
+            log::debug!(
+                "{} pipelines created in {:.1} ms",
+                missing.len(),
+                started.elapsed().as_secs_f64() * 1e3
+            );
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::program::{Program, WeightKey, Weights};
@@ -50,6 +51,10 @@ impl WeightStore {
             }
             order.push(weights);
         }
+        if order.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
         let largest_block = BLOCK.min(self.device.max_allocation());
         for (block, bytes) in group(&order, largest_block, self.device.caps().buffer_alignment) {
             let buffer = if direct { self.direct(&block, bytes) } else { self.staged(&block, bytes) }?;
@@ -59,6 +64,8 @@ impl WeightStore {
                 self.placed.insert(weights.key.clone(), placed);
             }
         }
+        let bytes: u64 = order.iter().map(|weights| weights.bytes).sum();
+        log::debug!("{bytes} bytes of weights packed in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
         Ok(())
     }
 

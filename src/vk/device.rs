@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ash::vk;
-use ash::vk::Handle as _;
 
 use super::device_info::{self, DeviceInfo};
-use super::driver_error::{driver_error, name};
+use super::driver_error::driver_error;
 use super::features::{self, Offer};
 use super::instance::Instance;
 use super::memory::Memory;
 use super::pipeline::{Layout, Pipeline, PipelineKey};
+use super::pipeline_cache::PipelineCache;
 use super::select::select;
 use crate::caps::Caps;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub struct Device {
     family: u32,
     queue: Mutex<vk::Queue>,
     lost: AtomicBool,
-    pipeline_cache: vk::PipelineCache,
+    pipeline_cache: PipelineCache,
     layouts: Mutex<HashMap<(u32, u32), Layout>>,
     pipelines: Mutex<HashMap<PipelineKey, Weak<Pipeline>>>,
     created: AtomicU64,
@@ -107,12 +107,7 @@ impl Device {
             .map_err(|e| driver_error("vkCreateDevice", e))?;
         // SAFETY: the device was created with one queue of this family.
         let queue = unsafe { raw.get_device_queue(family, 0) };
-        // SAFETY: the device is alive.
-        let cache = unsafe { raw.create_pipeline_cache(&vk::PipelineCacheCreateInfo::default(), None) };
-        let pipeline_cache = cache.unwrap_or_else(|e| {
-            log::debug!("no pipeline cache: vkCreatePipelineCache failed: {}", name(e));
-            vk::PipelineCache::null()
-        });
+        let pipeline_cache = PipelineCache::new(&raw);
         log::debug!("opened {info}, driver {}, features {}", info.driver, caps.features);
         Ok(Self {
             raw,
@@ -204,8 +199,8 @@ impl Device {
         &self.queue
     }
 
-    pub(super) fn pipeline_cache(&self) -> vk::PipelineCache {
-        self.pipeline_cache
+    pub(super) fn pipeline_cache(&self) -> &PipelineCache {
+        &self.pipeline_cache
     }
 
     pub(super) fn layouts(&self) -> &Mutex<HashMap<(u32, u32), Layout>> {
@@ -236,9 +231,7 @@ impl Drop for Device {
             for layout in layouts.values() {
                 layout.destroy(&self.raw);
             }
-            if !self.pipeline_cache.is_null() {
-                self.raw.destroy_pipeline_cache(self.pipeline_cache, None);
-            }
+            self.pipeline_cache.destroy(&self.raw);
             self.raw.destroy_device(None);
         }
         log::debug!("closed {}", self.info);

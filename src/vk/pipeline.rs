@@ -8,7 +8,7 @@ use ash::vk;
 use super::device::Device;
 use super::driver_error::name;
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, specialize};
+use crate::kernel::{Kernel, prune, specialize};
 
 /// What a pipeline is made of.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Pipeline {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
             _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
         };
-        let spirv = specialize(kernel.spirv, kernel.spec, &key.spec);
+        let spirv = prune(specialize(kernel.spirv, kernel.spec, &key.spec));
         let info = vk::ShaderModuleCreateInfo::default().code(&spirv);
         // SAFETY: the kernel table holds valid SPIR-V that needs no more than the caller's check
         // against the device's features allowed.
@@ -137,8 +137,9 @@ impl Pipeline {
             .name(c"main");
         let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout.pipeline);
         // SAFETY: everything that `info` points to lives; the cache is synchronised by the driver.
-        let created =
-            unsafe { device.raw().create_compute_pipelines(device.pipeline_cache(), &[info], None) };
+        let created = device
+            .pipeline_cache()
+            .with(|cache| unsafe { device.raw().create_compute_pipelines(cache, &[info], None) });
         // SAFETY: pipelines do not need their module once they exist.
         unsafe { device.raw().destroy_shader_module(module, None) };
         let raw = match created {

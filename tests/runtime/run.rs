@@ -108,6 +108,15 @@ fn a_profile_has_a_time_for_each_dispatch() {
 }
 
 #[test]
+fn peaks_are_measured_once() {
+    let session = Session::new(net::device());
+    if let Some(peaks) = session.peaks().unwrap() {
+        assert!(peaks.bytes_per_s > 1e6 && peaks.fp32 > 1e6, "{peaks}");
+        assert_eq!(Session::new(net::device()).peaks(), Ok(Some(peaks)));
+    }
+}
+
+#[test]
 fn wrong_lengths_are_refused() {
     let mut session = Session::new(net::device());
     let recording = Net::sample(10).prepare(&mut session).unwrap();

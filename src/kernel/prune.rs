@@ -1,0 +1,315 @@
+//! Removes the code that the constants of a module rule out.
+//!
+//! Drivers do that as well, but late: every pass before it takes the time that the dead code costs. A
+//! kernel with an epilogue is mostly dead code.
+
+use std::collections::{HashMap, HashSet};
+
+use super::specialize::evaluate;
+
+const HEADER: usize = 5;
+const NAME: u32 = 5;
+const TYPE_BOOL: u32 = 20;
+const TYPE_INT: u32 = 21;
+const CONSTANT_TRUE: u32 = 41;
+const CONSTANT_FALSE: u32 = 42;
+const CONSTANT: u32 = 43;
+const FUNCTION: u32 = 54;
+const FUNCTION_END: u32 = 56;
+const DECORATE: u32 = 71;
+const BITCAST: u32 = 124;
+const PHI: u32 = 245;
+const LOOP_MERGE: u32 = 246;
+const SELECTION_MERGE: u32 = 247;
+const LABEL: u32 = 248;
+const BRANCH: u32 = 249;
+const BRANCH_CONDITIONAL: u32 = 250;
+const SWITCH: u32 = 251;
+const KILL: u32 = 252;
+const UNREACHABLE: u32 = 255;
+
+/// Instructions of function bodies that have no result, as far as kernels use them.
+const WITHOUT_RESULT: &[u32] =
+    &[0, 8, 62, 63, 224, 225, 228, LOOP_MERGE, SELECTION_MERGE, 249, 250, 251, 252, 253, 254, 255, 317, 4458];
+
+type Instruction<'a> = &'a [u32];
+
+fn op(instruction: Instruction<'_>) -> u32 {
+    instruction[0] & 0xffff
+}
+
+/// `spirv` without the blocks that cannot be reached; unchanged if it is built in a way that this
+/// does not know.
+pub fn prune(spirv: Vec<u32>) -> Vec<u32> {
+    try_prune(&spirv).unwrap_or(spirv)
+}
+
+fn try_prune(spirv: &[u32]) -> Option<Vec<u32>> {
+    let (header, mut rest) = spirv.split_at_checked(HEADER)?;
+    let mut instructions: Vec<Instruction<'_>> = Vec::new();
+    while let Some(first) = rest.first() {
+        let length = (first >> 16) as usize;
+        let (instruction, behind) = rest.split_at_checked(length.max(1))?;
+        instructions.push(instruction);
+        rest = behind;
+    }
+    let mut known = Known::default();
+    let mut bodies: Vec<u32> = Vec::new();
+    let mut dropped = HashSet::new();
+    let globals = instructions.iter().position(|i| op(i) == FUNCTION)?;
+    instructions[..globals].iter().for_each(|i| known.global(i));
+    let mut at = globals;
+    while at < instructions.len() {
+        let end = at + instructions[at..].iter().position(|i| op(i) == FUNCTION_END)?;
+        let first = at + instructions[at..end].iter().position(|i| op(i) == LABEL)?;
+        instructions[at..first].iter().for_each(|i| bodies.extend_from_slice(i));
+        let function = Function::new(&instructions[first..end], &mut known)?;
+        function.write(&mut bodies, &mut dropped)?;
+        bodies.extend_from_slice(instructions[end]);
+        at = end + 1;
+    }
+    let mut pruned = header.to_vec();
+    for instruction in &instructions[..globals] {
+        let decorates = matches!(op(instruction), NAME | DECORATE);
+        if !(decorates && dropped.contains(instruction.get(1)?)) {
+            pruned.extend_from_slice(instruction);
+        }
+    }
+    pruned.extend(bodies);
+    Some(pruned)
+}
+
+/// The scalars whose value is known: booleans and 32-bit integers.
+#[derive(Default)]
+struct Known {
+    types: HashSet<u32>,
+    values: HashMap<u32, u32>,
+}
+
+impl Known {
+    fn global(&mut self, instruction: Instruction<'_>) {
+        match (op(instruction), instruction) {
+            (TYPE_BOOL, &[_, id]) | (TYPE_INT, &[_, id, 32, _]) => drop(self.types.insert(id)),
+            (CONSTANT_TRUE, &[_, _, id]) => drop(self.values.insert(id, 1)),
+            (CONSTANT_FALSE, &[_, _, id]) => drop(self.values.insert(id, 0)),
+            (CONSTANT, &[_, kind, id, value]) if self.types.contains(&kind) => {
+                self.values.insert(id, value);
+            }
+            _ => {}
+        }
+    }
+
+    fn get(&self, id: u32) -> Option<u32> {
+        self.values.get(&id).copied()
+    }
+
+    /// Notes the result of an instruction if it follows from what is known.
+    fn infer(&mut self, instruction: Instruction<'_>) {
+        let &[_, kind, result, ref operands @ ..] = instruction else { return };
+        if WITHOUT_RESULT.contains(&op(instruction)) || !self.types.contains(&kind) || operands.len() > 3 {
+            return;
+        }
+        let Some(operands) = operands.iter().map(|id| self.get(*id)).collect::<Option<Vec<u32>>>() else {
+            return;
+        };
+        let value = match (op(instruction), operands.as_slice()) {
+            (BITCAST, [a]) => Some(*a),
+            (operation, operands) => evaluate(operation, operands),
+        };
+        if let Some(value) = value {
+            self.values.insert(result, value);
+        }
+    }
+}
+
+/// A function's blocks, and which of them can be reached.
+struct Function<'a> {
+    blocks: Vec<Block<'a>>,
+    /// Labels of blocks that can be reached.
+    live: HashSet<u32>,
+    /// From label to label.
+    edges: HashSet<(u32, u32)>,
+}
+
+struct Block<'a> {
+    label: u32,
+    /// The label and what follows, without merge instruction and terminator.
+    body: &'a [Instruction<'a>],
+    merge: Option<Instruction<'a>>,
+    terminator: Instruction<'a>,
+    /// Where a terminator with a choice always goes.
+    decided: Option<u32>,
+}
+
+impl<'a> Block<'a> {
+    fn new(instructions: &'a [Instruction<'a>]) -> Option<Self> {
+        let (terminator, body) = instructions.split_last()?;
+        let (merge, body) = match body.split_last() {
+            Some((last, body)) if matches!(op(last), LOOP_MERGE | SELECTION_MERGE) => (Some(*last), body),
+            _ => (None, body),
+        };
+        let label = *body.first()?.get(1)?;
+        Some(Self { label, body, merge, terminator, decided: None })
+    }
+
+    /// Where control goes, given what is known.
+    fn targets(&mut self, known: &Known) -> Option<Vec<u32>> {
+        match (op(self.terminator), self.terminator) {
+            (BRANCH, &[_, target]) => return Some(vec![target]),
+            (BRANCH_CONDITIONAL, &[_, condition, yes, no, ..]) => {
+                let Some(value) = known.get(condition) else { return Some(vec![yes, no]) };
+                self.decided = Some(if value != 0 { yes } else { no });
+            }
+            (SWITCH, &[_, selector, default, ref cases @ ..]) => {
+                let (cases, []) = cases.as_chunks::<2>() else { return None };
+                let Some(value) = known.get(selector) else {
+                    return Some(std::iter::once(default).chain(cases.iter().map(|[_, to]| *to)).collect());
+                };
+                let case = cases.iter().find(|[literal, _]| *literal == value);
+                self.decided = Some(case.map_or(default, |[_, to]| *to));
+            }
+            (KILL..=UNREACHABLE, _) => return Some(Vec::new()),
+            _ => return None,
+        }
+        self.decided.map(|target| vec![target])
+    }
+}
+
+impl<'a> Function<'a> {
+    /// Splits the instructions into blocks and follows control through them. `None` if a block is
+    /// only reached from behind, which structured code never does.
+    fn new(instructions: &'a [Instruction<'a>], known: &mut Known) -> Option<Self> {
+        let starts = instructions.iter().enumerate().filter(|(_, i)| op(i) == LABEL).map(|(at, _)| at);
+        let ends = starts.clone().skip(1).chain([instructions.len()]);
+        let mut blocks: Vec<Block<'a>> = starts
+            .zip(ends)
+            .map(|(start, end)| Block::new(&instructions[start..end]))
+            .collect::<Option<_>>()?;
+        let place: HashMap<u32, usize> = blocks.iter().enumerate().map(|(at, b)| (b.label, at)).collect();
+        let mut live = HashSet::from([blocks.first()?.label]);
+        let mut edges = HashSet::new();
+        for (at, block) in blocks.iter_mut().enumerate() {
+            if !live.contains(&block.label) {
+                continue;
+            }
+            for instruction in block.body {
+                if op(instruction) == PHI {
+                    let (pairs, []) = instruction.get(3..)?.as_chunks::<2>() else { return None };
+                    let forward = pairs.iter().all(|[_, from]| place.get(from).is_some_and(|p| *p < at));
+                    let mut values = pairs
+                        .iter()
+                        .filter(|[_, from]| edges.contains(&(*from, block.label)))
+                        .map(|[value, _]| known.get(*value));
+                    if let Some(Some(first)) = values.next()
+                        && forward
+                        && known.types.contains(&instruction[1])
+                        && values.all(|value| value == Some(first))
+                    {
+                        known.values.insert(instruction[2], first);
+                    }
+                } else {
+                    known.infer(instruction);
+                }
+            }
+            for target in block.targets(known)? {
+                if *place.get(&target)? <= at && !live.contains(&target) {
+                    return None;
+                }
+                live.insert(target);
+                edges.insert((block.label, target));
+            }
+        }
+        Some(Self { blocks, live, edges })
+    }
+
+    /// Writes the blocks that can be reached, and those that structured code cannot do without; notes
+    /// the ids that are gone.
+    fn write(mut self, out: &mut Vec<u32>, dropped: &mut HashSet<u32>) -> Option<()> {
+        // Merge blocks that are only named, and continue targets that nothing reaches.
+        let (mut named, mut idle) = (HashSet::new(), HashSet::new());
+        for block in self.blocks.iter().filter(|block| self.live.contains(&block.label)) {
+            match (block.merge, block.decided) {
+                (Some(&[first, merge, next, ..]), _) if first & 0xffff == LOOP_MERGE => {
+                    named.insert(merge);
+                    if !self.live.contains(&next) {
+                        idle.insert(next);
+                        self.edges.insert((next, block.label));
+                    }
+                }
+                (Some(_), Some(_)) if op(block.terminator) == BRANCH_CONDITIONAL => {}
+                (Some(&[_, merge, ..]), _) => drop(named.insert(merge)),
+                _ => {}
+            }
+        }
+        named.retain(|label| !self.live.contains(label));
+        if !named.is_disjoint(&idle) {
+            return None;
+        }
+        for block in &self.blocks {
+            if self.live.contains(&block.label) {
+                self.write_live(block, out)?;
+                continue;
+            }
+            if idle.contains(&block.label) {
+                // Only if it does nothing: what it would compute may be gone.
+                let plain = block.body.len() == 1 && block.merge.is_none() && op(block.terminator) == BRANCH;
+                if !plain {
+                    return None;
+                }
+                out.extend_from_slice(block.body[0]);
+                out.extend_from_slice(block.terminator);
+                continue;
+            }
+            if named.contains(&block.label) {
+                out.extend_from_slice(block.body[0]);
+                out.push(1 << 16 | UNREACHABLE);
+            } else {
+                dropped.insert(block.label);
+            }
+            let results = block.body[1..].iter().filter(|i| !WITHOUT_RESULT.contains(&op(i)));
+            dropped.extend(results.filter_map(|i| i.get(2)));
+        }
+        // What flows around a loop that never goes round must still exist.
+        let headers = self.blocks.iter().filter(|block| self.live.contains(&block.label));
+        for phi in headers.flat_map(|block| block.body).filter(|i| op(i) == PHI) {
+            let (pairs, _) = phi[3..].as_chunks::<2>();
+            if pairs.iter().any(|[value, from]| idle.contains(from) && dropped.contains(value)) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn write_live(&self, block: &Block<'_>, out: &mut Vec<u32>) -> Option<()> {
+        for instruction in block.body {
+            if op(instruction) != PHI {
+                out.extend_from_slice(instruction);
+                continue;
+            }
+            let start = out.len();
+            out.extend_from_slice(&instruction[..3]);
+            let (pairs, _) = instruction[3..].as_chunks::<2>();
+            let come = |[_, from]: &&[u32; 2]| self.edges.contains(&(*from, block.label));
+            pairs.iter().filter(come).for_each(|pair| out.extend_from_slice(pair));
+            let length = out.len() - start;
+            if length == 3 {
+                return None;
+            }
+            out[start] = (length as u32) << 16 | PHI;
+        }
+        let is_switch = op(block.terminator) == SWITCH;
+        let merges_loop = block.merge.is_some_and(|merge| op(merge) == LOOP_MERGE);
+        if let Some(merge) = block.merge
+            && (block.decided.is_none() || is_switch || merges_loop)
+        {
+            out.extend_from_slice(merge);
+        }
+        match block.decided {
+            // What lies within may leave a switch from any depth, so the switch stays.
+            Some(target) if is_switch => out.extend([3 << 16 | SWITCH, block.terminator[1], target]),
+            Some(target) => out.extend([2 << 16 | BRANCH, target]),
+            None => out.extend_from_slice(block.terminator),
+        }
+        Some(())
+    }
+}
