@@ -15,6 +15,9 @@ pub struct Options {
     pub require_device: c_int,
     pub max_delegated_partitions: c_int,
     pub log_level: c_int,
+    pub profile: *const c_char,
+    pub cache_dir: *const c_char,
+    pub model_token: *const c_char,
 }
 
 pub type ReportError = Option<unsafe extern "C" fn(*const c_char)>;
