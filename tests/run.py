@@ -24,14 +24,10 @@ QUIET = 60  # seconds without output after which a sign of life is due
 def steps(library):
     """Name, command and environment of each step, and the minutes that it takes on two cores."""
     test = [PYTHON, "-m", "pytest", "-q", "--delegate", library]
-    cargo_test, here, rust = (
-        ["cargo", "test", "--release"],
-        dict(os.environ),
-        {"TFLITE_C_LIBRARY": str(C_LIBRARY)},
-    )
-    lavapipe, swiftshader = (
-        drivers.environment(d, validate=True) | rust for d in ("lavapipe", "swiftshader")
-    )
+    here, rust = dict(os.environ), {"TFLITE_C_LIBRARY": str(C_LIBRARY)}
+    cargo_test = ["cargo", "test", "--release", "--no-fail-fast"]
+    lavapipe = drivers.environment("lavapipe", validate=True) | rust
+    swiftshader = drivers.environment("swiftshader", validate=True) | rust
     return [
         ("rustfmt", ["cargo", "fmt", "--check"], here, 0.1),
         ("clippy", ["cargo", "clippy", "--release", "--all-targets", "--", "-D", "warnings"], here, 2),
