@@ -76,7 +76,8 @@ pub fn too_steep(mut fp16: Probe<'_>, mut fp32: Probe<'_>) -> Result<Option<Stri
 fn difference(want: &[f32], got: &[f32]) -> f32 {
     let range = want.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
     let gap = |(w, g): (&f32, &f32)| if w.is_finite() { (w - g).abs() } else { 0.0 };
-    let most = want.iter().zip(got).map(gap).fold(0.0, |a: f32, b| if b.is_nan() { b } else { a.max(b) });
+    let worse = |a: f32, b: f32| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) };
+    let most = want.iter().zip(got).map(gap).fold(0.0, worse);
     if most == 0.0 { 0.0 } else { most / range }
 }
 
