@@ -5,12 +5,6 @@
 //! shader's own names, `kernel(…)` to choose a variant and `dispatch(…)` to build a
 //! [`Dispatch`](crate::program::Dispatch).
 
-mod prune;
-mod specialize;
-
-pub use prune::prune;
-pub use specialize::specialize;
-
 use crate::caps::Features;
 
 /// How a kernel touches a binding, from the shader's `readonly` and `writeonly`.

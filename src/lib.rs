@@ -18,5 +18,6 @@ pub mod profile;
 pub mod program;
 pub mod reference;
 pub mod runtime;
+pub mod spirv;
 pub mod tflite;
 pub mod vk;

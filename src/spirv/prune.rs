@@ -224,16 +224,17 @@ impl<'a> Function<'a> {
 
     /// Writes the blocks that can be reached, and those that structured code cannot do without; notes
     /// the ids that are gone.
-    fn write(mut self, out: &mut Vec<u32>, dropped: &mut HashSet<u32>) -> Option<()> {
-        // Merge blocks that are only named, and continue targets that nothing reaches.
-        let (mut named, mut idle) = (HashSet::new(), HashSet::new());
+    fn write(self, out: &mut Vec<u32>, dropped: &mut HashSet<u32>) -> Option<()> {
+        // Merge blocks that are only named, and loops by their continue targets if nothing reaches these.
+        let (mut named, mut idle) = (HashSet::new(), HashMap::new());
         for block in self.blocks.iter().filter(|block| self.live.contains(&block.label)) {
             match (block.merge, block.decided) {
                 (Some(&[first, merge, next, ..]), _) if first & 0xffff == LOOP_MERGE => {
                     named.insert(merge);
                     if !self.live.contains(&next) {
-                        idle.insert(next);
-                        self.edges.insert((next, block.label));
+                        idle.insert(next, block.label);
+                    } else if !self.goes_round(block.label) {
+                        return None;
                     }
                 }
                 (Some(_), Some(_)) if op(block.terminator) == BRANCH_CONDITIONAL => {}
@@ -242,25 +243,19 @@ impl<'a> Function<'a> {
             }
         }
         named.retain(|label| !self.live.contains(label));
-        if !named.is_disjoint(&idle) {
+        if named.iter().any(|label| idle.contains_key(label)) {
             return None;
         }
         for block in &self.blocks {
             if self.live.contains(&block.label) {
-                self.write_live(block, out)?;
+                let idle = idle.iter().find(|(_, header)| **header == block.label);
+                self.write_live(block, idle.map(|(next, _)| *next), out)?;
                 continue;
             }
-            if idle.contains(&block.label) {
-                // Only if it does nothing: what it would compute may be gone.
-                let plain = block.body.len() == 1 && block.merge.is_none() && op(block.terminator) == BRANCH;
-                if !plain {
-                    return None;
-                }
+            if let Some(header) = idle.get(&block.label) {
                 out.extend_from_slice(block.body[0]);
-                out.extend_from_slice(block.terminator);
-                continue;
-            }
-            if named.contains(&block.label) {
+                out.extend([2 << 16 | BRANCH, *header]);
+            } else if named.contains(&block.label) {
                 out.extend_from_slice(block.body[0]);
                 out.push(1 << 16 | UNREACHABLE);
             } else {
@@ -269,18 +264,17 @@ impl<'a> Function<'a> {
             let results = block.body[1..].iter().filter(|i| !WITHOUT_RESULT.contains(&op(i)));
             dropped.extend(results.filter_map(|i| i.get(2)));
         }
-        // What flows around a loop that never goes round must still exist.
-        let headers = self.blocks.iter().filter(|block| self.live.contains(&block.label));
-        for phi in headers.flat_map(|block| block.body).filter(|i| op(i) == PHI) {
-            let (pairs, _) = phi[3..].as_chunks::<2>();
-            if pairs.iter().any(|[value, from]| idle.contains(from) && dropped.contains(value)) {
-                return None;
-            }
-        }
         Some(())
     }
 
-    fn write_live(&self, block: &Block<'_>, out: &mut Vec<u32>) -> Option<()> {
+    /// Whether the loop that begins here is ever entered again.
+    fn goes_round(&self, header: u32) -> bool {
+        let inside = self.blocks.iter().skip_while(|block| block.label != header);
+        inside.into_iter().any(|block| self.edges.contains(&(block.label, header)))
+    }
+
+    /// `idle` is the continue target if the block begins a loop that never goes round.
+    fn write_live(&self, block: &Block<'_>, idle: Option<u32>, out: &mut Vec<u32>) -> Option<()> {
         for instruction in block.body {
             if op(instruction) != PHI {
                 out.extend_from_slice(instruction);
@@ -291,10 +285,10 @@ impl<'a> Function<'a> {
             let (pairs, _) = instruction[3..].as_chunks::<2>();
             let come = |[_, from]: &&[u32; 2]| self.edges.contains(&(*from, block.label));
             pairs.iter().filter(come).for_each(|pair| out.extend_from_slice(pair));
+            // Any value will do: nothing comes from there.
+            let first = *out.get(start + 3)?;
+            out.extend(idle.iter().flat_map(|next| [first, *next]));
             let length = out.len() - start;
-            if length == 3 {
-                return None;
-            }
             out[start] = (length as u32) << 16 | PHI;
         }
         let is_switch = op(block.terminator) == SWITCH;

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use super::SpecConstant;
+use crate::kernel::SpecConstant;
 
 const HEADER: usize = 5;
 const TYPE_BOOL: u32 = 20;
