@@ -96,6 +96,23 @@ float epi_expm1(float x) {
 }
 vec4 epi_expm1(vec4 x) { return vec4(epi_expm1(x.x), epi_expm1(x.y), epi_expm1(x.z), epi_expm1(x.w)); }
 
+// sin and cos to a few units in the last place; the built-in ones may be off by 2^-11. The angle is
+// reduced to a quarter turn in three steps, and the series are those of Cephes (sinf.c, cosf.c).
+float epi_turned(float x, int quarters) {
+    float k = roundEven(x * 0.63661977);
+    precise float r = ((x - k * 1.5703125) - k * 4.837512969970703125e-4) - k * 7.54978995489188216e-8;
+    float z = r * r;
+    float s = r + r * z * (-1.6666654611e-1 + z * (8.3321608736e-3 - z * 1.9515295891e-4));
+    float c = 1.0 - 0.5 * z + z * z * (4.166664568e-2 + z * (-1.388731625e-3 + z * 2.443315711e-5));
+    int q = int(k) + quarters;
+    float v = (q & 1) != 0 ? c : s;
+    return (q & 2) != 0 ? -v : v;
+}
+vec4 epi_turned(vec4 x, int quarters) {
+    return vec4(epi_turned(x.x, quarters), epi_turned(x.y, quarters), epi_turned(x.z, quarters),
+                epi_turned(x.w, quarters));
+}
+
 // pow as C has it for a negative base and a whole exponent.
 float epi_pow(float x, float y) {
     if (y == 0.0) return 1.0;
@@ -151,8 +168,8 @@ vec4 epi_floor_div(vec4 x, vec4 y) {
     if (f == 21) return sqrt(v); \
     if (f == 22) return inversesqrt(v); \
     if (f == 23) return v * v; \
-    if (f == 24) return sin(v); \
-    if (f == 25) return cos(v); \
+    if (f == 24) return epi_turned(v, 0); \
+    if (f == 25) return epi_turned(v, 1); \
     if (f == 26) return floor(v); \
     if (f == 27) return ceil(v); \
     if (f == 28) return roundEven(v); \
