@@ -45,9 +45,15 @@ class Case:
             dtype = {0: "float32", 1: "float16", 2: "int32", 4: "int64", 9: "int8", 3: "uint8"}[
                 self.graph.tensors[t].type
             ]
-            if np.dtype(dtype).kind == "f":
-                x = random.normal(0, 1, shape) if span is None else random.uniform(*span, shape)
+            low, high, step = span or (-9, 10, None)
+            if np.dtype(dtype).kind != "f":
+                x = random.integers(low, high, shape)
+            elif span is None:
+                x = random.normal(0, 1, shape)
+            elif step is None:
+                x = random.uniform(low, high, shape)
             else:
-                x = random.integers(*(span or (-9, 10)), shape)
+                x = random.integers(round(low / step), round(high / step) + 1, shape)
+                x = np.where(x == 0, 1, x) * step
             tensors.append(np.asarray(x).astype(dtype))
         return tensors

@@ -90,8 +90,7 @@ def write_case(folder, number, case):
     model, inputs = folder / f"{number}.tflite", folder / f"{number}.npz"
     model.write_bytes(case.model())
     save_runs(inputs, case.runs())
-    kernels = ["default" if case.graph.has_custom else "plain"]
-    entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
+    entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": [case.graph.kernels]}
     return dict(entry, left=case.left, partitions=case.partitions)
 
 

@@ -18,9 +18,9 @@ import re
 import zlib
 
 import flatbuffers
+import host
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 SEED = int(os.environ.get("TFLITE_VULKAN_SEED", "1"))
 
@@ -28,24 +28,44 @@ SEED = int(os.environ.get("TFLITE_VULKAN_SEED", "1"))
 OPTIONS = {
     "ADD": "Add",
     "AVERAGE_POOL_2D": "Pool2D",
+    "BATCH_MATMUL": "BatchMatMul",
     "BUCKETIZE": "Bucketize",
     "CAST": "Cast",
     "CONCATENATION": "Concatenation",
     "CONV_2D": "Conv2D",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2D",
     "DEPTH_TO_SPACE": "DepthToSpace",
+    "DIV": "Div",
     "FULLY_CONNECTED": "FullyConnected",
+    "GATHER": "Gather",
+    "GELU": "Gelu",
+    "L2_NORMALIZATION": "L2Norm",
+    "LEAKY_RELU": "LeakyRelu",
     "MAX_POOL_2D": "Pool2D",
     "MEAN": "Reducer",
+    "MIRROR_PAD": "MirrorPad",
     "MUL": "Mul",
+    "PACK": "Pack",
+    "REDUCE_MAX": "Reducer",
+    "REDUCE_MIN": "Reducer",
+    "REDUCE_PROD": "Reducer",
     "RESHAPE": "Reshape",
     "RESIZE_BILINEAR": "ResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighbor",
     "SOFTMAX": "Softmax",
+    "SPACE_TO_DEPTH": "SpaceToDepth",
+    "SPLIT": "Split",
+    "SPLIT_V": "SplitV",
+    "SQUEEZE": "Squeeze",
     "STRIDED_SLICE": "StridedSlice",
     "SUB": "Sub",
+    "SUM": "Reducer",
     "TRANSPOSE_CONV": "TransposeConv",
+    "UNPACK": "Unpack",
 }
+OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+# What the resolver of the plain kernels does not know.
+NOT_PLAIN = {"CEIL", "Convolution2DTransposeBias", "ELU", "ROUND"}
 DTYPES = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -56,7 +76,11 @@ DTYPES = {
     "uint8": schema.TensorType.UINT8,
     "bool": schema.TensorType.BOOL,
 }
-ENUMS = {"padding": schema.Padding, "fused_activation_function": schema.ActivationFunctionType}
+ENUMS = {
+    "padding": schema.Padding,
+    "fused_activation_function": schema.ActivationFunctionType,
+    "mode": schema.MirrorPadMode,
+}
 
 
 def generator(*key):
@@ -91,13 +115,16 @@ class Graph:
         self.tensors.append(t)
         return len(self.tensors) - 1
 
-    def input(self, *shape, dtype="float32", signature=None, low=None, high=None):
-        """An input of the model, fed with normal numbers, or with uniform ones of low..high."""
+    def input(self, *shape, dtype="float32", signature=None, low=None, high=None, step=None):
+        """An input of the model, fed with normal numbers, or with uniform ones of low..high.
+
+        With a step they are its multiples, without zero: such numbers are the same in 16 bits.
+        """
         t = self._tensor(shape, dtype)
         if signature is not None:
             self.tensors[t].shapeSignature = list(signature)
         self.inputs.append(t)
-        self.ranges.append(None if low is None else (low, high))
+        self.ranges.append(None if low is None else (low, high, step))
         return t
 
     def const(self, array, quantisation=None):
@@ -179,9 +206,14 @@ class Graph:
         self.outputs += tensors
 
     @property
-    def has_custom(self):
-        """Whether a custom operator is in it, which the plain reference kernels refuse."""
-        return any(name for _, name, _ in self.codes)
+    def operators(self):
+        """The names of the operators in it."""
+        return {custom or OPERATORS[code] for code, custom, _ in self.codes}
+
+    @property
+    def kernels(self):
+        """The stock kernels to compare with: the plain ones, unless they lack one of the operators."""
+        return "default" if self.operators & NOT_PLAIN else "plain"
 
     def input_shapes(self):
         """The declared shapes of the inputs."""
@@ -201,8 +233,7 @@ class Graph:
 
     def _infer(self, input_shapes):
         """The shape of every tensor, by the stock interpreter."""
-        kernels = OpResolverType.AUTO if self.has_custom else OpResolverType.BUILTIN_REF
-        it = Interpreter(model_content=self._pack(), experimental_op_resolver_type=kernels)
+        it = host.reference(self._pack(), self.kernels)
         for d, shape in zip(it.get_input_details(), input_shapes):
             it.resize_tensor_input(d["index"], shape)
         it.allocate_tensors()

@@ -1,4 +1,4 @@
-"""DEPTH_TO_SPACE: block sizes and awkward depths."""
+"""DEPTH_TO_SPACE and SPACE_TO_DEPTH: block sizes and awkward depths."""
 
 from ..case import Case
 from ..model import Graph
@@ -8,8 +8,12 @@ TABLE = [((1, 1, 1, 4), 2), ((1, 3, 5, 4), 2), ((2, 3, 5, 12), 2), ((1, 7, 7, 16
 
 
 def cases():
-    """The table."""
-    for shape, block in TABLE:
-        g = Graph(f"{list(shape)} by {block}")
-        g.output(g.op("DEPTH_TO_SPACE", g.input(*shape), block_size=block))
+    """The table, and back from each result."""
+    for (n, h, w, c), block in TABLE:
+        g = Graph(f"DEPTH_TO_SPACE {[n, h, w, c]} by {block}")
+        g.output(g.op("DEPTH_TO_SPACE", g.input(n, h, w, c), block_size=block))
+        yield Case(g)
+        shape = [n, h * block, w * block, c // block**2]
+        g = Graph(f"SPACE_TO_DEPTH {shape} by {block}")
+        g.output(g.op("SPACE_TO_DEPTH", g.input(*shape), block_size=block))
         yield Case(g)

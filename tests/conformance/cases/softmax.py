@@ -1,4 +1,4 @@
-"""SOFTMAX over the last dimension, with several beta."""
+"""SOFTMAX, with several beta, and LOG_SOFTMAX, over the last dimension."""
 
 from ..case import Case
 from ..model import Graph
@@ -11,6 +11,9 @@ def cases():
     for shape in SHAPES:
         g = Graph(f"{list(shape)}")
         g.output(g.op("SOFTMAX", g.input(*shape, low=-5, high=5), beta=1.0))
+        yield Case(g)
+        g = Graph(f"LOG_SOFTMAX {list(shape)}")
+        g.output(g.op("LOG_SOFTMAX", g.input(*shape, low=-5, high=5)))
         yield Case(g)
     for beta in (0.25, 2.0):
         g = Graph(f"beta {beta}")

@@ -1,4 +1,4 @@
-"""STRIDED_SLICE: begins, ends and strides of either sign, and each of the masks."""
+"""STRIDED_SLICE and SLICE: begins, ends and strides of either sign, and each of the masks."""
 
 import numpy as np
 
@@ -25,12 +25,25 @@ TABLE = [
     ((2, 3, 4, 5, 6), [0, 1, 0, 1, 0], [2, 3, 4, 4, 6], [1, 1, 2, 1, 3], {}),
 ]
 
+# input shape, begin, size; -1 is all that is left
+SLICES = [
+    ((9,), [2], [5]),
+    ((5, 7), [1, 0], [3, -1]),
+    ((2, 7, 5, 6), [0, 1, 2, 0], [2, 5, -1, 6]),
+    ((2, 7, 5, 8), [1, 0, 0, 4], [1, 7, 5, 4]),
+    ((2, 3, 4, 5, 6), [0, 1, 0, 2, 0], [2, 2, 4, 2, 5]),
+]
+
 
 def cases():
-    """The table."""
+    """The tables."""
     for shape, begin, end, strides, masks in TABLE:
         text = "".join(f" {k} {v}" for k, v in masks.items())
         g = Graph(f"{list(shape)} from {begin} to {end} by {strides}{text}")
         bounds = [g.const(np.int32(v)) for v in (begin, end, strides)]
         g.output(g.op("STRIDED_SLICE", g.input(*shape), *bounds, **masks))
+        yield Case(g)
+    for shape, begin, size in SLICES:
+        g = Graph(f"SLICE {list(shape)} from {begin}, {size}")
+        g.output(g.op("SLICE", g.input(*shape), g.const(np.int32(begin)), g.const(np.int32(size))))
         yield Case(g)

@@ -1,0 +1,98 @@
+"""ADD, SUB and MUL: broadcasting of either operand, constants, fused activations, ranks 1 to 6."""
+
+import numpy as np
+
+from ..case import Case
+from ..model import Graph
+
+# Shapes of the two operands.
+PAIRS = [
+    ((1,), (1,)),
+    ((7,), (7,)),
+    ((29,), (1,)),
+    ((3, 5), (3, 5)),
+    ((3, 5), (5,)),
+    ((3, 1), (1, 5)),
+    ((2, 3, 7), (3, 7)),
+    ((1, 1, 1, 1), (1, 1, 1, 1)),
+    ((1, 7, 5, 3), (1, 7, 5, 3)),
+    ((1, 7, 5, 3), (3,)),
+    ((1, 7, 5, 4), (1, 1, 1, 4)),
+    ((2, 29, 11, 37), (2, 29, 11, 37)),
+    ((2, 13, 11, 37), (2, 1, 1, 37)),
+    ((3, 8, 8, 16), (3, 1, 1, 16)),
+    ((3, 8, 8, 16), (1, 8, 8, 1)),
+    ((3, 8, 8, 16), (8, 1, 16)),
+    ((1, 4, 6, 8), (1, 4, 6, 1)),
+    ((1, 4, 6, 8), (1, 1, 6, 8)),
+    ((1, 4, 6, 8), ()),
+    ((3, 1, 5, 1), (1, 7, 1, 4)),
+    ((2, 3, 4, 5, 6), (2, 3, 4, 5, 6)),
+    ((2, 3, 4, 5, 6), (1, 3, 1, 5, 1)),
+    ((2, 3, 2, 3, 2, 4), (2, 3, 2, 3, 2, 4)),
+    ((1, 56, 56, 64), (1, 56, 56, 64)),
+]
+SIX_WIDE = ((2, 3, 2, 3, 2, 4), (3, 1, 3, 1, 4))  # what SUB and MUL broadcast on a recent host, ADD does not
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+# Operators without a fused activation, with the ranges of both operands.
+PLAIN = {
+    "MAXIMUM": ((-3, 3), (-3, 3)),
+    "MINIMUM": ((-3, 3), (-3, 3)),
+    "SQUARED_DIFFERENCE": ((-3, 3), (-3, 3)),
+    "POW": ((0.2, 3), (-2, 2)),
+    "FLOOR_DIV": ((-9, 9, 0.25), (-3, 3, 0.5)),
+    "FLOOR_MOD": ((-9, 9, 0.25), (-3, 3, 0.5)),
+}
+FEW = PAIRS[4:17:4] + PAIRS[20:22]
+
+
+def binary(operator, a, b, kinds="vv", *, ranges=((), ()), label="", oldest=True, **options):
+    """One node; kinds says of each operand whether it is a value "v" or a constant "c"."""
+    g = Graph(f"{operator} {list(a)} {list(b)}{label}")
+    operands = []
+    for shape, kind, span in zip((a, b), kinds, ranges):
+        values = dict(zip(("low", "high", "step"), span))
+        operands.append(g.input(*shape, **values) if kind == "v" else g.weights(*shape, scale=1))
+    g.output(g.op(operator, *operands, **options))
+    return Case(g, oldest=oldest)
+
+
+def with_activation(operator, pairs, ranges=((), ())):
+    """Shapes, both ways round, then constants and activations."""
+    for a, b in pairs:
+        yield binary(operator, a, b, ranges=ranges)
+        if a != b:
+            yield binary(operator, b, a, ranges=ranges)
+    for a, b in (((1, 7, 5, 3), (1, 7, 5, 3)), ((1, 7, 5, 4), (4,)), ((2, 3, 5, 8), (1,))):
+        yield binary(operator, a, b, "vc", ranges=ranges, label=" constant second")
+        yield binary(operator, b, a, "cv", ranges=ranges, label=" constant first")
+    for activation in ACTIVATIONS:
+        settings = {"ranges": ranges, "activation": activation}
+        yield binary(operator, (2, 3, 5, 7), (2, 3, 5, 7), label=f" {activation}", **settings)
+        yield binary(operator, (2, 3, 5, 8), (8,), "vc", label=f" constant {activation}", **settings)
+    g = Graph(f"{operator} of a value with itself")
+    x = g.input(1, 5, 7, 6, **dict(zip(("low", "high"), ranges[1])))
+    g.output(g.op(operator, x, x))
+    yield Case(g)
+
+
+def cases():
+    """Every shape for ADD, fewer for the others."""
+    yield from with_activation("ADD", PAIRS)
+    yield from with_activation("SUB", FEW)
+    yield from with_activation("MUL", FEW)
+    yield from with_activation("DIV", FEW, ranges=((-3, 3), (0.5, 4)))
+    for operator in ("SUB", "MUL"):
+        yield binary(operator, *SIX_WIDE, oldest=False)
+    for operator, ranges in PLAIN.items():
+        for a, b in FEW[:-2] + PAIRS[:1]:
+            yield binary(operator, a, b, ranges=ranges)
+            if a != b:
+                yield binary(operator, b, a, ranges=ranges)
+    for operator in ("MAXIMUM", "MINIMUM"):
+        yield binary(operator, (2, 3, 5, 8), (8,), "vc", label=" constant")
+    g = Graph("POW with exponent two")
+    g.output(g.op("POW", g.input(1, 5, 7, 6, low=0.1, high=3), g.const(np.float32(2))))
+    yield Case(g)
