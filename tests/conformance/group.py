@@ -1,6 +1,7 @@
 """Runs cases in child processes and sorts what they print by case."""
 
 import dataclasses
+import functools
 import importlib
 import json
 import pkgutil
@@ -18,7 +19,6 @@ CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
 OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
 # What the library logs when a partition that should run in fp16 does not.
 KEPT_FP32 = "this partition runs in fp32"
-STEEP = ()
 LIMITS = {"fp32": 1e-4, "fp16": 1e-2}
 TIMEOUT = 900  # seconds for one child
 OUTSIDE = "start and exit"  # where what belongs to no case is reported
@@ -75,6 +75,7 @@ def names():
     return sorted(m.name for m in pkgutil.iter_modules(cases.__path__))
 
 
+@functools.cache
 def load(name):
     """The cases of a group by name."""
     listed = list(importlib.import_module(f"{cases.__name__}.{name}").cases())
