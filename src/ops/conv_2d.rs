@@ -139,7 +139,7 @@ fn emit(
     products: u32,
 ) -> Result<(), Unsupported> {
     if cooperative::fits(cx, &push, &spec) {
-        return cooperative::emit(cx, &push, &spec, products);
+        return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;
     let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
