@@ -41,13 +41,13 @@ table: build models
 lint: system $(VENV)
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	build/venv/bin/ruff check python tests
-	build/venv/bin/ruff format --check python tests
+	build/venv/bin/ruff check bench python tests
+	build/venv/bin/ruff format --check bench python tests
 
 fmt: $(VENV)
 	cargo fmt
-	build/venv/bin/ruff check --fix python tests
-	build/venv/bin/ruff format python tests
+	build/venv/bin/ruff check --fix bench python tests
+	build/venv/bin/ruff format bench python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
