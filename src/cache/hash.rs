@@ -1,12 +1,12 @@
 //! A hash for checksums and identities: fast enough for all weights of a model, no defence against
 //! forgers.
 
-/// An odd number with about as many ones as zeros: multiplying by it loses nothing.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Odd numbers with about as many ones as zeros: multiplying by one loses nothing.
+const FACTORS: [u64; 2] = [0x87c3_7b91_1142_53d5, 0x4cf5_ad43_2745_937f];
 
 /// The hash of some bytes: any change within eight neighbouring ones changes it.
 pub fn hash(bytes: &[u8]) -> u64 {
-    continued(FACTOR, bytes)
+    continued(FACTORS[1], bytes)
 }
 
 /// The hash of what `start` is the hash of, and more bytes behind it.
@@ -24,13 +24,16 @@ pub fn continued(start: u64, bytes: &[u8]) -> u64 {
         word[..piece.len()].copy_from_slice(piece);
         hash = mix(hash, u64::from_le_bytes(word));
     }
-    // The high bits know of everything, the low ones do not yet.
-    mix(hash, hash >> 32)
+    // Every bit of it is to depend on all others.
+    let hash = (hash ^ hash >> 32).wrapping_mul(FACTORS[0]);
+    hash ^ hash >> 29
 }
 
-/// Reversible in each of its arguments, so that no difference gets lost.
+/// Reversible in each of its arguments, so that no difference gets lost. The steps are those of
+/// MurmurHash3 (Austin Appleby, public domain).
 fn mix(hash: u64, word: u64) -> u64 {
-    (hash ^ word).wrapping_mul(FACTOR).rotate_left(29)
+    let word = word.wrapping_mul(FACTORS[0]).rotate_left(31).wrapping_mul(FACTORS[1]);
+    (hash ^ word).rotate_left(27).wrapping_mul(5).wrapping_add(0x52dc_e729)
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ mod tests {
         let with = |x: f32| {
             let mut graph = Graph::default();
             let constant = Constant::from_f32([2], &[1.0, x]);
-            graph.add_value("w", TensorType::f32([2].into()), Some(constant));
+            graph.add_value("w", TensorType::f32([2]), Some(constant));
             identity(&graph)
         };
         assert_eq!(with(1.0), with(1.0));

@@ -47,16 +47,8 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let row = conv.channels.next_multiple_of(block.channels);
     let depth = products.next_multiple_of(block.depth);
     let packing = format!("cooperative/{row}x{depth}");
-    let channels = conv.channels as usize;
-    let w = cx.packed(1, &packing, u64::from(row) * u64::from(depth), move |w| {
-        let mut packed = vec![0.0; row as usize * depth as usize];
-        for (channel, sums) in w.chunks_exact(w.len() / channels).enumerate() {
-            for (k, w) in sums.iter().enumerate() {
-                packed[k * row as usize + channel] = *w;
-            }
-        }
-        packed
-    })?;
+    let place = move |channel, k| k * row as usize + channel;
+    let w = cx.rearranged(1, &packing, u64::from(row) * u64::from(depth), products as usize, place)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
