@@ -37,6 +37,7 @@ def steps(library):
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
         ("networks", [*test, "tests/test_networks.py"], here, 0.3),
+        ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),
         ("models", [*test, "tests/test_models.py"], here, 5),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),

@@ -139,7 +139,7 @@ fn emit(
     products: u32,
 ) -> Result<(), Unsupported> {
     if cooperative::fits(cx, &push, &spec) {
-        return cooperative::emit(cx, &push, &spec, products);
+        return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;
     let w = t.weights(cx, 1, products)?;
