@@ -142,8 +142,7 @@ fn emit(
         return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;
-    let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
-    let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+    let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let grid = t.grid(cx.caps, push.rows)?;

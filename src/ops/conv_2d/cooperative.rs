@@ -130,19 +130,12 @@ pub fn emit(
     let [bm, bn, bk] = tile.block(shape);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
     let (_, n, k) = shape;
-    let channels = conv.channels as usize;
     let packing = format!("cooperative/{n}x{k}/{columns}x{depth}");
-    let w = cx.packed(1, &packing, u64::from(columns) * u64::from(depth), move |w| {
+    let place = move |channel, i| {
         let [n, k, depth] = [n, k, depth].map(|x| x as usize);
-        let mut packed = vec![0.0; columns as usize * depth];
-        for (channel, sums) in w.chunks_exact(w.len() / channels).enumerate() {
-            let column = channel / n * n * depth + channel % n * k;
-            for (i, part) in sums.chunks(k).enumerate() {
-                packed[column + i * n * k..][..part.len()].copy_from_slice(part);
-            }
-        }
-        packed
-    })?;
+        (channel / n * depth + i / k * k) * n + channel % n * k + i % k
+    };
+    let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
