@@ -2,6 +2,7 @@
 
 mod import;
 mod lower;
+mod pack;
 
 pub use import::{import, reshape};
 pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_STEPS, lower, store};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::pack;
 use crate::caps::{Caps, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
@@ -85,7 +86,7 @@ impl Lower<'_> {
             None => Ok(self.buffers[&id]),
             Some(constant) => {
                 let elements = constant.shape.elements();
-                self.packed(i, "plain", elements, |floats| floats)
+                self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
             }
         }
     }
@@ -113,6 +114,23 @@ impl Lower<'_> {
         self.buffers[&self.node.outputs[i]]
     }
 
+    /// Uploads constant operand `i` in the storage type in another order: of its rows of `depth` elements,
+    /// element `k` of row `r` goes to `place(r, k)`. Where none of the `elements` goes there is zero.
+    /// `packing` names the arrangement: the same constant with the same packing is uploaded once.
+    pub fn rearranged(
+        &mut self,
+        i: usize,
+        packing: &str,
+        elements: u64,
+        depth: usize,
+        place: impl Fn(usize, usize) -> usize + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
+        let store = self.store;
+        let fill = move |bytes: &mut [u8]| pack::rearrange(&constant, store, bytes, depth, &place);
+        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+    }
+
     /// Uploads floats made from constant operand `i` in the storage type. `packing` names the
     /// arrangement: the same constant with the same packing is uploaded once.
     pub fn packed(
@@ -125,19 +143,8 @@ impl Lower<'_> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
         let store = self.store;
         let fill = move |bytes: &mut [u8]| {
-            let floats = pack(constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}")));
-            match store {
-                Store::F32 => {
-                    for (to, x) in bytes.chunks_exact_mut(4).zip(floats) {
-                        to.copy_from_slice(&x.to_le_bytes());
-                    }
-                }
-                Store::F16 => {
-                    for (to, x) in bytes.chunks_exact_mut(2).zip(floats) {
-                        to.copy_from_slice(&half::f16::from_f32(x).to_le_bytes());
-                    }
-                }
-            }
+            let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+            pack::write(&pack(floats), store, bytes);
         };
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
@@ -151,7 +158,17 @@ impl Lower<'_> {
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let id = self.input_id(i);
-        let key = WeightKey { constant: id.0, packing: packing.into() };
+        let name = self.graph.value(id).name.clone();
+        self.upload(WeightKey { constant: id.0, packing: packing.into() }, bytes, name, fill)
+    }
+
+    fn upload(
+        &mut self,
+        key: WeightKey,
+        bytes: u64,
+        name: String,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
         if let Some(buffer) = self.weights.get(&key) {
             return Ok(*buffer);
         }
@@ -162,7 +179,6 @@ impl Lower<'_> {
                 self.caps.max_storage_range
             );
         }
-        let name = self.graph.value(id).name.clone();
         let index = self.program.weights.len();
         self.program.weights.push(Weights { key: key.clone(), bytes, fill: Arc::new(fill) });
         let buffer = add_buffer(self.program, bytes, BufferKind::Weights(index), name);
@@ -173,6 +189,16 @@ impl Lower<'_> {
     /// A buffer that lives within this node only.
     pub fn scratch(&mut self, bytes: u64) -> BufferId {
         add_buffer(self.program, bytes, BufferKind::Temp, format!("{} scratch", self.node.label))
+    }
+
+    /// What kernels with `lib/last.glsl` bind: `bytes` for what workgroups leave behind, and so many
+    /// counters. With a single part both are the result's buffer, which is not touched as such.
+    pub fn parts(&mut self, bytes: u64, counters: u64, parts: u32) -> Result<[BufferId; 2], Unsupported> {
+        if parts == 1 {
+            return Ok([self.y(0); 2]);
+        }
+        let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
+        Ok([self.scratch(bytes), self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?])
     }
 
     /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.
@@ -400,9 +426,7 @@ fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name
     let (bytes, constant) = (constant.shape.elements() * 4, constant.clone());
     let fill = move |to: &mut [u8]| {
         let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("folded to floats: {e}"));
-        for (to, x) in to.chunks_exact_mut(4).zip(floats) {
-            to.copy_from_slice(&x.to_le_bytes());
-        }
+        pack::write(&floats, Store::F32, to);
     };
     let key = WeightKey { constant: id.0, packing: "output".into() };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });

@@ -139,11 +139,10 @@ fn emit(
     products: u32,
 ) -> Result<(), Unsupported> {
     if cooperative::fits(cx, &push, &spec) {
-        return cooperative::emit(cx, &push, &spec, products);
+        return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;
-    let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
-    let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+    let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let grid = t.grid(cx.caps, push.rows)?;
