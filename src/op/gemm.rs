@@ -51,13 +51,13 @@ impl Tiling {
         Self { tm, tn, group_channels, quads: blocks * tn, blocks, group_blocks, columns, invocations }
     }
 
-    /// Workgroups for this many rows.
-    pub fn grid(&self, caps: &Caps, rows: u32) -> Result<[u32; 3], Unsupported> {
-        let tall = rows.div_ceil(self.invocations / self.columns * self.tm);
+    /// Workgroups for this many strips of up to `tm` rows.
+    pub fn grid(&self, caps: &Caps, strips: u32) -> Result<[u32; 3], Unsupported> {
+        let tall = strips.div_ceil(self.invocations / self.columns);
         let y = tall.min(caps.max_grid[1]).max(1);
         let z = tall.div_ceil(y);
         if z > caps.max_grid[2] {
-            unsupported!("{rows} rows are too many for one dispatch");
+            unsupported!("{strips} strips of rows are too many for one dispatch");
         }
         Ok([self.blocks.div_ceil(self.columns), if z == 1 { tall } else { y }, z])
     }
@@ -99,7 +99,7 @@ mod tests {
     fn workgroups_cover_all_blocks_with_little_waste() {
         for channels in [1, 2, 4, 6, 12, 24, 36, 42, 88, 96, 250, 1001, 1280] {
             let t = Tiling::new(&Caps::minimum(), 1, channels);
-            let grid = t.grid(&Caps::minimum(), 1000).unwrap();
+            let grid = t.grid(&Caps::minimum(), 1000_u32.div_ceil(t.tm)).unwrap();
             assert!(grid[0] * t.columns >= t.blocks, "{channels}");
             assert!(grid[1] * grid[2] * (t.invocations / t.columns) * t.tm >= 1000, "{channels}");
             let lanes = t.invocations / t.columns * t.columns;

@@ -12,7 +12,7 @@ use super::fully_connected;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::kernel::table::conv_2d::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
+use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
 use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -145,9 +145,16 @@ fn emit(
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
-    let grid = t.grid(cx.caps, push.rows)?;
+    let width = if spec.pointwise { push.rows } else { push.y_size[1] };
+    let strip_rows = if width < t.tm { 1 } else { t.tm };
+    let strips = width.div_ceil(strip_rows);
+    let grid = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
     let ops = 2 * u64::from(push.rows) * u64::from(push.channels) * u64::from(products);
     let push = Push {
+        width,
+        strips,
+        strip_rows,
+        products,
         rows_per_batch: epilogue.rows_per_batch,
         quads: t.quads,
         blocks: t.blocks,
@@ -168,5 +175,8 @@ fn emit(
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    cx.dispatch(dispatch(kernel(cx.store, tm, tn), spec, push, bind, grid), ops)
+    let Some(kernel) = kernel(cx.store, tm, tn, Sum::F32) else {
+        unreachable!("32-bit sums are there for every storage")
+    };
+    cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }

@@ -144,7 +144,7 @@ impl Operator for TransposeConv {
         let epilogue = cx.epilogue(&[], x)?;
         let phase_size = [0, 1].map(|d| y_shape[d + 1].div_ceil(self.stride[d]));
         let rows = y_shape[0] * phase_size[0] * phase_size[1];
-        let [columns, tall, deep] = t.grid(cx.caps, rows)?;
+        let [columns, tall, deep] = t.grid(cx.caps, rows.div_ceil(t.tm))?;
         if deep != 1 {
             unsupported!("{rows} rows are too many for one dispatch");
         }
