@@ -198,7 +198,10 @@ impl Lower<'_> {
             return Ok([self.y(0); 2]);
         }
         let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
-        Ok([self.scratch(bytes), self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?])
+        Ok([
+            self.scratch(bytes),
+            self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?,
+        ])
     }
 
     /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.

@@ -59,6 +59,41 @@ fn convolution() {
     check(cases);
 }
 
+/// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
+#[test]
+fn separable_convolution() {
+    let rows: &[Row] = &[
+        ([1, 1, 1, 4], [3, 3], [1, 1], [1, 1], 8),
+        ([3, 7, 5, 8], [3, 3], [1, 1], [1, 1], 24),
+        ([1, 9, 8, 20], [3, 3], [2, 2], [1, 1], 88),
+        ([2, 8, 7, 40], [5, 5], [1, 1], [1, 1], 9),
+        ([1, 13, 6, 12], [5, 3], [2, 1], [1, 1], 130),
+        ([1, 11, 9, 16], [3, 3], [1, 1], [2, 3], 33),
+        ([1, 4, 3, 600], [3, 3], [1, 1], [1, 1], 16),
+        ([1, 6, 5, 5], [3, 3], [1, 1], [1, 1], 8),
+    ];
+    let cases = rows.iter().flat_map(|row| {
+        paddings(row).flat_map(move |padding| {
+            let (x, size, stride, dilation, channels) = *row;
+            [None, Some((0.0, 6.0)), Some((-1.0, 1.0))].into_iter().map(move |clamp| {
+                let weights = [tensor(&x), constant(&[1, size[0], size[1], x[3]]), constant(&[x[3]])];
+                let first = DepthwiseConv2d { window: window(size, stride, dilation, padding) };
+                let mut first = Case::new(first, weights).step(Step::bias(2));
+                if let Some((lo, hi)) = clamp {
+                    first = first.step(Step::unary(StepOp::Clamp { lo, hi }));
+                }
+                let second = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
+                first.then(
+                    Case::new(second, [constant(&[channels, 1, 1, x[3]]), constant(&[channels])])
+                        .step(Step::bias(2))
+                        .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY })),
+                )
+            })
+        })
+    });
+    check(cases);
+}
+
 #[test]
 fn grouped_convolution() {
     // x, depth of a group, channels of y.

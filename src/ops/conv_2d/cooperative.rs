@@ -6,7 +6,7 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::Store;
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
-use crate::program::BufferId;
+use crate::op::Depthwise;
 use crate::unsupported;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
@@ -73,15 +73,14 @@ fn shape(caps: &Caps) -> Option<Shape> {
     usable.max_by_key(|(m, n, k)| m * n * k).copied()
 }
 
-/// Whether the kernel takes this convolution on this device.
-pub fn fits(cx: &Lower<'_>, conv: &Convolution, form: &Form) -> bool {
-    let caps = cx.caps;
-    cx.store == Store::F16
+/// Whether the kernel takes a convolution of one group on this device.
+pub fn fits(caps: &Caps, store: Store, depth: u32, channels: u32) -> bool {
+    store == Store::F16
         && caps.features.contains(kernel().needs)
+        && caps.max_storage_buffers as usize >= kernel().bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
-        && !form.grouped
-        && conv.depth.is_multiple_of(4)
-        && conv.channels >= 8
+        && depth.is_multiple_of(4)
+        && channels >= 8
 }
 
 fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
@@ -108,21 +107,14 @@ fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Ti
         .unwrap_or_else(|| unreachable!("fits has found one"))
 }
 
-/// A depthwise convolution whose result the convolution reads without storing it.
-pub struct Depthwise {
-    /// Its weights, `taps × channels`, and its bias.
-    pub weights: [BufferId; 2],
-    /// The bounds of its activation.
-    pub clamp: [f32; 2],
-}
-
-/// Emits the convolution; each result sums `products` products.
+/// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
+/// behind that, whose window `conv` describes.
 pub fn emit(
     cx: &mut Lower<'_>,
     conv: &Convolution,
     form: &Form,
     products: u32,
-    depthwise: Option<Depthwise>,
+    depthwise: Option<&Depthwise>,
 ) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
@@ -176,10 +168,12 @@ pub fn emit(
         epi_b: epilogue.b,
         ..Spec::default()
     };
-    let [d_, d_bias] = depthwise.as_ref().map_or([x; 2], |d| d.weights);
-    if let Some(Depthwise { clamp: [lo, hi], .. }) = depthwise {
-        (spec.d_lo, spec.d_hi) = (lo, hi);
+    let mut before = [x; 2];
+    if let Some(Depthwise { clamp: [lo, hi], inputs: [weights, bias], .. }) = depthwise {
+        (spec.d_lo, spec.d_hi) = (*lo, *hi);
+        before = [cx.x(*weights)?, cx.x(*bias)?];
     }
+    let [d, dbias] = before;
     let tall = conv.rows.div_ceil(bm);
     let y = tall.min(caps.max_grid[1]).max(1);
     let z = tall.div_ceil(y);
@@ -187,7 +181,8 @@ pub fn emit(
         unsupported!("{} rows are too many for one dispatch", conv.rows);
     }
     let [e0, e1, e2] = epilogue.e;
-    let bind = Bind { x, w, y: cx.y(0), d: d_, dbias: d_bias, e0, e1, e2 };
-    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
+    let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2 };
+    let taps = depthwise.map_or(0, |d| d.window.taps());
+    let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
     cx.dispatch(dispatch(kernel(), spec, push, bind, [columns / bn, y, z]), ops)
 }
