@@ -145,7 +145,7 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.depth, push.channels) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;

@@ -27,7 +27,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
         let Some(behind) = graph.node(reader) else { continue };
         let (depth, channels) =
             (graph.value(output).ty.shape.channels(), graph.value(behind.outputs[0]).ty.shape.channels());
-        if !cooperative::fits(caps, store, depth, channels) {
+        if depth % 4 != 0 || !cooperative::fits(caps, store, channels) {
             outcome
                 .declined
                 .push(format!("{label}: the device has no kernel for {depth} to {channels} channels"));

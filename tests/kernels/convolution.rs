@@ -6,6 +6,7 @@ use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::fully_connected::FullyConnected;
 use tflite_vulkan::ops::transpose_conv::TransposeConv;
+use tflite_vulkan::ops::unary::Unary;
 
 use crate::harness::{Arg, Case, check, constant, tensor};
 use Padding::{Same, Valid};
@@ -43,6 +44,18 @@ const CONVOLUTIONS: &[Row] = &[
     ([1, 3, 2, 8], [1, 1], [1, 1], [1, 1], 130),
     ([2, 6, 5, 8], [2, 2], [2, 2], [1, 1], 2),
 ];
+
+/// Kernels may read what the host writes in another way than what was computed before.
+#[test]
+fn convolution_of_a_result() {
+    let cases = CONVOLUTIONS.iter().map(|row| {
+        let (x, size, stride, dilation, channels) = *row;
+        let conv = Conv2d { window: window(size, stride, dilation, Same) };
+        let args = [constant(&[channels, size[0], size[1], x[3]]), constant(&[channels])];
+        Case::new(Unary(StepOp::Neg), [tensor(&x)]).then(Case::new(conv, args).step(Step::bias(2)))
+    });
+    check(cases);
+}
 
 #[test]
 fn convolution() {

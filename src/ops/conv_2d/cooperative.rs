@@ -5,7 +5,7 @@ use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::Store;
-use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
+use crate::kernel::table::conv_2d_cooperative::{Bind, From, Push, Spec, dispatch, kernel};
 use crate::op::Depthwise;
 use crate::unsupported;
 
@@ -20,16 +20,20 @@ struct Tile {
     staged: bool,
 }
 
-/// For large products: weights are shared, each of four subgroups computes 4 × 4 matrices.
-const BIG: Tile = Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true };
-/// For many pixels.
-const WIDE: Tile = Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false };
-/// For many pixels with few channels.
-const TALL: Tile = Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false };
-/// For few pixels.
-const SPLIT: Tile = Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false };
-/// For very few pixels with long sums.
-const DEEP: Tile = Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false };
+const ALL: [Tile; 12] = [
+    Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 2], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true },
+    Tile { subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true },
+];
 
 /// The matrices of a device: rows, columns, depth.
 type Shape = (u32, u32, u32);
@@ -74,17 +78,16 @@ fn shape(caps: &Caps) -> Option<Shape> {
 }
 
 /// Whether the kernel takes a convolution of one group on this device.
-pub fn fits(caps: &Caps, store: Store, depth: u32, channels: u32) -> bool {
+pub fn fits(caps: &Caps, store: Store, channels: u32) -> bool {
     store == Store::F16
-        && caps.features.contains(kernel().needs)
-        && caps.max_storage_buffers as usize >= kernel().bindings.len()
+        && caps.features.contains(kernel(From::F32).needs)
+        && caps.max_storage_buffers as usize >= kernel(From::F32).bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
-        && depth.is_multiple_of(4)
         && channels >= 8
 }
 
 fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
-    [BIG, WIDE, TALL, SPLIT, DEEP].into_iter().filter(move |tile| tile.fits(caps, shape))
+    ALL.into_iter().filter(move |tile| tile.fits(caps, shape))
 }
 
 /// Workgroups that keep a device with cooperative matrices busy.
@@ -93,8 +96,7 @@ const BUSY: u32 = 128;
 /// The tile for a result of rows × channels with sums of `products`.
 fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Tile {
     if let Ok(n) = std::env::var("TFLV_TILE") {
-        let all = [BIG, WIDE, TALL, SPLIT, DEEP];
-        return all[n.parse::<usize>().unwrap()];
+        return ALL[n.parse::<usize>().unwrap()];
     }
     let groups = |tile: &Tile| {
         let [bm, bn, _] = tile.block(shape);
@@ -128,7 +130,11 @@ pub fn emit(
         (channel / n * depth + i / k * k) * n + channel % n * k + i % k
     };
     let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
-    let x = cx.x(0)?;
+    let (x, store) = cx.raw_x(0)?;
+    let from = match store {
+        Store::F32 => From::F32,
+        Store::F16 => From::F16,
+    };
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
         rows: conv.rows,
@@ -152,6 +158,7 @@ pub fn emit(
         pointwise: form.pointwise && depthwise.is_none(),
         depthwise: depthwise.is_some(),
         staged: tile.staged,
+        vec_x: conv.depth.is_multiple_of(4),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
@@ -184,5 +191,5 @@ pub fn emit(
     let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2 };
     let taps = depthwise.map_or(0, |d| d.window.taps());
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
-    cx.dispatch(dispatch(kernel(), spec, push, bind, [columns / bn, y, z]), ops)
+    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn, y, z]), ops)
 }
