@@ -133,7 +133,15 @@ impl Operator for Conv2d {
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
     let tiling = Tiling::new(cx.caps, 1, channels);
-    let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
+    let push = Push {
+        rows,
+        channels,
+        depth,
+        x_channels: depth,
+        group_channels: channels,
+        taps: [1, 1],
+        ..Push::default()
+    };
     emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
@@ -145,7 +153,7 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
     let t = *tiling;
