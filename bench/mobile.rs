@@ -51,6 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let caps = Caps {
             name: (*gpu).into(),
             kind: DeviceKind::Integrated,
+            vendor: match gpu.split('-').next() {
+                Some("adreno") => 0x5143,
+                Some("mali") => 0x13b5,
+                Some("v3d") => 0x14e4,
+                _ => 0x1010,
+            },
             features: if gpu.starts_with("v3d") { *features } else { features.with(subgroup) },
             subgroup_size: *subgroup_size,
             max_invocations: *invocations,
@@ -64,7 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut modules: Vec<Module> = Vec::new();
         for layer in layers(true) {
             let fp16 = caps.features.contains(Features::STORAGE_16).then_some(Precision::Fp16);
-            for precision in [Some(Precision::Fp32), fp16].into_iter().flatten() {
+            let fast = caps.sums_16().then_some(Precision::Fp16Fast);
+            for precision in [Some(Precision::Fp32), fp16, fast].into_iter().flatten() {
                 let options = Options { precision, ..Options::default() };
                 let program = compile(graph(&layer)?, &caps, &options)?.program;
                 for dispatch in program.dispatches.iter().filter(|d| d.label.starts_with(LABEL)) {

@@ -103,8 +103,8 @@ void main() {
                 uint at = uint((image + row) * int(x_size.y) + column) * x_channels + channel;
                 if (BORDER && (column < 0 || column + (TM - 1) * step >= int(x_size.y))) {
                     [[unroll]] for (int m = 0; m < TM; ++m) {
-                        tile_inside[m] = uint(column + m * step) < x_size.y;
-                        tile_at[m] = tile_inside[m] ? SCALE(at + m * step * x_channels) : 0;
+                        bool inside = uint(column + m * step) < x_size.y;
+                        tile_at[m] = inside ? SCALE(at + m * step * x_channels) : OUTSIDE;
                     }
                     w = tile_add(depth, w, quads);
                 } else {

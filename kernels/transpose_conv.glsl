@@ -71,9 +71,8 @@ void main() {
         for (uint kx = tap0.y; kx < taps.y; kx += stride.y) {
             [[unroll]] for (int m = 0; m < TM; ++m) {
                 uvec2 p = uvec2(x0 + ivec2(pixel[m].yz) - ivec2(step));
-                tile_inside[m] = p.x < x_size.x && p.y < x_size.y;
-                uint at = tile_inside[m] ? ((pixel[m].x * x_size.x + p.x) * x_size.y + p.y) * depth : 0;
-                tile_at[m] = VEC_X ? at >> 2 : at;
+                uint at = ((pixel[m].x * x_size.x + p.x) * x_size.y + p.y) * depth;
+                tile_at[m] = p.x >= x_size.x || p.y >= x_size.y ? OUTSIDE : VEC_X ? at >> 2 : at;
             }
             tile_add(depth, (ky * taps.y + kx) * depth * quads + block * TN, quads);
             ++step.y;

@@ -112,7 +112,10 @@ def v3d(text):
 
 
 def share(text):
-    """Multiply-adds per issue slot in the innermost loop that has most of them; None without such a loop."""
+    """Multiply-adds per issue slot in the innermost loop that has most of them; None without such a loop.
+
+    Of loops with as many it is the leanest: edges have a loop of their own.
+    """
     head = text[:200]
     kind = "IR3" in head and adreno or "QPU" in head and v3d
     if not kind and head.startswith("# Assembly"):
@@ -124,7 +127,7 @@ def share(text):
     loops = [(places[t], at) for at, (*_, t) in enumerate(steps) if t in places and places[t] <= at]
     inner = [(a, b) for a, b in loops if not any(a <= c and d <= b and (a, b) != (c, d) for c, d in loops)]
     counts = [[sum(step[i] for step in steps[a : b + 1]) for i in (0, 1)] for a, b in inner]
-    slots, mads = max(counts, key=lambda c: c[1], default=(0, 0))
+    slots, mads = max(counts, key=lambda c: (c[1], -c[0]), default=(0, 0))
     return mads / slots if mads else None
 
 

@@ -12,9 +12,9 @@
 
 vec4 tile[TM * TN];
 
-// Where each row of the tile continues in x, in elements or (VEC_X) in vectors, and whether it is inside.
+// Where each row of the tile continues in x, in what is read at once; a row OUTSIDE counts as zeros.
 uint tile_at[TM];
-bool tile_inside[TM];
+const uint OUTSIDE = ~0u;
 
 // Begins the sums of channels from `c` on, which end before `end`.
 void tile_start(uint c, uint end) {
@@ -41,7 +41,7 @@ void store_quad(vec4 v, uint row, uint c, uint end) {
 }
 
 // Where row m of the tile continues in x: anywhere, or at a constant distance from the row before.
-#define ANYWHERE(m) (tile_at[m] + c)
+#define ANYWHERE(m) (tile_at[m] == OUTSIDE ? 0 : tile_at[m] + c)
 #define IN_LINE(m) (c + m * pitch)
 
 // Adds a vector of x for each row times four rows of weights, the first at `w`, to `sum`.
@@ -49,7 +49,7 @@ void store_quad(vec4 v, uint row, uint c, uint end) {
     V4 v[TM]; \
     [[unroll]] for (int m = 0; m < TM; ++m) { \
         v[m] = V4(x4[AT(m)]); \
-        if (outside && !tile_inside[m]) v[m] = V4(0); \
+        if (outside && tile_at[m] == OUTSIDE) v[m] = V4(0); \
     } \
     [[unroll]] for (int k = 0; k < 4; ++k) { \
         [[unroll]] for (int n = 0; n < TN; ++n) { \
@@ -70,7 +70,7 @@ const uint PART = 32;
     uvec4 v[TM]; \
     [[unroll]] for (int m = 0; m < TM; ++m) { \
         v[m] = x8[AT(m)]; \
-        if (outside && !tile_inside[m]) v[m] = uvec4(0); \
+        if (outside && tile_at[m] == OUTSIDE) v[m] = uvec4(0); \
     } \
     [[unroll]] for (int k = 0; k < 8; ++k) { \
         [[unroll]] for (int n = 0; n < TN; ++n) { \
@@ -115,8 +115,8 @@ uint tile_add(uint depth, uint w, uint quads) {
         for (uint c = 0; c < depth; ++c) {
             float v[TM];
             [[unroll]] for (int m = 0; m < TM; ++m) {
-                v[m] = float(x[tile_at[m] + c]);
-                if (!tile_inside[m]) v[m] = 0;
+                v[m] = float(x[ANYWHERE(m)]);
+                if (tile_at[m] == OUTSIDE) v[m] = 0;
             }
             [[unroll]] for (int n = 0; n < TN; ++n) {
                 vec4 q = vec4(w4[w + n]);

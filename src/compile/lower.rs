@@ -42,8 +42,11 @@ pub struct Lower<'a> {
     pub caps: &'a Caps,
     /// How float activations and packed weights are stored.
     pub store: Store,
+    /// Whether sums of a few products may be 16 bits wide.
+    pub sums_16: bool,
     buffers: &'a HashMap<ValueId, BufferId>,
     replaced: Option<(usize, BufferId)>,
+    unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
 }
@@ -83,11 +86,29 @@ impl Lower<'_> {
             return Ok(buffer);
         }
         match self.constant(i) {
-            None => Ok(self.buffers[&id]),
+            None => {
+                let buffer = self.buffers[&id];
+                if let Some((input, shape)) = self.unconverted.remove(&buffer) {
+                    convert(self.program, self.caps, shape, (input, Store::F32), (buffer, self.store))?;
+                }
+                Ok(buffer)
+            }
             Some(constant) => {
                 let elements = constant.shape.elements();
                 self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
             }
+        }
+    }
+
+    /// As [`x`](Self::x), but an input of the program that nothing has wanted in the storage type so far is
+    /// given as the host writes it, with its type.
+    pub fn raw_x(&mut self, i: usize) -> Result<(BufferId, Store), Unsupported> {
+        let input = self.buffers.get(&self.input_id(i)).and_then(|buffer| self.unconverted.get(buffer));
+        match input {
+            Some((input, _)) if self.replaced.is_none_or(|(replaced, _)| replaced != i) => {
+                Ok((*input, Store::F32))
+            }
+            _ => Ok((self.x(i)?, self.store)),
         }
     }
 
@@ -198,7 +219,10 @@ impl Lower<'_> {
             return Ok([self.y(0); 2]);
         }
         let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
-        Ok([self.scratch(bytes), self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?])
+        Ok([
+            self.scratch(bytes),
+            self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?,
+        ])
     }
 
     /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.
@@ -298,7 +322,7 @@ fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, name: String)
 /// How floats are stored on this device: fp16 needs 16-bit storage buffers, and stays fp32 without.
 pub fn store(caps: &Caps, options: &Options) -> Store {
     match options.precision {
-        Precision::Fp16 if caps.features.contains(Features::STORAGE_16) => Store::F16,
+        Precision::Fp16 | Precision::Fp16Fast if caps.features.contains(Features::STORAGE_16) => Store::F16,
         _ => Store::F32,
     }
 }
@@ -309,12 +333,14 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
     let mut program = Program::default();
     let (buffers, copies) = place_values(graph, store, &mut program);
     let mut weights = HashMap::new();
+    // Inputs that are wanted in another type, by the buffer for that; converted when somebody asks.
+    let mut unconverted = HashMap::new();
     for (input, buffer) in graph.inputs().iter().zip(program.inputs.clone()) {
         let at = buffers.get(input).copied();
         if let (Some(from), Some(to)) = (buffer, at)
             && from != to
         {
-            convert(&mut program, caps, graph.value(*input).ty.shape, (from, Store::F32), (to, store))?;
+            unconverted.insert(to, (from, graph.value(*input).ty.shape));
         }
     }
     for (id, node) in graph.nodes() {
@@ -326,15 +352,20 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
             node,
             caps,
             store,
+            sums_16: options.precision == Precision::Fp16Fast && caps.sums_16(),
             buffers: &buffers,
             replaced: None,
+            unconverted: &mut unconverted,
             program: &mut program,
             weights: &mut weights,
         };
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
         node.op.lower(&mut cx).map_err(model)?;
     }
-    for Copy { shape, from, to } in copies {
+    for Copy { shape, mut from, to } in copies {
+        if let Some((input, _)) = unconverted.get(&from.0) {
+            from = (*input, Store::F32);
+        }
         convert(&mut program, caps, shape, from, (to, Store::F32))?;
     }
     Ok(program)

@@ -4,16 +4,17 @@
 //! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
 //! of a PAD in front are read without being stored.
 
-mod cooperative;
+pub mod cooperative;
 
 use std::sync::Arc;
 
 use super::fully_connected;
+use super::separable_conv_2d::SeparableConv2d;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
+use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -78,23 +79,25 @@ impl Operator for Conv2d {
             return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
         }
         let group_channels = y.channels() / groups;
-        let tiling = Tiling::new(cx.caps, groups, group_channels);
+        // A picture of one column is as good as one of one line, and lines are what tiles are cut from.
+        let column = x[2] == 1 && self.window.size[1] == 1 && !v.border;
+        let turned = |pair: [u32; 2]| if column { [pair[1], pair[0]] } else { pair };
         let push = Push {
             rows: y.rows(),
             channels: y.channels(),
             depth,
             x_channels: x.channels(),
             group_channels,
-            x_size: [x[1], x[2]],
-            y_size: [y[1], y[2]],
-            taps: self.window.size,
-            stride: self.window.stride,
-            dilation: self.window.dilation,
-            origin: [h.origin, v.origin],
+            x_size: turned([x[1], x[2]]),
+            y_size: turned([y[1], y[2]]),
+            taps: turned(self.window.size),
+            stride: turned(self.window.stride),
+            dilation: turned(self.window.dilation),
+            origin: if column { [v.origin, h.origin] } else { [h.origin, v.origin] },
             ..Push::default()
         };
         let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
-        emit(cx, &tiling, push, spec, self.window.taps() * depth)
+        emit(cx, push, spec, self.window.taps() * depth)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -118,6 +121,12 @@ impl Operator for Conv2d {
         Fuses::Common
     }
 
+    fn absorb_depthwise(&self, depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
+        let Window { size, stride, zeros, .. } = self.window;
+        let pointwise = size == [1, 1] && stride == [1, 1] && zeros == SpatialPadding::default();
+        pointwise.then(|| Arc::new(SeparableConv2d { depthwise }) as Arc<dyn Operator>)
+    }
+
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
     }
@@ -125,23 +134,34 @@ impl Operator for Conv2d {
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
-    let tiling = Tiling::new(cx.caps, 1, channels);
-    let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
-    emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
+    let push = Push {
+        rows,
+        channels,
+        depth,
+        x_channels: depth,
+        group_channels: channels,
+        taps: [1, 1],
+        ..Push::default()
+    };
+    emit(cx, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
 /// Fills in what follows from the tiling and dispatches; each result sums `products` products.
 fn emit(
     cx: &mut Lower<'_>,
-    tiling: &Tiling,
     push: Push,
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if cooperative::fits(cx, &push, &spec) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
-    let t = *tiling;
+    let multiple = |n: u32| push.depth.is_multiple_of(n) && push.x_channels.is_multiple_of(n);
+    let sum = if cx.sums_16 && multiple(4) { Sum::F16 } else { Sum::F32 };
+    let wide = sum == Sum::F16 && multiple(8);
+    let small = !spec.pointwise || sum == Sum::F16;
+    let groups = push.channels / push.group_channels.max(1);
+    let t = Tiling { by_block: wide, ..Tiling::new(cx.caps, groups, push.group_channels, small) };
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
@@ -164,7 +184,8 @@ fn emit(
     };
     let spec = Spec {
         wg_x: t.invocations,
-        vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
+        vec_x: multiple(4),
+        wide,
         vec_y: push.group_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
@@ -175,8 +196,8 @@ fn emit(
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let Some(kernel) = kernel(cx.store, tm, tn, Sum::F32) else {
-        unreachable!("32-bit sums are there for every storage")
+    let Some(kernel) = kernel(cx.store, tm, tn, sum) else {
+        unreachable!("16-bit sums are of 16-bit numbers")
     };
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }

@@ -137,7 +137,7 @@ impl Operator for TransposeConv {
         let (x_shape, w_shape) = (cx.input(self.x()).shape, cx.input(1).shape);
         let Place { y: y_shape, padding } = self.place(&x_shape, &w_shape)?;
         let (channels, depth) = (y_shape.channels(), w_shape.channels());
-        let t = Tiling::new(cx.caps, 1, channels);
+        let t = Tiling::new(cx.caps, 1, channels, true);
         let products = w_shape[1] * w_shape[2] * depth;
         let w = t.weights(cx, 1, products)?;
         let x = cx.x(self.x())?;
