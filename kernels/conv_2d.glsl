@@ -3,7 +3,7 @@
 // quads of channels. A matrix product is the case of one tap (POINTWISE): all its rows are one line.
 //
 // w holds one row of `quads` vectors per tap and input channel; a group's channels fill whole blocks.
-// A workgroup covers `columns` blocks of channels by as many blocks of pixels as fit.
+// A workgroup covers `columns` blocks of channels by as many strips of pixels as fit.
 //! variant STORE = f32 | f16
 //! variant TM = 4 | 8
 //! variant TN = 2 | 1

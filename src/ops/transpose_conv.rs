@@ -143,13 +143,17 @@ impl Operator for TransposeConv {
         let x = cx.x(self.x())?;
         let epilogue = cx.epilogue(&[], x)?;
         let phase_size = [0, 1].map(|d| y_shape[d + 1].div_ceil(self.stride[d]));
-        let rows = y_shape[0] * phase_size[0] * phase_size[1];
-        let [columns, tall, deep] = t.grid(cx.caps, rows.div_ceil(t.tm))?;
+        let lines = y_shape[0] * phase_size[0];
+        let strip_rows = if phase_size[1] < t.tm { 1 } else { t.tm };
+        let strips = phase_size[1].div_ceil(strip_rows);
+        let [columns, tall, deep] = t.grid(cx.caps, lines * strips)?;
         if deep != 1 {
-            unsupported!("{rows} rows are too many for one dispatch");
+            unsupported!("{lines} lines are too many for one dispatch");
         }
         let push = Push {
-            rows,
+            lines,
+            strips,
+            strip_rows,
             channels,
             rows_per_batch: epilogue.rows_per_batch,
             depth,

@@ -222,7 +222,6 @@ pub fn check(cases: impl IntoIterator<Item = Case>) {
         (Precision::Fp32, device.caps().clone()),
         (Precision::Fp16, device.caps().clone()),
         (Precision::Fp32, gpu.clone()),
-        (Precision::Fp16, gpu.clone()),
         (Precision::Fp16Fast, gpu),
     ];
     let cases: Vec<Case> = cases.into_iter().collect();
