@@ -2,8 +2,12 @@
 //!
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
+mod cost;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use cost::{Cost, Peaks};
 
 use crate::caps::Features;
 use crate::kernel::Kernel;
@@ -63,15 +67,6 @@ impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} bytes", self.key, self.bytes)
     }
-}
-
-/// What a dispatch costs at least, for profiles and for splitting long work.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// Arithmetic operations; a multiply-add counts 2.
-    pub ops: u64,
-    /// Bytes read and written, each once.
-    pub bytes: u64,
 }
 
 /// One compute dispatch.

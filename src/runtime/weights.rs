@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::parallel;
+use super::transfers::Way;
 use crate::error::{Error, Result};
 use crate::program::{Program, WeightKey, Weights};
 use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
@@ -34,12 +35,12 @@ impl WeightStore {
         Self { device, placed: HashMap::new() }
     }
 
-    /// Uploads the weights of `program` whose key is new. With `direct`, they are packed where the
-    /// shaders read them, otherwise in host memory and copied, a few at a time.
+    /// Uploads the weights of `program` whose key is new. They are packed where
+    /// the shaders read them, or, if `way` is staged, in host memory and copied, a few at a time.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if one is larger than a binding may be, or the device is full.
-    pub fn upload(&mut self, program: &Program, direct: bool) -> Result<()> {
+    pub fn upload(&mut self, program: &Program, way: Way) -> Result<()> {
         let mut new: HashMap<&WeightKey, &Weights> = HashMap::new();
         let mut order: Vec<&Weights> = Vec::new();
         let limit = self.device.caps().max_storage_range.min(self.device.max_allocation());
@@ -58,7 +59,10 @@ impl WeightStore {
         let started = Instant::now();
         let largest_block = BLOCK.min(self.device.max_allocation());
         for (block, bytes) in group(&order, largest_block, self.device.caps().buffer_alignment) {
-            let buffer = if direct { self.direct(&block, bytes) } else { self.staged(&block, bytes) }?;
+            let buffer = match way {
+                Way::Mapped | Way::Host => self.direct(&block, bytes),
+                Way::Staged => self.staged(&block, bytes),
+            }?;
             let buffer = Arc::new(buffer);
             for (weights, offset) in block {
                 let placed = Placed { block: buffer.clone(), offset, bytes: weights.bytes };
