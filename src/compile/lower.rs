@@ -158,7 +158,17 @@ impl Lower<'_> {
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let id = self.input_id(i);
-        let key = WeightKey { constant: id.0, packing: packing.into() };
+        let name = self.graph.value(id).name.clone();
+        self.upload(WeightKey { constant: id.0, packing: packing.into() }, bytes, name, fill)
+    }
+
+    fn upload(
+        &mut self,
+        key: WeightKey,
+        bytes: u64,
+        name: String,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
         if let Some(buffer) = self.weights.get(&key) {
             return Ok(*buffer);
         }
@@ -169,7 +179,6 @@ impl Lower<'_> {
                 self.caps.max_storage_range
             );
         }
-        let name = self.graph.value(id).name.clone();
         let index = self.program.weights.len();
         self.program.weights.push(Weights { key: key.clone(), bytes, fill: Arc::new(fill) });
         let buffer = add_buffer(self.program, bytes, BufferKind::Weights(index), name);
@@ -180,6 +189,16 @@ impl Lower<'_> {
     /// A buffer that lives within this node only.
     pub fn scratch(&mut self, bytes: u64) -> BufferId {
         add_buffer(self.program, bytes, BufferKind::Temp, format!("{} scratch", self.node.label))
+    }
+
+    /// What kernels with `lib/last.glsl` bind: `bytes` for what workgroups leave behind, and so many
+    /// counters. With a single part both are the result's buffer, which is not touched as such.
+    pub fn parts(&mut self, bytes: u64, counters: u64, parts: u32) -> Result<[BufferId; 2], Unsupported> {
+        if parts == 1 {
+            return Ok([self.y(0); 2]);
+        }
+        let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
+        Ok([self.scratch(bytes), self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?])
     }
 
     /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.
