@@ -78,7 +78,6 @@ impl Operator for Conv2d {
             return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
         }
         let group_channels = y.channels() / groups;
-        let tiling = Tiling::new(cx.caps, groups, group_channels);
         let push = Push {
             rows: y.rows(),
             channels: y.channels(),
@@ -94,7 +93,7 @@ impl Operator for Conv2d {
             ..Push::default()
         };
         let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
-        emit(cx, &tiling, push, spec, self.window.taps() * depth)
+        emit(cx, groups, push, spec, self.window.taps() * depth)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -125,15 +124,14 @@ impl Operator for Conv2d {
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
-    let tiling = Tiling::new(cx.caps, 1, channels);
     let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
-    emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
+    emit(cx, 1, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
-/// Fills in what follows from the tiling and dispatches; each result sums `products` products.
+/// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
 fn emit(
     cx: &mut Lower<'_>,
-    tiling: &Tiling,
+    groups: u32,
     push: Push,
     spec: Spec,
     products: u32,
@@ -141,7 +139,12 @@ fn emit(
     if cooperative::fits(cx, &push, &spec) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
-    let t = *tiling;
+    let [[tall, wide], stride] = [push.taps, push.stride];
+    let key = format!(
+        "conv_2d {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
+        push.depth, push.channels
+    );
+    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels));
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;

@@ -1,7 +1,7 @@
 //! Where long work is cut into several submissions.
 
-use crate::caps::{Features, Submission};
-use crate::program::{Dispatch, Peaks, Program};
+use crate::caps::Submission;
+use crate::program::{Peaks, Program};
 
 /// How many times the least possible time a dispatch is expected to take.
 const SLACK: f64 = 4.0;
@@ -15,7 +15,7 @@ pub fn submissions(program: &Program, peaks: &Peaks, most: Submission) -> Vec<us
     let (mut seconds, mut dispatches) = (0.0, 0);
     let mut starts = Vec::new();
     for (i, dispatch) in program.dispatches.iter().enumerate() {
-        let time = estimate(dispatch, peaks);
+        let time = LAUNCH + SLACK * peaks.estimate(dispatch.cost, dispatch.kernel.needs);
         if dispatches > 0 && (seconds + time > most.seconds || dispatches >= most.dispatches) {
             starts.push(i);
             (seconds, dispatches) = (0.0, 0);
@@ -26,18 +26,12 @@ pub fn submissions(program: &Program, peaks: &Peaks, most: Submission) -> Vec<us
     starts
 }
 
-fn estimate(dispatch: &Dispatch, peaks: &Peaks) -> f64 {
-    let floor = |needs| peaks.floor(dispatch.cost, needs);
-    // Arithmetic whose peak is not known is no slower than plain arithmetic.
-    let least = floor(dispatch.kernel.needs).or_else(|| floor(Features::NONE));
-    LAUNCH + SLACK * least.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caps::Features;
     use crate::kernel::Kernel;
-    use crate::program::Cost;
+    use crate::program::{Cost, Dispatch};
 
     static ANY: Kernel = Kernel {
         name: "any",

@@ -53,4 +53,9 @@ impl Peaks {
         };
         Some((cost.bytes as f64 / self.bytes_per_s).max(cost.ops as f64 / ops_per_s))
     }
+
+    /// The least time in seconds of any work; arithmetic whose peak was not measured counts as 32-bit.
+    pub fn estimate(&self, cost: Cost, needs: Features) -> f64 {
+        self.floor(cost, needs).or_else(|| self.floor(cost, Features::NONE)).unwrap_or_default()
+    }
 }

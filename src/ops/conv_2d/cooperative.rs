@@ -1,5 +1,7 @@
 //! Convolutions and matrix products on cooperative matrices, where the device has them.
 
+use std::fmt;
+
 use super::{Push as Convolution, Spec as Form};
 use crate::caps::Caps;
 use crate::compile::Lower;
@@ -67,6 +69,13 @@ impl Tile {
     }
 }
 
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "subgroups {:?} of matrices {:?}", self.subgroups, self.matrices)?;
+        f.write_str(if self.staged { " with shared weights" } else { "" })
+    }
+}
+
 /// The device's matrices for fp16 products that are added up in fp32, the largest ones.
 fn shape(caps: &Caps) -> Option<Shape> {
     let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 4 == 0);
@@ -126,7 +135,11 @@ pub fn emit(
 ) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
-    let tile = choose(caps, shape, [conv.rows, conv.channels, products]);
+    let first = choose(caps, shape, [conv.rows, conv.channels, products]);
+    let mut candidates = vec![first];
+    candidates.extend(tiles(caps, shape).filter(|tile| *tile != first));
+    let key = format!("cooperative {:?} channels {products} to {}", conv.taps, conv.channels);
+    let tile = cx.choose(&key, &candidates);
     let [bm, bn, bk] = tile.block(shape);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
     let (_, n, k) = shape;
