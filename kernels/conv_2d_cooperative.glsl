@@ -8,6 +8,7 @@
 // Pixels go through shared memory, BK products of BM pixels a step. w holds whole matrices, those of
 // one block of channels behind each other along the depth, each with its columns in a row: a subgroup
 // reads them from memory, or (STAGED) the workgroup shares them.
+//! variant FROM = f16 | f32
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -35,6 +36,7 @@ layout(push_constant) uniform Push {
 layout(constant_id = 10) const bool POINTWISE = false;
 layout(constant_id = 11) const bool DEPTHWISE = false;
 layout(constant_id = 12) const bool STAGED = false;
+layout(constant_id = 13) const bool VEC_X = true;
 layout(constant_id = 14) const bool VEC_Y = true;
 layout(constant_id = 20) const uint SUBGROUP = 32;
 layout(constant_id = 21) const uint MM = 16;
@@ -69,7 +71,11 @@ const uint C_TILE = MM * C_ROW;
 const uint C_SIZE = SM * SN * SK * C_TILE;
 const uint POOL = 2 * (A_SIZE + B_SIZE);
 
+#ifdef FROM_F32
+READS_AS(0, X, x, float, vec4)
+#else
 READS(0, X, x)
+#endif
 READS(1, W, w)
 WRITES(2, Y, y)
 READS(3, D, d_)
@@ -101,13 +107,26 @@ void find_pixels(uint first_row) {
     }
 }
 
-// Four input channels of pixel i under one tap.
-f16vec4 load_x(uint i, uvec2 tap, uint c) {
+// Where pixel i has channel c under one tap, and whether that is inside of x.
+bool find_x(uint i, uvec2 tap, uint c, out uint place) {
     uvec2 step = tap * dilation;
     uvec2 p = uvec2(corner[i]) + step;
     bool inside = p.x < x_size.x && p.y < x_size.y;
-    f16vec4 v = x4[((inside ? at[i] + step.x * x_size.y + step.y : 0) * depth + c) >> 2];
+    place = (inside ? at[i] + step.x * x_size.y + step.y : 0) * depth + c;
+    return inside;
+}
+
+// Four input channels of pixel i under one tap.
+f16vec4 load_x(uint i, uvec2 tap, uint c) {
+    uint place;
+    bool inside = find_x(i, tap, c, place);
+    f16vec4 v = f16vec4(x4[place >> 2]);
     return inside ? v : f16vec4(0);
+}
+
+uvec2 tap_of(uint k) {
+    uint tap = k / depth;
+    return uvec2(tap / taps.y, tap % taps.y);
 }
 
 // The pixels' part of the step that starts at element k of the depth.
@@ -116,8 +135,21 @@ void fetch_a(uint k) {
     k += gl_LocalInvocationID.x % (BK / 4) * 4;
     if (k >= products) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(0);
+    } else if (!VEC_X) {
+        // Neighbouring elements may belong to different taps.
+        [[unroll]] for (uint j = 0; j < 4; ++j) {
+            bool known = k + j < products;
+            uvec2 tap = tap_of(k + j);
+            uint c = (k + j) % depth, place;
+            [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
+                bool inside = POINTWISE || find_x(i, tap, c, place);
+                if (POINTWISE) place = at[i] * depth + k + j;
+                float16_t v = float16_t(x[known ? place : 0]);
+                a_next[i][j] = known && inside ? v : float16_t(0);
+            }
+        }
     } else if (POINTWISE) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x4[(at[i] * depth + k) >> 2];
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(x4[(at[i] * depth + k) >> 2]);
     } else if (DEPTHWISE) {
         vec4 sums[A_LOADS];
         vec4 start = vec4(d_bias4[k >> 2]);
@@ -132,9 +164,8 @@ void fetch_a(uint k) {
         }
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(clamp(sums[i], D_LO, D_HI));
     } else {
-        uint tap = k / depth;
-        uvec2 place = uvec2(tap / taps.y, tap % taps.y);
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x(i, place, k - tap * depth);
+        uvec2 tap = tap_of(k);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x(i, tap, k % depth);
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Compiled {
 
 /// Compiles a graph, as imported, for a device; `tactics` decides choices.
 pub fn compile(mut graph: Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Compiled> {
-    let outcomes = passes::run(&mut graph)?;
+    let outcomes = passes::run(&mut graph, caps, store(caps, options))?;
     let program = lower(&graph, caps, options, tactics)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);

@@ -18,6 +18,8 @@ use crate::vk::Device;
 const SHARE: f64 = 0.9;
 /// How many ways [`Tune::Fast`] tries for each choice.
 const FEW: usize = 5;
+/// A way is better than the first if it takes at most this part of the time: others need more pipelines.
+const CLEARLY: f64 = 0.97;
 /// Runs of each way, interleaved, of which the median counts; one more before them warms up.
 const RUNS: usize = 7;
 
@@ -65,8 +67,13 @@ pub fn tune(
         }
         let times: Vec<(usize, f64)> =
             trials.iter().filter_map(|(taken, trial)| Some((*taken, trial.median()?))).collect();
-        let Some((winner, time)) = times.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
+        let Some((mut winner, mut time)) = times.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            continue;
+        };
         let usual = times.iter().find(|(taken, _)| *taken == 0).map_or(time, |(_, time)| *time);
+        if time > usual * CLEARLY {
+            (winner, time) = (0, usual);
+        }
         (first, best) = (first + usual, best + time);
         log::info!(
             "tuned {}: {:.1} us with {}, {:.1} with {}",

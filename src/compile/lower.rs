@@ -45,6 +45,7 @@ pub struct Lower<'a> {
     pub store: Store,
     buffers: &'a HashMap<ValueId, BufferId>,
     replaced: Option<(usize, BufferId)>,
+    unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
     tactics: Tactics<'a>,
@@ -93,11 +94,29 @@ impl Lower<'_> {
             return Ok(buffer);
         }
         match self.constant(i) {
-            None => Ok(self.buffers[&id]),
+            None => {
+                let buffer = self.buffers[&id];
+                if let Some((input, shape)) = self.unconverted.remove(&buffer) {
+                    convert(self.program, self.caps, shape, (input, Store::F32), (buffer, self.store))?;
+                }
+                Ok(buffer)
+            }
             Some(constant) => {
                 let elements = constant.shape.elements();
                 self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
             }
+        }
+    }
+
+    /// As [`x`](Self::x), but an input of the program that nothing has wanted in the storage type so far is
+    /// given as the host writes it, with its type.
+    pub fn raw_x(&mut self, i: usize) -> Result<(BufferId, Store), Unsupported> {
+        let input = self.buffers.get(&self.input_id(i)).and_then(|buffer| self.unconverted.get(buffer));
+        match input {
+            Some((input, _)) if self.replaced.is_none_or(|(replaced, _)| replaced != i) => {
+                Ok((*input, Store::F32))
+            }
+            _ => Ok((self.x(i)?, self.store)),
         }
     }
 
@@ -339,12 +358,14 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
     let mut program = Program::default();
     let (buffers, copies) = place_values(graph, store, &mut program);
     let mut weights = HashMap::new();
+    // Inputs that are wanted in another type, by the buffer for that; converted when somebody asks.
+    let mut unconverted = HashMap::new();
     for (input, buffer) in graph.inputs().iter().zip(program.inputs.clone()) {
         let at = buffers.get(input).copied();
         if let (Some(from), Some(to)) = (buffer, at)
             && from != to
         {
-            convert(&mut program, caps, graph.value(*input).ty.shape, (from, Store::F32), (to, store))?;
+            unconverted.insert(to, (from, graph.value(*input).ty.shape));
         }
     }
     for (id, node) in graph.nodes() {
@@ -358,6 +379,7 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
             store,
             buffers: &buffers,
             replaced: None,
+            unconverted: &mut unconverted,
             program: &mut program,
             weights: &mut weights,
             tactics,
@@ -368,7 +390,10 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
         let dispatches = first..program.dispatches.len();
         program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
     }
-    for Copy { shape, from, to } in copies {
+    for Copy { shape, mut from, to } in copies {
+        if let Some((input, _)) = unconverted.get(&from.0) {
+            from = (*input, Store::F32);
+        }
         convert(&mut program, caps, shape, from, (to, Store::F32))?;
     }
     Ok(program)

@@ -4,16 +4,17 @@
 //! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
 //! of a PAD in front are read without being stored.
 
-mod cooperative;
+pub mod cooperative;
 
 use std::sync::Arc;
 
 use super::fully_connected;
+use super::separable_conv_2d::SeparableConv2d;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
+use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -117,6 +118,12 @@ impl Operator for Conv2d {
         Fuses::Common
     }
 
+    fn absorb_depthwise(&self, depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
+        let Window { size, stride, zeros, .. } = self.window;
+        let pointwise = size == [1, 1] && stride == [1, 1] && zeros == SpatialPadding::default();
+        pointwise.then(|| Arc::new(SeparableConv2d { depthwise }) as Arc<dyn Operator>)
+    }
+
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
     }
@@ -136,10 +143,10 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if cooperative::fits(cx, &push, &spec) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
-    let [[tall, wide], stride] = [push.taps, push.stride];
+    let ([tall, wide], stride) = (push.taps.map(|taps| taps.max(1)), push.stride.map(|stride| stride.max(1)));
     let key = format!(
         "conv_2d {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
         push.depth, push.channels

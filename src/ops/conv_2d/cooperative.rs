@@ -7,8 +7,8 @@ use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::Store;
-use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
-use crate::program::BufferId;
+use crate::kernel::table::conv_2d_cooperative::{Bind, From, Push, Spec, dispatch, kernel};
+use crate::op::Depthwise;
 use crate::unsupported;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
@@ -22,16 +22,20 @@ struct Tile {
     staged: bool,
 }
 
-/// For large products: weights are shared, each of four subgroups computes 4 × 4 matrices.
-const BIG: Tile = Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true };
-/// For many pixels.
-const WIDE: Tile = Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false };
-/// For many pixels with few channels.
-const TALL: Tile = Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false };
-/// For few pixels.
-const SPLIT: Tile = Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false };
-/// For very few pixels with long sums.
-const DEEP: Tile = Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false };
+const ALL: [Tile; 12] = [
+    Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 2], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true },
+    Tile { subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true },
+];
 
 /// The matrices of a device: rows, columns, depth.
 type Shape = (u32, u32, u32);
@@ -82,19 +86,17 @@ fn shape(caps: &Caps) -> Option<Shape> {
     usable.max_by_key(|(m, n, k)| m * n * k).copied()
 }
 
-/// Whether the kernel takes this convolution on this device.
-pub fn fits(cx: &Lower<'_>, conv: &Convolution, form: &Form) -> bool {
-    let caps = cx.caps;
-    cx.store == Store::F16
-        && caps.features.contains(kernel().needs)
+/// Whether the kernel takes a convolution of one group on this device.
+pub fn fits(caps: &Caps, store: Store, channels: u32) -> bool {
+    store == Store::F16
+        && caps.features.contains(kernel(From::F32).needs)
+        && caps.max_storage_buffers as usize >= kernel(From::F32).bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
-        && !form.grouped
-        && conv.depth.is_multiple_of(4)
-        && conv.channels >= 8
+        && channels >= 8
 }
 
 fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
-    [BIG, WIDE, TALL, SPLIT, DEEP].into_iter().filter(move |tile| tile.fits(caps, shape))
+    ALL.into_iter().filter(move |tile| tile.fits(caps, shape))
 }
 
 /// Workgroups that keep a device with cooperative matrices busy.
@@ -103,8 +105,7 @@ const BUSY: u32 = 128;
 /// The tile for a result of rows × channels with sums of `products`.
 fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Tile {
     if let Ok(n) = std::env::var("TFLV_TILE") {
-        let all = [BIG, WIDE, TALL, SPLIT, DEEP];
-        return all[n.parse::<usize>().unwrap()];
+        return ALL[n.parse::<usize>().unwrap()];
     }
     let groups = |tile: &Tile| {
         let [bm, bn, _] = tile.block(shape);
@@ -117,28 +118,22 @@ fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Ti
         .unwrap_or_else(|| unreachable!("fits has found one"))
 }
 
-/// A depthwise convolution whose result the convolution reads without storing it.
-pub struct Depthwise {
-    /// Its weights, `taps × channels`, and its bias.
-    pub weights: [BufferId; 2],
-    /// The bounds of its activation.
-    pub clamp: [f32; 2],
-}
-
-/// Emits the convolution; each result sums `products` products.
+/// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
+/// behind that, whose window `conv` describes.
 pub fn emit(
     cx: &mut Lower<'_>,
     conv: &Convolution,
     form: &Form,
     products: u32,
-    depthwise: Option<Depthwise>,
+    depthwise: Option<&Depthwise>,
 ) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
     let first = choose(caps, shape, [conv.rows, conv.channels, products]);
     let mut candidates = vec![first];
     candidates.extend(tiles(caps, shape).filter(|tile| *tile != first));
-    let key = format!("cooperative {:?} channels {products} to {}", conv.taps, conv.channels);
+    let behind = if depthwise.is_some() { " behind depthwise" } else { "" };
+    let key = format!("cooperative{behind} {:?} products {products} to {}", conv.taps, conv.channels);
     let tile = cx.choose(&key, &candidates);
     let [bm, bn, bk] = tile.block(shape);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
@@ -149,7 +144,11 @@ pub fn emit(
         (channel / n * depth + i / k * k) * n + channel % n * k + i % k
     };
     let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
-    let x = cx.x(0)?;
+    let (x, store) = cx.raw_x(0)?;
+    let from = match store {
+        Store::F32 => From::F32,
+        Store::F16 => From::F16,
+    };
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
         rows: conv.rows,
@@ -173,6 +172,7 @@ pub fn emit(
         pointwise: form.pointwise && depthwise.is_none(),
         depthwise: depthwise.is_some(),
         staged: tile.staged,
+        vec_x: conv.depth.is_multiple_of(4),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
@@ -189,10 +189,12 @@ pub fn emit(
         epi_b: epilogue.b,
         ..Spec::default()
     };
-    let [d_, d_bias] = depthwise.as_ref().map_or([x; 2], |d| d.weights);
-    if let Some(Depthwise { clamp: [lo, hi], .. }) = depthwise {
-        (spec.d_lo, spec.d_hi) = (lo, hi);
+    let mut before = [x; 2];
+    if let Some(Depthwise { clamp: [lo, hi], inputs: [weights, bias], .. }) = depthwise {
+        (spec.d_lo, spec.d_hi) = (*lo, *hi);
+        before = [cx.x(*weights)?, cx.x(*bias)?];
     }
+    let [d, dbias] = before;
     let tall = conv.rows.div_ceil(bm);
     let y = tall.min(caps.max_grid[1]).max(1);
     let z = tall.div_ceil(y);
@@ -200,7 +202,8 @@ pub fn emit(
         unsupported!("{} rows are too many for one dispatch", conv.rows);
     }
     let [e0, e1, e2] = epilogue.e;
-    let bind = Bind { x, w, y: cx.y(0), d: d_, dbias: d_bias, e0, e1, e2 };
-    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
-    cx.dispatch(dispatch(kernel(), spec, push, bind, [columns / bn, y, z]), ops)
+    let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2 };
+    let taps = depthwise.map_or(0, |d| d.window.taps());
+    let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
+    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn, y, z]), ops)
 }
