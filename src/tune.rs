@@ -53,11 +53,11 @@ pub fn tune(
         let tried = if effort == Tune::Fast { FEW } else { usize::MAX };
         let names: Vec<&String> = choice.candidates.iter().take(tried).collect();
         let mut trials = Vec::new();
-        for taken in 0..names.len() {
+        for (taken, name) in names.iter().enumerate() {
             match Trial::new(device, store, &lower(&choice.key, taken)?, &choice.key) {
                 Ok(trial) => trials.push((taken, trial)),
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
-                Err(e) => log::debug!("{}: {} is left out: {e}", choice.key, names[taken]),
+                Err(e) => log::debug!("{}: {name} is left out: {e}", choice.key),
             }
         }
         for _ in 0..=RUNS {

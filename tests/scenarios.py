@@ -335,7 +335,7 @@ def learned():
 
 
 def profile():
-    """profile: a table in the log, two JSON files and a picture per interpreter; the result stays the same."""
+    """profile: a table in the log, JSON files and a picture per interpreter; the result stays the same."""
     folder, x = FOLDER / f"profile-{os.getpid()}", draw((1, 16, 24, 3), 1)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
