@@ -1,7 +1,7 @@
 //! The functions of `include/tflite_vulkan.h`, as a C program sees them.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char};
 
 pub use tflite_vulkan::ffi::TfLiteVulkanDelegateOptions as Options;
 use tflite_vulkan::tflite::sys::TfLiteDelegate;
