@@ -14,9 +14,8 @@ pub enum Way {
     Staged,
 }
 
-/// Up to so many bytes, crossing the bus while shaders run costs less than a copy and its barrier. A copy
-/// and a barrier take 4 us on an NVIDIA H200, as long as 100 KB need; larger accesses are spread over
-/// the run of the dispatch, unless it has little else to do.
+/// Up to so many bytes, crossing the bus while shaders run is taken to cost less than a copy with its
+/// barriers: on an NVIDIA H200 600 KB cross in 17 us, and a barrier takes 2.
 const FEW: u64 = 1 << 20;
 
 /// What decides about ways.
