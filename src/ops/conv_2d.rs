@@ -131,7 +131,16 @@ impl Operator for Conv2d {
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
-    let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
+    let push = Push {
+        rows,
+        channels,
+        depth,
+        x_channels: depth,
+        group_channels: channels,
+        taps: [1, 1],
+        stride: [1, 1],
+        ..Push::default()
+    };
     emit(cx, 1, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
@@ -143,10 +152,10 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
-    let ([tall, wide], stride) = (push.taps.map(|taps| taps.max(1)), push.stride.map(|stride| stride.max(1)));
+    let ([tall, wide], stride) = (push.taps, push.stride);
     let key = format!(
         "conv_2d {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
         push.depth, push.channels
