@@ -36,6 +36,9 @@ impl Features {
     /// `vulkanMemoryModel`, which cooperative matrices need.
     pub const VULKAN_MEMORY_MODEL: Self = Self(1 << 11);
 
+    /// Subgroup operations within quads.
+    pub const SUBGROUP_QUAD: Self = Self(1 << 12);
+
     /// Every feature with Vulkan's name for it.
     pub const NAMES: &'static [(Self, &'static str)] = &[
         (Self::STORAGE_16, "storageBuffer16BitAccess"),
@@ -50,6 +53,7 @@ impl Features {
         (Self::INTEGER_DOT, "shaderIntegerDotProduct"),
         (Self::COOPERATIVE_MATRIX, "cooperativeMatrix"),
         (Self::VULKAN_MEMORY_MODEL, "vulkanMemoryModel"),
+        (Self::SUBGROUP_QUAD, "subgroup quad"),
     ];
 
     /// Whether every feature of `other` is in `self`.

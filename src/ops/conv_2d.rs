@@ -5,6 +5,7 @@
 //! of a PAD in front are read without being stored.
 
 mod cooperative;
+mod quads;
 
 use std::sync::Arc;
 
@@ -140,6 +141,9 @@ fn emit(
 ) -> Result<(), Unsupported> {
     if cooperative::fits(cx, &push, &spec) {
         return cooperative::emit(cx, &push, &spec, products);
+    }
+    if quads::fits(cx.caps) {
+        return quads::emit(cx, &push, &spec, products);
     }
     let t = *tiling;
     let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
