@@ -66,18 +66,20 @@ int from[TM];
 uint inside[TM];
 
 // Four elements of pixel m's run, from number 4 k on.
-vec4 load_x(int m, int k, int run) {
+vec4 load_x(int m, int k) {
     vec4 v;
     if (VEC_X) {
-        bool seen = !BORDER || uint(k - from[m]) < inside[m];
-        v = vec4(x4[seen ? at[m] + k : 0]);
-        if (!seen) v = vec4(0);
+        if (BORDER) {
+            bool seen = uint(k - from[m]) < inside[m];
+            v = mix(vec4(0), vec4(x4[mix(0, at[m] + k, seen)]), bvec4(seen));
+        } else {
+            v = vec4(x4[at[m] + k]);
+        }
     } else {
         [[unroll]] for (int i = 0; i < 4; ++i) {
             int e = 4 * k + i;
-            bool seen = BORDER ? uint(e - from[m]) < inside[m] : e < run;
-            v[i] = float(x[seen ? at[m] + e : 0]);
-            if (!seen) v[i] = 0;
+            bool seen = uint(e - from[m]) < inside[m];
+            v[i] = mix(0.0, float(x[mix(0, at[m] + e, seen)]), seen);
         }
     }
     return v;
@@ -115,9 +117,9 @@ void main() {
             line[m] = pixel.z * int(x_size.x);
             bool on = first + m + 1 < rows;
             bool right = pixel.y + 1 == y_wide, below = right && pixel.x + 1 == y_high;
-            ivec3 next = ivec3(below ? 0 : right ? pixel.x + 1 : pixel.x, right ? 0 : pixel.y + 1,
-                               below ? pixel.z + 1 : pixel.z);
-            pixel = on ? next : pixel;
+            ivec3 next = mix(pixel + ivec3(0, 1, 0), ivec3(pixel.x + 1, 0, pixel.z), bvec3(right));
+            next = mix(next, ivec3(0, 0, pixel.z + 1), bvec3(below));
+            pixel = mix(pixel, next, bvec3(on));
         }
     }
     uint w_at = block * TN * 4 + lane, w_pitch = blocks * TN * 4;
@@ -135,8 +137,7 @@ void main() {
                     at[m] = ((line[m] + row) * wide + column) * pitch + channel;
                     from[m] = max(-column, 0) * pitch;
                     int to = min((wide - column) * pitch, length);
-                    bool seen = uint(row) < uint(high) && to > from[m];
-                    inside[m] = seen ? uint(to - from[m]) : 0;
+                    inside[m] = uint(mix(0, max(to - from[m], 0), uint(row) < uint(high)));
                 }
                 if (VEC_X) {
                     at[m] >>= 2;
@@ -146,7 +147,7 @@ void main() {
             }
             for (int k = 0; k < quads; ++k) {
                 vec4 v[TM];
-                [[unroll]] for (int m = 0; m < TM; ++m) v[m] = load_x(m, k, length);
+                [[unroll]] for (int m = 0; m < TM; ++m) v[m] = load_x(m, k);
                 [[unroll]] for (int n = 0; n < TN; ++n) {
                     vec4 own = vec4(w4[w_at + 4 * n]);
                     [[unroll]] for (int r = 0; r < 4; ++r) {
@@ -167,8 +168,8 @@ void main() {
     vec4 result[TM * TN];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) {
         vec4 v = vec4(sum[4 * i], sum[4 * i + 1], sum[4 * i + 2], sum[4 * i + 3]);
-        v = odd ? v.yxwz : v;
-        result[i] = high_half ? v.zwxy : v;
+        v = mix(v, v.yxwz, bvec4(odd));
+        result[i] = mix(v, v.zwxy, bvec4(high_half));
     }
     // The epilogue is long: its loop is unrolled only when the module is specialised.
     [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
