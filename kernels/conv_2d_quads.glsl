@@ -171,9 +171,14 @@ void main() {
         v = mix(v, v.yxwz, bvec4(odd));
         result[i] = mix(v, v.zwxy, bvec4(high_half));
     }
-    // The epilogue is long: its loop is unrolled only when the module is specialised.
-    [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
-        uint row = first + i / TN;
-        if (row < rows) store_quad(result[i], row, c + i % TN * 4, c_end);
+    // The epilogue is long: its loops are unrolled only when the module is specialised.
+    uint i = 0;
+    [[dont_unroll]] for (uint m = 0; m < TM; ++m) {
+        uint row = first + m;
+        if (row >= rows) break;
+        [[dont_unroll]] for (uint n = 0; n < TN; ++n) {
+            store_quad(result[i], row, c + 4 * n, c_end);
+            ++i;
+        }
     }
 }

@@ -73,10 +73,12 @@ impl Operator for Conv2d {
         let [h, v] = self.window.extents(&x)?;
         let (groups, depth) = (Self::groups(&x, &w)?, w.channels());
         let pointwise = self.is_pointwise([h, v]);
-        if pointwise && groups == 1 {
+        // One window that is all of the operand.
+        let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !h.border && !v.border;
+        if (pointwise || whole) && groups == 1 {
             // The weights are a matrix of channels × depth then.
-            let one_pixel = x[1] == 1 && x[2] == 1;
-            return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
+            let depth = self.window.taps() * depth;
+            return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
         }
         let group_channels = y.channels() / groups;
         let tiling = Tiling::new(cx.caps, groups, group_channels);

@@ -4,6 +4,7 @@
 //! `keep_num_dims` the rank of `x`. Taken for float32 with constant weights (fp16 ones too) in the
 //! default format.
 
+use crate::caps::DeviceKind;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -107,7 +108,11 @@ pub fn product(
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let wide = channels.div_ceil(4).next_power_of_two().min(8);
-    let deep = (WORKGROUP / wide).min(depth.div_ceil(4).next_power_of_two());
+    // A driver that runs on the CPU has no more than a few threads, and pays dearly for shared memory.
+    let deep = match cx.caps.kind {
+        DeviceKind::Software => 1,
+        _ => (WORKGROUP / wide).min(depth.div_ceil(4).next_power_of_two()),
+    };
     let spec = Spec {
         wg_x: wide,
         wg_y: deep,
