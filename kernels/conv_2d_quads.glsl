@@ -123,44 +123,54 @@ void main() {
         }
     }
     uint w_at = block * TN * 4 + lane, w_pitch = blocks * TN * 4;
-    ivec2 end = POINTWISE ? ivec2(1) : ivec2(steps), apart = ivec2(dilation);
-    int high = int(x_size.x), channel = int(group * depth);
-    for (int sy = 0; sy < end.x; ++sy) {
-        for (int sx = 0; sx < end.y; ++sx) {
+    int high = int(x_size.x), channel = int(group * depth), columns = int(steps.y), k = 0;
+    ivec2 apart = ivec2(dilation), tap = ivec2(0);
+    if (POINTWISE) {
+        [[unroll]] for (int m = 0; m < TM; ++m) {
+            at[m] = int(min(first + m, rows - 1)) * pitch + channel;
+            if (VEC_X) at[m] >>= 2;
+            from[m] = 0;
+            inside[m] = uint(length);
+        }
+    }
+    // One loop over steps and their runs: the more loops, the more often all sums are handed over.
+    int rounds = POINTWISE ? quads : quads * columns * int(steps.x);
+    for (int t = 0; t < rounds; ++t) {
+        if (!POINTWISE) {
             [[unroll]] for (int m = 0; m < TM; ++m) {
-                if (POINTWISE) {
-                    at[m] = int(min(first + m, rows - 1)) * pitch + channel;
-                    from[m] = 0;
-                    inside[m] = uint(length);
-                } else {
-                    int row = corner[m].x + sy * apart.x, column = corner[m].y + sx * apart.y;
-                    at[m] = ((line[m] + row) * wide + column) * pitch + channel;
-                    from[m] = max(-column, 0) * pitch;
-                    int to = min((wide - column) * pitch, length);
-                    inside[m] = uint(mix(0, max(to - from[m], 0), uint(row) < uint(high)));
-                }
+                int row = corner[m].x + tap.x * apart.x, column = corner[m].y + tap.y * apart.y;
+                at[m] = ((line[m] + row) * wide + column) * pitch + channel;
+                from[m] = max(-column, 0) * pitch;
+                int to = min((wide - column) * pitch, length);
+                inside[m] = uint(mix(0, max(to - from[m], 0), uint(row) < uint(high)));
                 if (VEC_X) {
                     at[m] >>= 2;
                     from[m] >>= 2;
                     inside[m] >>= 2;
                 }
             }
-            for (int k = 0; k < quads; ++k) {
-                vec4 v[TM];
-                [[unroll]] for (int m = 0; m < TM; ++m) v[m] = load_x(m, k);
-                [[unroll]] for (int n = 0; n < TN; ++n) {
-                    vec4 own = vec4(w4[w_at + 4 * n]);
-                    [[unroll]] for (int r = 0; r < 4; ++r) {
-                        vec4 q = SWAPPED(own, r);
-                        [[unroll]] for (int m = 0; m < TM; ++m) {
-                            float s = sum[(m * TN + n) * 4 + r];
-                            s = s + v[m].x * q.x + v[m].y * q.y + v[m].z * q.z + v[m].w * q.w;
-                            sum[(m * TN + n) * 4 + r] = s;
-                        }
-                    }
+        }
+        vec4 v[TM];
+        [[unroll]] for (int m = 0; m < TM; ++m) v[m] = load_x(m, k);
+        [[unroll]] for (int n = 0; n < TN; ++n) {
+            vec4 own = vec4(w4[w_at + 4 * n]);
+            [[unroll]] for (int r = 0; r < 4; ++r) {
+                vec4 q = SWAPPED(own, r);
+                [[unroll]] for (int m = 0; m < TM; ++m) {
+                    float s = sum[(m * TN + n) * 4 + r];
+                    s = s + v[m].x * q.x + v[m].y * q.y + v[m].z * q.z + v[m].w * q.w;
+                    sum[(m * TN + n) * 4 + r] = s;
                 }
-                w_at += w_pitch;
             }
+        }
+        w_at += w_pitch;
+        ++k;
+        if (!POINTWISE) {
+            bool next = k == quads;
+            k = mix(k, 0, next);
+            tap.y += int(next);
+            bool below = tap.y == columns;
+            tap = mix(tap, ivec2(tap.x + 1, 0), bvec2(below));
         }
     }
 
@@ -171,14 +181,12 @@ void main() {
         v = mix(v, v.yxwz, bvec4(odd));
         result[i] = mix(v, v.zwxy, bvec4(high_half));
     }
-    // The epilogue is long: its loops are unrolled only when the module is specialised.
-    uint i = 0;
-    [[dont_unroll]] for (uint m = 0; m < TM; ++m) {
-        uint row = first + m;
-        if (row >= rows) break;
-        [[dont_unroll]] for (uint n = 0; n < TN; ++n) {
-            store_quad(result[i], row, c + 4 * n, c_end);
-            ++i;
-        }
+    // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
+    uint row = first, n = 0;
+    for (uint i = 0; i < TN * min(TM, rows - min(first, rows)); ++i) {
+        store_quad(result[i], row, c + 4 * n, c_end);
+        bool next = ++n == TN;
+        row += uint(next);
+        n = mix(n, 0u, next);
     }
 }
