@@ -16,7 +16,7 @@ VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
 .NOTPARALLEL:
-.PHONY: help demo test build table lint fmt system drivers models clean
+.PHONY: help demo test bench build table lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
@@ -24,6 +24,7 @@ help:
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make lint      rustfmt, clippy, ruff'
 	@echo 'make table     measure the models and renew the table in README.md'
+	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make clean     remove build/ and target/'
 	@echo
 	@echo 'The first build compiles the shader compiler: 5 to 9 minutes on two cores, once.'
@@ -38,16 +39,20 @@ test: build models drivers $(OLDEST)
 table: build models
 	@build/venv/bin/python tests/table.py --delegate $(LIBRARY)
 
+# BENCH holds further arguments, for example BENCH='--models resnet50 --driver swiftshader'.
+bench: build models
+	@build/venv/bin/python bench/run.py --delegate $(LIBRARY) $(BENCH)
+
 lint: system $(VENV)
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	build/venv/bin/ruff check python tests
-	build/venv/bin/ruff format --check python tests
+	build/venv/bin/ruff check bench python tests
+	build/venv/bin/ruff format --check bench python tests
 
 fmt: $(VENV)
 	cargo fmt
-	build/venv/bin/ruff check --fix python tests
-	build/venv/bin/ruff format python tests
+	build/venv/bin/ruff check --fix bench python tests
+	build/venv/bin/ruff format bench python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system

@@ -1,10 +1,14 @@
 #version 450
-// y = epilogue(convolution of x with w) on cooperative matrices of 16×16×16, fp16 × fp16 → fp32.
+// y = epilogue(convolution of x with w) on cooperative matrices of MM × MN × MK, fp16 × fp16 → fp32.
+// DEPTHWISE: a pointwise convolution of act(depthwise convolution of x with d + d_bias), which never
+// reaches memory.
 //
-// A workgroup computes BM pixels by BN channels. Its subgroups stand in a grid of SM × SN tiles, and
-// SK of them share a tile by splitting the depth: little work fills a large machine that way.
-// w holds one row of w_quads vectors per tap and input channel, padded to whole blocks with zeros.
-//! variant TILE = wide | deep
+// A subgroup computes FM × FN matrices. A workgroup's subgroups stand in a grid of SM × SN such tiles,
+// and SK of them share a tile by splitting the depth: little work fills a large machine that way.
+// Pixels go through shared memory, BK products of BM pixels a step. w holds whole matrices, those of
+// one block of channels behind each other along the depth, each with its columns in a row: a subgroup
+// reads them from memory, or (STAGED) the workgroup shares them.
+//! variant FROM = f16 | f32
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -15,98 +19,166 @@
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 
-#ifdef TILE_DEEP
-const uint SM = 1, SN = 2, SK = 4;  // subgroups along pixels, channels, depth
-const uint FM = 1, FN = 1, FK = 2;  // fragments per subgroup and step
-#else
-const uint SM = 2, SN = 2, SK = 1;
-const uint FM = 2, FN = 2, FK = 2;
-#endif
-const uint SIDE = 16;
-const uint SUBGROUP = 32;
-const uint THREADS = SM * SN * SK * SUBGROUP;
-const uint BM = SM * FM * SIDE;
-const uint BN = SN * FN * SIDE;
-const uint DEPTH = FK * SIDE;       // of one subgroup's step
-const uint BK = SK * DEPTH;
-// Rows in shared memory are four halves longer than needed twice over: no two land on the same banks.
-const uint A_ROW = BK / 4 + 2;
-const uint B_ROW = BN / 4 + 2;
-const uint C_ROW = BN + 4;
-const uint A_SIZE = BM * A_ROW;
-const uint B_SIZE = BK * B_ROW;
-const uint A_LOADS = BM * BK / 4 / THREADS;
-const uint B_LOADS = BK * BN / 4 / THREADS;
-
 layout(push_constant) uniform Push {
     uint rows;             // of y: batch × height × width
     uint channels;         // of y
     uint rows_per_batch;
     uint depth;            // input channels
     uint products;         // taps × input channels
-    uint w_quads;          // vectors per row of w
+    uint w_depth;          // matrices along the depth of w
     uvec2 x_size;          // pairs are height, width
     uvec2 y_size;
-    uint taps_wide;
+    uvec2 taps;
     uvec2 stride;
     uvec2 dilation;
     ivec2 origin;          // where the first window starts in x
 };
 layout(constant_id = 10) const bool POINTWISE = false;
+layout(constant_id = 11) const bool DEPTHWISE = false;
+layout(constant_id = 12) const bool STAGED = false;
+layout(constant_id = 13) const bool VEC_X = true;
 layout(constant_id = 14) const bool VEC_Y = true;
+layout(constant_id = 20) const uint SUBGROUP = 32;
+layout(constant_id = 21) const uint MM = 16;
+layout(constant_id = 22) const uint MN = 16;
+layout(constant_id = 23) const uint MK = 16;
+layout(constant_id = 24) const uint SM = 2;
+layout(constant_id = 25) const uint SN = 2;
+layout(constant_id = 26) const uint SK = 1;
+layout(constant_id = 27) const uint FM = 2;
+layout(constant_id = 28) const uint FN = 2;
+layout(constant_id = 29) const uint FK = 2;  // matrices along a subgroup's depth of a step
+layout(constant_id = 30) const float D_LO = 0;
+layout(constant_id = 31) const float D_HI = 6;
 
+const uint THREADS = SM * SN * SK * SUBGROUP;
+const uint BM = SM * FM * MM;
+const uint BN = SN * FN * MN;
+const uint BK = SK * FK * MK;
+// In vectors of four halves. Rows are 16 bytes longer than needed: no two land on the same banks.
+const uint A_ROW = BK / 4 + 2;
+const uint A_SIZE = BM * A_ROW;
+const uint A_LOADS = BM * BK / 4 / THREADS;
+const uint W_ROW = MK / 4;
+const uint W_SIZE = MN * W_ROW;      // a matrix of w
+const uint B_ROW = W_ROW + 2;
+const uint B_MATRIX = MN * B_ROW;
+const uint B_SIZE = STAGED ? BN / MN * (BK / MK) * B_MATRIX : 0;
+const uint B_LOADS = BN * BK / 4 / THREADS;
+// In vectors of two floats: MM rows of a subgroup's results.
+const uint C_ROW = FN * MN / 2 + 2;
+const uint C_TILE = MM * C_ROW;
+const uint C_SIZE = SM * SN * SK * C_TILE;
+const uint POOL = 2 * (A_SIZE + B_SIZE);
+
+#ifdef FROM_F32
+READS_AS(0, X, x, float, vec4)
+#else
 READS(0, X, x)
+#endif
 READS(1, W, w)
 WRITES(2, Y, y)
-#define EPI_BINDING 3
+READS(3, D, d_)
+READS(4, DBias, d_bias)
+#define EPI_BINDING 5
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #include "lib/epilogue.glsl"
 
-shared f16vec4 a_tile[2 * A_SIZE];
-shared f16vec4 b_tile[2 * B_SIZE];
-shared float c_tile[SK * BM * C_ROW];
+// Two halves of pixels and weights while sums are computed, then the sums.
+shared uvec2 pool[POOL > C_SIZE ? POOL : C_SIZE];
 
-// Four input channels of the pixel behind row `row` of y, from element k of the window on.
-f16vec4 load_x(uint row, uint k) {
-    if (k >= products) return f16vec4(0);
-    row = min(row, rows - 1);
-    if (POINTWISE) return x4[(row * depth + k) / 4];
-    uint tap = k / depth;
-    uvec2 step = uvec2(tap / taps_wide, tap % taps_wide) * dilation;
-    uint line = row / y_size.y;
-    uvec2 pixel = uvec2(line % y_size.x, row % y_size.y);
-    uvec2 at = uvec2(ivec2(pixel * stride + step) + origin);
-    if (at.x >= x_size.x || at.y >= x_size.y) return f16vec4(0);
-    return x4[(((line / y_size.x * x_size.x + at.x) * x_size.y + at.y) * depth + k - tap * depth) / 4];
-}
+uvec2 bits(f16vec4 v) { return uvec2(packFloat2x16(v.xy), packFloat2x16(v.zw)); }
 
+uint at[A_LOADS];        // of the first tap of each pixel that this invocation loads, in pixels of x
+ivec2 corner[A_LOADS];   // its row and column
 f16vec4 a_next[A_LOADS];
-f16vec4 b_next[B_LOADS];
 
-void fetch(uint first_row, uint first_quad, uint k) {
-    uint lane = gl_LocalInvocationID.x;
+void find_pixels(uint first_row) {
     [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
-        uint item = i * THREADS + lane;
-        a_next[i] = load_x(first_row + item / (BK / 4), k + item % (BK / 4) * 4);
-    }
-    [[unroll]] for (uint i = 0; i < B_LOADS; ++i) {
-        uint item = i * THREADS + lane;
-        b_next[i] = w4[(k + item / (BN / 4)) * w_quads + first_quad + item % (BN / 4)];
+        uint row = min(first_row + (i * THREADS + gl_LocalInvocationID.x) / (BK / 4), rows - 1);
+        if (POINTWISE) {
+            at[i] = row;
+        } else {
+            uint line = row / y_size.y;
+            corner[i] = ivec2(uvec2(line % y_size.x, row % y_size.y) * stride) + origin;
+            at[i] = (line / y_size.x * x_size.x + corner[i].x) * x_size.y + corner[i].y;
+        }
     }
 }
 
-void place(uint half_of) {
-    uint lane = gl_LocalInvocationID.x;
-    [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
-        uint item = i * THREADS + lane;
-        a_tile[half_of * A_SIZE + item / (BK / 4) * A_ROW + item % (BK / 4)] = a_next[i];
-    }
-    [[unroll]] for (uint i = 0; i < B_LOADS; ++i) {
-        uint item = i * THREADS + lane;
-        b_tile[half_of * B_SIZE + item / (BN / 4) * B_ROW + item % (BN / 4)] = b_next[i];
+// Where pixel i has channel c under one tap, and whether that is inside of x.
+bool find_x(uint i, uvec2 tap, uint c, out uint place) {
+    uvec2 step = tap * dilation;
+    uvec2 p = uvec2(corner[i]) + step;
+    bool inside = p.x < x_size.x && p.y < x_size.y;
+    place = (inside ? at[i] + step.x * x_size.y + step.y : 0) * depth + c;
+    return inside;
+}
+
+// Four input channels of pixel i under one tap.
+f16vec4 load_x(uint i, uvec2 tap, uint c) {
+    uint place;
+    bool inside = find_x(i, tap, c, place);
+    f16vec4 v = f16vec4(x4[place >> 2]);
+    return inside ? v : f16vec4(0);
+}
+
+uvec2 tap_of(uint k) {
+    uint tap = k / depth;
+    return uvec2(tap / taps.y, tap % taps.y);
+}
+
+// The pixels' part of the step that starts at element k of the depth.
+void fetch_a(uint k) {
+    // All loads of an invocation lie in the same four columns, as the rows' length divides THREADS.
+    k += gl_LocalInvocationID.x % (BK / 4) * 4;
+    if (k >= products) {
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(0);
+    } else if (!VEC_X) {
+        // Neighbouring elements may belong to different taps.
+        [[unroll]] for (uint j = 0; j < 4; ++j) {
+            bool known = k + j < products;
+            uvec2 tap = tap_of(k + j);
+            uint c = (k + j) % depth, place;
+            [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
+                bool inside = POINTWISE || find_x(i, tap, c, place);
+                if (POINTWISE) place = at[i] * depth + k + j;
+                float16_t v = float16_t(x[known ? place : 0]);
+                a_next[i][j] = known && inside ? v : float16_t(0);
+            }
+        }
+    } else if (POINTWISE) {
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(x4[(at[i] * depth + k) >> 2]);
+    } else if (DEPTHWISE) {
+        vec4 sums[A_LOADS];
+        vec4 start = vec4(d_bias4[k >> 2]);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) sums[i] = start;
+        uint w_at = k >> 2;
+        for (uint ky = 0; ky < taps.x; ++ky) {
+            for (uint kx = 0; kx < taps.y; ++kx) {
+                vec4 q = vec4(d_4[w_at]);
+                w_at += depth >> 2;
+                [[unroll]] for (uint i = 0; i < A_LOADS; ++i) sums[i] += vec4(load_x(i, uvec2(ky, kx), k)) * q;
+            }
+        }
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = f16vec4(clamp(sums[i], D_LO, D_HI));
+    } else {
+        uvec2 tap = tap_of(k);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x(i, tap, k % depth);
     }
 }
+
+void place_a(uint start) {
+    [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
+        uint item = i * THREADS + gl_LocalInvocationID.x;
+        pool[start + item / (BK / 4) * A_ROW + item % (BK / 4)] = bits(a_next[i]);
+    }
+}
+
+#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, MM, MK, gl_MatrixUseA>
+#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
+#define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
 
 void main() {
     uint lane = gl_LocalInvocationID.x;
@@ -116,52 +188,90 @@ void main() {
     uint first_channel = gl_WorkGroupID.x * BN;
     if (first_row >= rows) return;
 
-    coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator> sums[FM * FN];
-    [[unroll]] for (uint i = 0; i < FM * FN; ++i)
-        sums[i] = coopmat<float, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseAccumulator>(0.0);
+    MATRIX_C sums[FM * FN];
+    [[unroll]] for (uint i = 0; i < FM * FN; ++i) sums[i] = MATRIX_C(0.0);
+    // Where this subgroup's, or this workgroup's, matrices of w begin.
+    uint w_block = first_channel / MN * w_depth * W_SIZE;
+    uint w_own = w_block + (sn * FN * w_depth + sk * FK) * W_SIZE;
+    MATRIX_B b_next[FN * FK];
+    f16vec4 staged_next[B_LOADS];
 
-    fetch(first_row, first_channel / 4, 0);
+    find_pixels(first_row);
     uint now = 0;
-    for (uint k = 0; k < products; k += BK) {
-        place(now);
-        barrier();
-        if (k + BK < products) fetch(first_row, first_channel / 4, k + BK);
+    for (uint k = 0; k < products + BK; k += BK) {
+        MATRIX_B b[FN * FK];
+        if (k > 0) {
+            place_a(now * A_SIZE);
+            if (STAGED) {
+                [[unroll]] for (uint i = 0; i < B_LOADS; ++i) {
+                    uint item = i * THREADS + lane;
+                    pool[2 * A_SIZE + now * B_SIZE + item / W_ROW * B_ROW + item % W_ROW] = bits(staged_next[i]);
+                }
+            } else {
+                [[unroll]] for (uint i = 0; i < FN * FK; ++i) b[i] = b_next[i];
+            }
+            barrier();
+        }
+        if (k < products) {
+            fetch_a(k);
+            uint w_at = k / MK * W_SIZE;
+            if (STAGED) {
+                [[unroll]] for (uint i = 0; i < B_LOADS; ++i) {
+                    uint item = i * THREADS + lane, row = BK / MK * W_SIZE;
+                    staged_next[i] = w4[w_block + w_at + item / row * w_depth * W_SIZE + item % row];
+                }
+            } else {
+                [[unroll]] for (uint n = 0; n < FN; ++n)
+                    [[unroll]] for (uint f = 0; f < FK; ++f)
+                        coopMatLoad(b_next[n * FK + f], w4, w_own + w_at + (n * w_depth + f) * W_SIZE, W_ROW,
+                                    gl_CooperativeMatrixLayoutColumnMajor);
+            }
+        }
+        if (k == 0) continue;
         [[unroll]] for (uint f = 0; f < FK; ++f) {
-            coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA> a[FM];
+            MATRIX_A a[FM];
             [[unroll]] for (uint m = 0; m < FM; ++m)
-                coopMatLoad(a[m], a_tile, now * A_SIZE + (sm * FM + m) * SIDE * A_ROW + (sk * FK + f) * SIDE / 4,
-                            A_ROW, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(a[m], pool, now * A_SIZE + (sm * FM + m) * MM * A_ROW + (sk * FK + f) * W_ROW, A_ROW,
+                            gl_CooperativeMatrixLayoutRowMajor);
             [[unroll]] for (uint n = 0; n < FN; ++n) {
-                coopmat<float16_t, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseB> b;
-                coopMatLoad(b, b_tile, now * B_SIZE + (sk * FK + f) * SIDE * B_ROW + (sn * FN + n) * SIDE / 4,
-                            B_ROW, gl_CooperativeMatrixLayoutRowMajor);
+                MATRIX_B own;
+                if (STAGED) {
+                    uint matrix = (sn * FN + n) * (BK / MK) + sk * FK + f;
+                    coopMatLoad(own, pool, 2 * A_SIZE + now * B_SIZE + matrix * B_MATRIX, B_ROW,
+                                gl_CooperativeMatrixLayoutColumnMajor);
+                } else {
+                    own = b[n * FK + f];
+                }
                 [[unroll]] for (uint m = 0; m < FM; ++m)
-                    sums[m * FN + n] = coopMatMulAdd(a[m], b, sums[m * FN + n]);
+                    sums[m * FN + n] = coopMatMulAdd(a[m], own, sums[m * FN + n]);
             }
         }
         // The other half is written next: one barrier a step is enough.
         now ^= 1;
     }
-    [[unroll]] for (uint m = 0; m < FM; ++m)
+
+    [[unroll]] for (uint m = 0; m < FM; ++m) {
+        barrier();
         [[unroll]] for (uint n = 0; n < FN; ++n)
-            coopMatStore(sums[m * FN + n], c_tile,
-                         (sk * BM + (sm * FM + m) * SIDE) * C_ROW + (sn * FN + n) * SIDE, C_ROW,
+            coopMatStore(sums[m * FN + n], pool, subgroup * C_TILE + n * MN / 2, C_ROW,
                          gl_CooperativeMatrixLayoutRowMajor);
-    barrier();
-    for (uint item = lane; item < BM * BN / 4; item += THREADS) {
-        uint m = item / (BN / 4), n = item % (BN / 4) * 4;
-        uint row = first_row + m, c = first_channel + n;
-        if (row >= rows || c >= channels) continue;
-        vec4 v = vec4(0);
-        [[unroll]] for (uint s = 0; s < SK; ++s) {
-            uint at = (s * BM + m) * C_ROW + n;
-            v += vec4(c_tile[at], c_tile[at + 1], c_tile[at + 2], c_tile[at + 3]);
-        }
-        if (VEC_Y) {
-            y4[(row * channels + c) / 4] = S4(epilogue(v, row, c));
-        } else {
-            for (uint i = 0; i < min(4, channels - c); ++i)
-                y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+        barrier();
+        for (uint item = lane; item < SM * MM * BN / 4; item += THREADS) {
+            uint r = item / (BN / 4), n = item % (BN / 4) * 4;
+            uint row = first_row + (r / MM * FM + m) * MM + r % MM, c = first_channel + n;
+            if (row >= rows || c >= channels) continue;
+            uint from = (r / MM * SN + n / (FN * MN)) * C_TILE + r % MM * C_ROW + n % (FN * MN) / 2;
+            vec4 v = vec4(0);
+            [[unroll]] for (uint s = 0; s < SK; ++s) {
+                uvec2 low = pool[from + s * SM * SN * C_TILE], high = pool[from + s * SM * SN * C_TILE + 1];
+                v += uintBitsToFloat(uvec4(low, high));
+            }
+            if (VEC_Y) {
+                y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+            } else {
+                for (uint i = 0; i < min(4, channels - c); ++i)
+                    y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+            }
         }
     }
 }

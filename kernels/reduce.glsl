@@ -1,7 +1,8 @@
 #version 450
 // y[k] = sum, product, largest or smallest of x[k, r] over all r, times a factor.
 // x is seen as up to three kept and three reduced dimensions. A workgroup computes WG_X results,
-// or four times as many neighbouring ones (VEC4); WG_Y invocations, a power of two, share each.
+// or four times as many neighbouring ones (VEC4); WG_Y invocations, a power of two, share each. Where
+// terms are many, several workgroups along z take a part each, and the last one joins the parts.
 //! variant STORE = f32 | f16
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
@@ -11,6 +12,7 @@ layout(push_constant) uniform Push {
     uint items;          // results, or fours of them
     uint row_groups;     // workgroups per row of the grid
     uint terms;          // elements behind each result
+    uint part;           // elements of a part
     uint rows_per_batch;
     uint channels;       // of y
     float factor;
@@ -34,9 +36,11 @@ WRITES(1, Y, y)
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #include "lib/epilogue.glsl"
+#define LAST_BINDING 5
+#include "lib/last.glsl"
 
 const uint INVOCATIONS = 128;  // at most
-shared vec4 parts[INVOCATIONS];
+shared vec4 joined[INVOCATIONS];
 
 vec4 start() {
     float inf = uintBitsToFloat(0x7f800000u);
@@ -49,9 +53,22 @@ vec4 join(vec4 a, vec4 b) {
     return KIND == LARGEST ? max(a, b) : min(a, b);
 }
 
+// Joins what the invocations of a result hold; the first one gets it.
+vec4 join_all(vec4 v, uint lane) {
+    uint own = gl_LocalInvocationID.x * WG_Y + lane;
+    joined[own] = v;
+    for (uint half_ = WG_Y / 2; half_ > 0; half_ /= 2) {
+        barrier();
+        if (lane < half_) joined[own] = join(joined[own], joined[own + half_]);
+    }
+    return joined[own];
+}
+
 void main() {
     uint lane = gl_LocalInvocationID.y;
-    uint item = (gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x) * WG_X + gl_LocalInvocationID.x;
+    uint group = gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x;
+    uint item = group * WG_X + gl_LocalInvocationID.x;
+    uint z = gl_WorkGroupID.z, count = gl_NumWorkGroups.z;
     vec4 v = start();
     if (item < items) {
         uint rest = item, base = 0;
@@ -59,7 +76,8 @@ void main() {
             base += rest % keep_shape[d] * keep_stride[d];
             rest /= keep_shape[d];
         }
-        for (uint term = lane; term < terms; term += WG_Y) {
+        uint end = min((z + 1) * part, terms);
+        for (uint term = z * part + lane; term < end; term += WG_Y) {
             uint inner = term / reduce_shape[2];
             uint from = base + term % reduce_shape[2] * reduce_stride[2]
                       + inner % reduce_shape[1] * reduce_stride[1]
@@ -67,14 +85,18 @@ void main() {
             v = join(v, VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0));
         }
     }
-    uint own = gl_LocalInvocationID.x * WG_Y + lane;
-    parts[own] = v;
-    for (uint half_ = WG_Y / 2; half_ > 0; half_ /= 2) {
-        barrier();
-        if (lane < half_) parts[own] = join(parts[own], parts[own + half_]);
+    v = join_all(v, lane);
+    if (count > 1) {
+        if (lane == 0 && item < items) parts[z * items + item] = v;
+        if (!is_last(group, count)) return;
+        v = start();
+        if (item < items) {
+            for (uint i = lane; i < count; i += WG_Y) v = join(v, parts[i * items + item]);
+        }
+        v = join_all(v, lane);
     }
     if (lane != 0 || item >= items) return;
-    v = parts[own] * factor;
+    v *= factor;
     if (VEC4) {
         uint quads = channels / 4;
         y4[item] = S4(epilogue(v, item / quads, item % quads * 4));

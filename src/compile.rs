@@ -2,6 +2,7 @@
 
 mod import;
 mod lower;
+mod pack;
 
 pub use import::{import, reshape};
 pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_STEPS, lower, store};
@@ -31,7 +32,7 @@ pub struct Compiled {
 
 /// Compiles a graph, as imported, for a device.
 pub fn compile(mut graph: Graph, caps: &Caps, options: &Options) -> Result<Compiled> {
-    let outcomes = passes::run(&mut graph)?;
+    let outcomes = passes::run(&mut graph, caps, store(caps, options))?;
     let program = lower(&graph, caps, options)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);

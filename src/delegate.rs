@@ -9,6 +9,7 @@ mod survey;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::cache::{Kind, Table};
 use crate::caps::Features;
 use crate::error::{Error, Result};
 use crate::logging::Verbosity;
@@ -18,13 +19,20 @@ use crate::vk::Device;
 use disk::Disk;
 pub use kernel::Kernel;
 
+/// What a delegate and its kernels share.
+pub(crate) struct Setup {
+    options: Options,
+    device: Arc<Device>,
+    /// Whether fp16 holds, by partition.
+    verdicts: Table,
+}
+
 /// The delegate behind a `TfLiteDelegate`: its options, its device, and between the two halves of
 /// `Prepare` the kernels that the host is about to ask for. Any number of interpreters may use it at
 /// the same time.
 pub struct Delegate {
-    options: Options,
-    /// `None`: nothing can be used, so nothing is claimed.
-    device: Option<Arc<Device>>,
+    /// `None`: no device can be used, so nothing is claimed.
+    setup: Option<Arc<Setup>>,
     /// Where compiled pipelines are kept.
     disk: Option<Disk>,
     planned: Mutex<HashMap<(usize, Vec<i32>), Kernel>>,
@@ -46,12 +54,13 @@ impl Delegate {
                 None
             }
         };
-        if let Some(device) = &device {
-            let precision = precision(&options, device);
-            log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
-        }
         let disk = device.as_ref().and_then(|device| Disk::open(&options, device));
-        Ok(Self { options, device, disk, planned: Mutex::default(), _verbosity: verbosity })
+        let setup = device.map(|device| {
+            let precision = precision(&options, &device);
+            log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
+            Arc::new(Setup { verdicts: disk::table(&options, &device, Kind::Precision), options, device })
+        });
+        Ok(Self { setup, disk, planned: Mutex::default(), _verbosity: verbosity })
     }
 
     /// Decides which nodes of a subgraph to take, and prepares a kernel for each partition that the
@@ -60,9 +69,9 @@ impl Delegate {
     /// # Errors
     /// Only if the host does not answer.
     pub fn plan(&self, context: &Context<'_>) -> Result<Vec<i32>> {
-        let Some(device) = &self.device else { return Ok(Vec::new()) };
+        let Some(setup) = &self.setup else { return Ok(Vec::new()) };
         let subgraph = Subgraph::new(context);
-        let chosen = survey::choose(&subgraph, device, &self.options)?;
+        let chosen = survey::choose(&subgraph, setup)?;
         let mut nodes: Vec<i32> = Vec::new();
         let mut planned = self.planned();
         for (partition, kernel) in chosen {

@@ -72,6 +72,17 @@ pub struct SpatialPadding {
     pub w: [u32; 2],
 }
 
+/// A depthwise convolution in front of an operator: `clamp(convolution + bias)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Depthwise {
+    /// How its filter moves.
+    pub window: Window,
+    /// The bounds of its activation.
+    pub clamp: [f32; 2],
+    /// Where its weights (`[1, height, width, channels]`) and its bias stand among the node's operands.
+    pub inputs: [usize; 2],
+}
+
 /// Which elementwise steps an operator's kernel can apply to its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fuses {
@@ -122,6 +133,16 @@ pub trait Operator: fmt::Debug + Send + Sync {
 
     /// The same operator reading an operand without the zeros that a PAD had put around it.
     fn absorb_padding(&self, _padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
+        None
+    }
+
+    /// The window, if this is a depthwise convolution with as many channels behind as before.
+    fn depthwise(&self, _inputs: &[Option<&TensorType>]) -> Option<Window> {
+        None
+    }
+
+    /// The same operator reading the operand of the depthwise convolution that had made its own.
+    fn absorb_depthwise(&self, _depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
         None
     }
 

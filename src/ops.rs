@@ -34,6 +34,7 @@ operators! {
     reduce
     reshape
     resize
+    separable_conv_2d
     softmax
     space_to_batch
     split

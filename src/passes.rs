@@ -2,12 +2,15 @@
 
 mod fold_constants;
 mod fold_padding;
+mod fuse_depthwise;
 mod fuse_elementwise;
 
 use std::fmt;
 
+use crate::caps::Caps;
 use crate::error::Result;
 use crate::ir::Graph;
+use crate::kernel::Store;
 
 /// What a pass did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +30,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Runs every pass.
-pub fn run(graph: &mut Graph) -> Result<Vec<Outcome>> {
-    Ok(vec![fold_constants::run(graph)?, fold_padding::run(graph), fuse_elementwise::run(graph)])
+/// Runs every pass, for a device and a storage type.
+pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Result<Vec<Outcome>> {
+    Ok(vec![
+        fold_constants::run(graph)?,
+        fold_padding::run(graph),
+        fuse_elementwise::run(graph),
+        fuse_depthwise::run(graph, caps, store),
+    ])
 }

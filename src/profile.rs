@@ -1,14 +1,19 @@
-//! What every node of the model costs on the device: a table for the log, JSON, and a trace for
-//! `chrome://tracing` or Perfetto. Plain data; the times come from the runtime.
+//! What every node of the model costs on the device: a table for the log, JSON, a trace and a picture.
+//! Plain data; the times come from the runtime.
+
+mod json;
+mod peaks;
+mod picture;
+mod table;
+mod trace;
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::caps::Features;
+pub use peaks::Peaks;
+
 use crate::program::{Cost, Program};
 
 /// Times are medians over so many runs, the last ones.
@@ -16,40 +21,6 @@ const SAMPLES: usize = 64;
 
 /// So many runs, the last ones, are drawn in the trace.
 const TRACED: usize = 16;
-
-/// What a device reaches at best.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Peaks {
-    /// Bytes read and written per second by a copy of a large buffer.
-    pub bytes_per_s: f64,
-    /// 32-bit operations per second; a multiply-add counts 2.
-    pub fp32: f64,
-    /// 16-bit operations per second, if the device computes in 16 bits.
-    pub fp16: Option<f64>,
-}
-
-impl fmt::Display for Peaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "copy {:.1} GB/s, fp32 {:.1} GFLOP/s", self.bytes_per_s / 1e9, self.fp32 / 1e9)?;
-        self.fp16.map_or(Ok(()), |fp16| write!(f, ", fp16 {:.1} GFLOP/s", fp16 / 1e9))
-    }
-}
-
-impl Peaks {
-    /// The least time for this work in seconds: the larger of the time for its bytes at the speed of a
-    /// copy and that for its operations at the peak of the arithmetic that the kernel uses. `None` for
-    /// kernels whose peak was not measured.
-    fn floor(&self, cost: Cost, needs: Features) -> Option<f64> {
-        let ops_per_s = if needs.contains(Features::COOPERATIVE_MATRIX) {
-            return None;
-        } else if needs.contains(Features::FLOAT_16) {
-            self.fp16?
-        } else {
-            self.fp32
-        };
-        Some((cost.bytes as f64 / self.bytes_per_s).max(cost.ops as f64 / ops_per_s))
-    }
-}
 
 /// One dispatch, and how long it took in the last runs.
 struct Row {
@@ -163,123 +134,10 @@ impl Profile {
         median(&self.walls)
     }
 
-    /// One line per group, the slowest first.
-    pub fn table(&self) -> String {
-        let mut groups = self.groups();
-        groups.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-        let all = self.seconds();
-        let mut text = format!(
-            "profile {}: {} runs, {} dispatches, {:.3} ms on the device one after the other, {:.3} ms with \
-             transfers\n",
-            self.number,
-            self.runs,
-            self.rows.len(),
-            all * 1e3,
-            self.wall() * 1e3
-        );
-        match &self.peaks {
-            Some(peaks) => {
-                let _ = writeln!(text, "floor: the longer of bytes and operations at {peaks}");
-            }
-            None => text.push_str("floor: not measured\n"),
-        }
-        text.push_str("       us  share        KB    GB/s     MFLOP  GFLOP/s  floor  node\n");
-        for group in &groups {
-            let (bytes, ops) = (group.cost.bytes as f64, group.cost.ops as f64);
-            let per_second = |amount: f64| amount / group.seconds.max(1e-9) / 1e9;
-            let floor = group.percent().map_or("-".into(), |percent| format!("{percent:.0}%"));
-            let _ = writeln!(
-                text,
-                "{:9.1} {:5.1}% {:9.1} {:7.2} {:9.3} {:8.2} {:>6}  {}",
-                group.seconds * 1e6,
-                100.0 * group.seconds / all.max(1e-12),
-                bytes / 1e3,
-                per_second(bytes),
-                ops / 1e6,
-                per_second(ops),
-                floor,
-                group.name()
-            );
-        }
-        text
-    }
-
-    /// Everything as JSON.
-    pub fn json(&self) -> String {
-        let number = |x: Option<f64>| x.map_or("null".into(), |x| format!("{x:.6}"));
-        let list = |nodes: &[u32]| nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-        let (all, peaks) = (self.seconds(), self.peaks);
-        let mut text = format!(
-            "{{\n  \"version\": {},\n  \"device\": {},\n  \"runs\": {},\n  \"wall_ms\": {:.6},\n  \
-             \"device_ms\": {:.6},\n  \"peaks\": {{\"copy_gb_per_s\": {}, \"fp32_gflop_per_s\": {}, \
-             \"fp16_gflop_per_s\": {}}},\n  \"nodes\": [",
-            quoted(env!("CARGO_PKG_VERSION")),
-            quoted(&self.device),
-            self.runs,
-            self.wall() * 1e3,
-            all * 1e3,
-            number(peaks.map(|p| p.bytes_per_s / 1e9)),
-            number(peaks.map(|p| p.fp32 / 1e9)),
-            number(peaks.and_then(|p| p.fp16).map(|fp16| fp16 / 1e9)),
-        );
-        for (i, group) in self.groups().iter().enumerate() {
-            let _ = write!(
-                text,
-                "{}\n    {{\"nodes\": [{}], \"label\": {}, \"us\": {:.3}, \"share_percent\": {:.3}, \
-                 \"bytes\": {}, \"ops\": {}, \"floor_percent\": {}, \"dispatches\": [",
-                if i == 0 { "" } else { "," },
-                list(&group.rows[0].nodes),
-                quoted(&group.rows[0].label),
-                group.seconds * 1e6,
-                100.0 * group.seconds / all.max(1e-12),
-                group.cost.bytes,
-                group.cost.ops,
-                number(group.percent()),
-            );
-            for (j, row) in group.rows.iter().enumerate() {
-                let [x, y, z] = row.grid;
-                let _ = write!(
-                    text,
-                    "{}{{\"kernel\": {}, \"grid\": [{x}, {y}, {z}], \"us\": {:.3}}}",
-                    if j == 0 { "" } else { ", " },
-                    quoted(row.kernel),
-                    row.seconds() * 1e6
-                );
-            }
-            text.push_str("]}");
-        }
-        text.push_str("\n  ]\n}\n");
-        text
-    }
-
-    /// The last runs in the trace-event format. The clocks of host and device are not related, so the
-    /// dispatches of a run are drawn from its start on.
-    pub fn trace(&self) -> String {
-        let mut events = vec![name_of_track(0, "host"), name_of_track(1, &self.device)];
-        let zero = self.traced.front().map(|run| run.start);
-        for (n, run) in self.traced.iter().enumerate() {
-            let start = zero.map_or(0.0, |zero| (run.start - zero).as_secs_f64() * 1e6);
-            let invoke = format!("\"run\": {n}");
-            events.push(event("run", 0, start, run.wall, &invoke));
-            let mut at = start;
-            for (row, time) in self.rows.iter().zip(&run.times) {
-                let args = format!(
-                    "\"nodes\": {}, \"kernel\": {}, \"bytes\": {}, \"ops\": {}",
-                    quoted(&row.numbers()),
-                    quoted(row.kernel),
-                    row.cost.bytes,
-                    row.cost.ops
-                );
-                events.push(event(&row.label, 1, at, *time, &args));
-                at += time.as_secs_f64() * 1e6;
-            }
-        }
-        format!("{{\"traceEvents\": [\n{}\n]}}\n", events.join(",\n"))
-    }
-
-    /// Writes `PREFIX.N.json` and `PREFIX.N.trace.json`.
+    /// Writes `PREFIX.N.json`, `PREFIX.N.trace.json` and `PREFIX.N.svg`.
     fn write(&self, prefix: &str) {
-        for (ending, text) in [("json", self.json()), ("trace.json", self.trace())] {
+        let files = [("json", self.json()), ("trace.json", self.trace()), ("svg", self.picture())];
+        for (ending, text) in files {
             let path = PathBuf::from(format!("{prefix}.{}.{ending}", self.number));
             match std::fs::write(&path, text) {
                 Ok(()) => log::info!("profile written to {}", path.display()),
@@ -340,42 +198,11 @@ fn median(samples: &VecDeque<Duration>) -> f64 {
     sorted.get(sorted.len() / 2).map_or(0.0, Duration::as_secs_f64)
 }
 
-/// A span on a track; `start` in microseconds.
-fn event(name: &str, track: u32, start: f64, time: Duration, args: &str) -> String {
-    let micros = time.as_secs_f64() * 1e6;
-    let name = quoted(name);
-    format!(
-        "{{\"ph\": \"X\", \"pid\": 0, \"tid\": {track}, \"name\": {name}, \"ts\": {start:.3}, \"dur\": \
-         {micros:.3}, \"args\": {{{args}}}}}"
-    )
-}
-
-fn name_of_track(track: u32, name: &str) -> String {
-    let name = quoted(name);
-    format!(
-        "{{\"ph\": \"M\", \"pid\": 0, \"tid\": {track}, \"name\": \"thread_name\", \"args\": {{\"name\": \
-         {name}}}}}"
-    )
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    let mut json = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => json.extend(['\\', c]),
-            c if c < ' ' => {
-                let _ = write!(json, "\\u{:04x}", c as u32);
-            }
-            c => json.push(c),
-        }
-    }
-    json + "\""
-}
-
 #[cfg(test)]
 mod tests {
+    use super::json::quoted;
     use super::*;
+    use crate::caps::Features;
     use crate::kernel::table::convert::{Dst, Src, kernel};
     use crate::program::{BufferId, Dispatch};
 
@@ -460,5 +287,19 @@ mod tests {
         assert_eq!(trace.matches("\"ph\": \"X\"").count(), 3 * 6);
         // The second run starts a millisecond after the first.
         assert!(trace.contains("\"ts\": 1000.000, \"dur\": 50.000"), "{trace}");
+    }
+
+    #[test]
+    fn a_picture_has_a_bar_per_node_and_one_for_each_floor() {
+        let bars = |peaks| profile(peaks).picture().matches("<rect x=").count();
+        assert_eq!((bars(Some(PEAKS)), bars(None)), (4 + 4 + 4, 4 + 4));
+        let picture = profile(Some(PEAKS)).picture();
+        // MEAN takes 30 of 40 us and needs 15; the picture is 1176 pixels wide.
+        assert!(
+            picture.contains("width=\"882.00\" height=\"36.00\" fill=\"hsl(60, 75%, 60%)\""),
+            "{picture}"
+        );
+        assert!(picture.contains("30.0 us, 75.0%, 50% of floor: #3 MEAN"), "{picture}");
+        assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
     }
 }

@@ -3,6 +3,7 @@
 
 mod fits;
 mod io;
+mod parallel;
 mod peaks;
 mod pipelines;
 mod recording;

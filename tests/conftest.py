@@ -8,7 +8,7 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "python")]
 import drivers  # noqa: E402
-from conformance.model import SEED  # noqa: E402
+from model import SEED  # noqa: E402
 
 LIBRARY = drivers.ROOT / "target" / "release" / "libtflite_vulkan.so"
 FACTS = []  # lines for the end of the run

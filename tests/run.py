@@ -16,7 +16,7 @@ import time
 import drivers
 
 PYTHON = sys.executable
-SOURCES = ["python", "tests"]
+SOURCES = ["bench", "python", "tests"]
 C_LIBRARY = drivers.ROOT / "build" / "litert-lm" / "liblitert-lm.so"
 QUIET = 60  # seconds without output after which a sign of life is due
 
@@ -36,6 +36,8 @@ def steps(library):
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
+        ("networks", [*test, "tests/test_networks.py"], here, 0.3),
+        ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),
         ("models", [*test, "tests/test_models.py"], here, 5),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),

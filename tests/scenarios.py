@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import sys
 import threading
+import xml.etree.ElementTree
 
 import numpy as np
 
@@ -307,7 +308,7 @@ def cache():
 
 
 def profile():
-    """profile: a table in the log and two JSON files per interpreter; the result stays the same."""
+    """profile: a table in the log, two JSON files and a picture per interpreter; the result stays the same."""
     folder, x = FOLDER / f"profile-{os.getpid()}", draw((1, 16, 24, 3), 1)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -323,6 +324,8 @@ def profile():
         require(table["runs"] == 3 and table["peaks"]["copy_gb_per_s"] > 0, f"{table}")
         require(all(node["us"] > 0 and node["dispatches"] for node in table["nodes"]), f"{table}")
         require(sum(event["ph"] == "X" and event["name"] == "run" for event in trace) == 3, f"{trace}")
+        picture = xml.etree.ElementTree.parse(folder / "p.0.svg").getroot()
+        require(len(picture.findall("{*}rect")) > len(table["nodes"]), "a picture without bars")
         invoke(interpreter("network", profile=str(folder / "no" / "p")), x)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

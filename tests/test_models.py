@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from conformance import group
 from conformance.child import save_runs
-from conformance.model import SEED, generator
 from conftest import selected
+from model import SEED, generator
 from PIL import Image
 
 MODELS = drivers.ROOT / "build" / "models"

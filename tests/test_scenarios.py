@@ -11,7 +11,7 @@ import pytest
 from conformance import group
 from conformance.cases.conv_2d import convolution
 from conformance.cases.dynamic import network
-from conformance.model import Graph
+from model import Graph
 
 FOLDER = drivers.ROOT / "build" / "tests" / "scenarios"
 SCRIPT = drivers.ROOT / "tests" / "scenarios.py"

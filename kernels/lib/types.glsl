@@ -10,9 +10,10 @@
 #endif
 
 // A storage buffer seen as scalars (name) and as vectors of four (name4).
-#define READS(n, Block, name) \
-    layout(std430, set = 0, binding = n) readonly buffer Block { S1 name[]; }; \
-    layout(std430, set = 0, binding = n) readonly buffer Block##4 { S4 name##4[]; };
+#define READS(n, Block, name) READS_AS(n, Block, name, S1, S4)
+#define READS_AS(n, Block, name, T1, T4) \
+    layout(std430, set = 0, binding = n) readonly buffer Block { T1 name[]; }; \
+    layout(std430, set = 0, binding = n) readonly buffer Block##4 { T4 name##4[]; };
 #define WRITES(n, Block, name) \
     layout(std430, set = 0, binding = n) writeonly buffer Block { S1 name[]; }; \
     layout(std430, set = 0, binding = n) writeonly buffer Block##4 { S4 name##4[]; };

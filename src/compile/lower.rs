@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::pack;
 use crate::caps::{Caps, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
@@ -43,6 +44,7 @@ pub struct Lower<'a> {
     pub store: Store,
     buffers: &'a HashMap<ValueId, BufferId>,
     replaced: Option<(usize, BufferId)>,
+    unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
 }
@@ -82,11 +84,29 @@ impl Lower<'_> {
             return Ok(buffer);
         }
         match self.constant(i) {
-            None => Ok(self.buffers[&id]),
+            None => {
+                let buffer = self.buffers[&id];
+                if let Some((input, shape)) = self.unconverted.remove(&buffer) {
+                    convert(self.program, self.caps, shape, (input, Store::F32), (buffer, self.store))?;
+                }
+                Ok(buffer)
+            }
             Some(constant) => {
                 let elements = constant.shape.elements();
-                self.packed(i, "plain", elements, |floats| floats)
+                self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
             }
+        }
+    }
+
+    /// As [`x`](Self::x), but an input of the program that nothing has wanted in the storage type so far is
+    /// given as the host writes it, with its type.
+    pub fn raw_x(&mut self, i: usize) -> Result<(BufferId, Store), Unsupported> {
+        let input = self.buffers.get(&self.input_id(i)).and_then(|buffer| self.unconverted.get(buffer));
+        match input {
+            Some((input, _)) if self.replaced.is_none_or(|(replaced, _)| replaced != i) => {
+                Ok((*input, Store::F32))
+            }
+            _ => Ok((self.x(i)?, self.store)),
         }
     }
 
@@ -113,6 +133,23 @@ impl Lower<'_> {
         self.buffers[&self.node.outputs[i]]
     }
 
+    /// Uploads constant operand `i` in the storage type in another order: of its rows of `depth` elements,
+    /// element `k` of row `r` goes to `place(r, k)`. Where none of the `elements` goes there is zero.
+    /// `packing` names the arrangement: the same constant with the same packing is uploaded once.
+    pub fn rearranged(
+        &mut self,
+        i: usize,
+        packing: &str,
+        elements: u64,
+        depth: usize,
+        place: impl Fn(usize, usize) -> usize + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
+        let store = self.store;
+        let fill = move |bytes: &mut [u8]| pack::rearrange(&constant, store, bytes, depth, &place);
+        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+    }
+
     /// Uploads floats made from constant operand `i` in the storage type. `packing` names the
     /// arrangement: the same constant with the same packing is uploaded once.
     pub fn packed(
@@ -125,19 +162,8 @@ impl Lower<'_> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
         let store = self.store;
         let fill = move |bytes: &mut [u8]| {
-            let floats = pack(constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}")));
-            match store {
-                Store::F32 => {
-                    for (to, x) in bytes.chunks_exact_mut(4).zip(floats) {
-                        to.copy_from_slice(&x.to_le_bytes());
-                    }
-                }
-                Store::F16 => {
-                    for (to, x) in bytes.chunks_exact_mut(2).zip(floats) {
-                        to.copy_from_slice(&half::f16::from_f32(x).to_le_bytes());
-                    }
-                }
-            }
+            let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+            pack::write(&pack(floats), store, bytes);
         };
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
@@ -151,7 +177,17 @@ impl Lower<'_> {
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let id = self.input_id(i);
-        let key = WeightKey { constant: id.0, packing: packing.into() };
+        let name = self.graph.value(id).name.clone();
+        self.upload(WeightKey { constant: id.0, packing: packing.into() }, bytes, name, fill)
+    }
+
+    fn upload(
+        &mut self,
+        key: WeightKey,
+        bytes: u64,
+        name: String,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
         if let Some(buffer) = self.weights.get(&key) {
             return Ok(*buffer);
         }
@@ -162,7 +198,6 @@ impl Lower<'_> {
                 self.caps.max_storage_range
             );
         }
-        let name = self.graph.value(id).name.clone();
         let index = self.program.weights.len();
         self.program.weights.push(Weights { key: key.clone(), bytes, fill: Arc::new(fill) });
         let buffer = add_buffer(self.program, bytes, BufferKind::Weights(index), name);
@@ -173,6 +208,19 @@ impl Lower<'_> {
     /// A buffer that lives within this node only.
     pub fn scratch(&mut self, bytes: u64) -> BufferId {
         add_buffer(self.program, bytes, BufferKind::Temp, format!("{} scratch", self.node.label))
+    }
+
+    /// What kernels with `lib/last.glsl` bind: `bytes` for what workgroups leave behind, and so many
+    /// counters. With a single part both are the result's buffer, which is not touched as such.
+    pub fn parts(&mut self, bytes: u64, counters: u64, parts: u32) -> Result<[BufferId; 2], Unsupported> {
+        if parts == 1 {
+            return Ok([self.y(0); 2]);
+        }
+        let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
+        Ok([
+            self.scratch(bytes),
+            self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?,
+        ])
     }
 
     /// The node's own steps, behind `first`; `fallback` is a buffer that the dispatch reads anyway.
@@ -283,12 +331,14 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
     let mut program = Program::default();
     let (buffers, copies) = place_values(graph, store, &mut program);
     let mut weights = HashMap::new();
+    // Inputs that are wanted in another type, by the buffer for that; converted when somebody asks.
+    let mut unconverted = HashMap::new();
     for (input, buffer) in graph.inputs().iter().zip(program.inputs.clone()) {
         let at = buffers.get(input).copied();
         if let (Some(from), Some(to)) = (buffer, at)
             && from != to
         {
-            convert(&mut program, caps, graph.value(*input).ty.shape, (from, Store::F32), (to, store))?;
+            unconverted.insert(to, (from, graph.value(*input).ty.shape));
         }
     }
     for (id, node) in graph.nodes() {
@@ -302,13 +352,17 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
             store,
             buffers: &buffers,
             replaced: None,
+            unconverted: &mut unconverted,
             program: &mut program,
             weights: &mut weights,
         };
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
         node.op.lower(&mut cx).map_err(model)?;
     }
-    for Copy { shape, from, to } in copies {
+    for Copy { shape, mut from, to } in copies {
+        if let Some((input, _)) = unconverted.get(&from.0) {
+            from = (*input, Store::F32);
+        }
         convert(&mut program, caps, shape, from, (to, Store::F32))?;
     }
     Ok(program)
@@ -400,9 +454,7 @@ fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name
     let (bytes, constant) = (constant.shape.elements() * 4, constant.clone());
     let fill = move |to: &mut [u8]| {
         let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("folded to floats: {e}"));
-        for (to, x) in to.chunks_exact_mut(4).zip(floats) {
-            to.copy_from_slice(&x.to_le_bytes());
-        }
+        pack::write(&floats, Store::F32, to);
     };
     let key = WeightKey { constant: id.0, packing: "output".into() };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });

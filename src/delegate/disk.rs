@@ -1,14 +1,25 @@
-//! The delegate's cache on disk: what the driver compiled in earlier processes.
+//! The delegate's cache on disk: what was compiled and found out in earlier processes.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cache::{Cache, Identity, hash};
+use crate::cache::{Cache, Identity, Kind, Table, hash};
 use crate::kernel::table;
 use crate::options::Options;
 use crate::vk::{Device, DeviceInfo};
 
-/// A cache file and the device that it is for.
+/// The file of this kind that the options ask for; `None` if they give no directory.
+fn file(options: &Options, device: &Device, kind: Kind) -> Option<Cache> {
+    let directory = Path::new(options.cache_dir.as_ref()?);
+    Some(Cache::new(directory, options.model_token.as_deref(), identity(device.info()), kind))
+}
+
+/// What is known about partitions from earlier processes, if the options give a directory.
+pub(super) fn table(options: &Options, device: &Device, kind: Kind) -> Table {
+    Table::new(file(options, device, kind))
+}
+
+/// The file of compiled pipelines and the device that it is for.
 pub(super) struct Disk {
     device: Arc<Device>,
     cache: Cache,
@@ -27,8 +38,7 @@ struct Known {
 impl Disk {
     /// Tells the device what the file holds; `None` if no directory was given.
     pub fn open(options: &Options, device: &Arc<Device>) -> Option<Self> {
-        let directory = Path::new(options.cache_dir.as_ref()?);
-        let cache = Cache::new(directory, options.model_token.as_deref(), identity(device.info()));
+        let cache = file(options, device, Kind::Pipelines)?;
         let disk = Self { device: device.clone(), cache, known: Mutex::default() };
         let mut known = disk.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.pipelines = device.pipelines_created();

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Setup;
 use super::partition::Refusal;
-use super::precision::{Probe, too_steep};
+use super::precision::{self, Probe, Verdict};
 use crate::compile::{Compiled, compile, reshape, store};
 use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
@@ -16,7 +17,6 @@ use crate::profile::Profile;
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
-use crate::vk::Device;
 
 /// For so many shapes of the inputs a recording, with its memory, is kept.
 const KEPT: usize = 4;
@@ -29,9 +29,10 @@ pub struct Kernel {
     inputs: Vec<i32>,
     /// The tensor of each of the graph's outputs.
     outputs: Vec<i32>,
+    setup: Arc<Setup>,
     options: Options,
-    /// Whether `options.precision` is settled: fp16 has to prove itself first.
-    settled: bool,
+    /// What the verdict on fp16 is remembered as, if that has yet to prove itself.
+    unproven: Option<String>,
     session: Session,
     /// Made while the host was asking what can be taken, for the shapes of that moment.
     compiled: Option<(Vec<Shape>, Program)>,
@@ -66,16 +67,15 @@ enum Run {
 
 impl Kernel {
     /// Compiles the graph for the shapes that it has now, pipelines included; `inputs` and `outputs`
-    /// are the tensors that its own stand for.
+    /// are the tensors that its own stand for. Where fp16 is known to be too coarse it is fp32.
     ///
     /// # Errors
     /// If an operator or the driver refuses.
-    pub fn new(
+    pub(super) fn new(
         graph: Graph,
         inputs: Vec<i32>,
         outputs: Vec<i32>,
-        device: &Arc<Device>,
-        options: &Options,
+        setup: &Arc<Setup>,
     ) -> Result<Self, Refusal> {
         let unknown = |e: Error| Refusal { nodes: Vec::new(), why: e.to_string() };
         let shapes: Vec<Shape> = graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect();
@@ -83,12 +83,14 @@ impl Kernel {
             graph,
             inputs,
             outputs,
-            options: options.clone(),
-            settled: store(device.caps(), options) == Store::F32,
-            session: Session::new(device.clone()),
+            options: setup.options.clone(),
+            unproven: None,
+            session: Session::new(setup.device.clone()),
             compiled: None,
             recorded: Vec::new(),
+            setup: setup.clone(),
         };
+        kernel.remember();
         let program = kernel.compile(&shapes).map_err(unknown)?;
         if let Some(compiled) = &program.compiled {
             let dispatches = &compiled.program.dispatches;
@@ -187,45 +189,80 @@ impl Kernel {
             _ => self.compile(&shapes)?,
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
-        let compiled = match self.settle(&shapes, compiled) {
-            Ok(compiled) => compiled,
-            Err(Error::DeviceLost) => return Ok(Recorded { shapes, graph, run: Run::Host }),
-            Err(e) => return Err(e),
-        };
-        let Compiled { program, memory, barriers, .. } = &compiled;
-        let prepared = match self.options.profile.clone() {
-            None => self.session.prepare(program, memory, barriers).map(|recording| (recording, None)),
-            Some(prefix) => self.profiled(&compiled, &prefix),
-        };
-        let run = match prepared {
-            Ok((recording, profile)) => Run::Device(Box::new(recording), profile),
+        let run = match self.ready(&shapes, compiled) {
+            Ok(run) => run,
             Err(Error::DeviceLost) => Run::Host,
             Err(e) => return Err(e),
         };
-        report(&compiled);
         Ok(Recorded { shapes, graph, run })
     }
 
-    /// Before the first run in fp16: lets the partition run in fp32 if fp16 is too coarse for it.
-    fn settle(&mut self, shapes: &[Shape], compiled: Compiled) -> Result<Compiled> {
-        if self.settled {
-            return Ok(compiled);
-        }
-        self.settled = true;
-        let asked = std::mem::replace(&mut self.options.precision, Precision::Fp32);
-        let Some(wide) = self.compile(shapes)?.compiled else {
-            unreachable!("fp16 had something to compute");
+    fn ready(&mut self, shapes: &[Shape], compiled: Compiled) -> Result<Run> {
+        let (compiled, recording) = match self.unproven.take() {
+            None => (compiled, None),
+            Some(identity) => {
+                let (compiled, recording) = self.settle(identity, shapes, compiled)?;
+                (compiled, Some(recording))
+            }
         };
-        let mut session = Session::new(self.session.device().clone());
-        let fp32 = Probe::new(&mut session, &wide)?;
-        let fp16 = Probe::new(&mut self.session, &compiled)?;
-        if let Some(what) = too_steep(fp16, fp32)? {
-            log::warn!("fp16 moves {what}: this partition runs in fp32");
-            self.session = session;
-            return Ok(wide);
+        let Compiled { program, memory, barriers, .. } = &compiled;
+        let (recording, profile) = match (self.options.profile.clone(), recording) {
+            (None, Some(recording)) => (recording, None),
+            (None, None) => (self.session.prepare(program, memory, barriers)?, None),
+            (Some(prefix), _) => self.profiled(&compiled, &prefix)?,
+        };
+        report(&compiled);
+        Ok(Run::Device(Box::new(recording), profile))
+    }
+
+    /// Looks up whether fp16 has proved itself in an earlier partition like this.
+    fn remember(&mut self) {
+        if store(self.session.device().caps(), &self.options) == Store::F32 {
+            return;
         }
+        let identity = precision::identity(&self.graph);
+        match self.setup.verdicts.get(&identity).map(Verdict::from_text) {
+            None => self.unproven = Some(identity),
+            Some(Verdict::Holds) => {}
+            Some(Verdict::Moves(what)) => self.widen(&what),
+        }
+    }
+
+    /// Lets the partition run in fp32.
+    fn widen(&mut self, why: &str) {
+        log::warn!("fp16 moves {why}: this partition runs in fp32");
+        self.options.precision = Precision::Fp32;
+    }
+
+    /// Records the partition in the precision that it will run in: fp32 if fp16 is too coarse for it.
+    fn settle(
+        &mut self,
+        identity: String,
+        shapes: &[Shape],
+        compiled: Compiled,
+    ) -> Result<(Compiled, Recording)> {
+        let asked = std::mem::replace(&mut self.options.precision, Precision::Fp32);
+        let wide = self.compile(shapes)?.compiled;
         self.options.precision = asked;
-        Ok(compiled)
+        let wide = wide.unwrap_or_else(|| unreachable!("fp16 had something to compute"));
+        let mut session = Session::new(self.setup.device.clone());
+        let mut fp32 = Probe::new(&mut session, &wide)?;
+        let mut fp16 = Probe::new(&mut self.session, &compiled)?;
+        let verdict = precision::compare(&mut fp16, &mut fp32)?;
+        self.setup.verdicts.learn([(identity, verdict.text().to_owned())]);
+        // The session of the other one goes, with its memory and its pipelines.
+        match verdict {
+            Verdict::Holds => {
+                let recording = fp16.into_recording();
+                Ok((compiled, recording))
+            }
+            Verdict::Moves(what) => {
+                let recording = fp32.into_recording();
+                self.session = session;
+                self.widen(&what);
+                Ok((wide, recording))
+            }
+        }
     }
 
     fn profiled(&mut self, compiled: &Compiled, prefix: &str) -> Result<(Recording, Option<Box<Profile>>)> {

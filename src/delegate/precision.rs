@@ -2,16 +2,55 @@
 //!
 //! Most networks forgive the rounding of every layer's result to 11 bits. Some have steep outputs:
 //! there it grows to a large part of the output's range. So a partition that is asked to run in fp16
-//! first runs on noise in both precisions, and stays in fp32 if they disagree.
+//! first runs on noise in both precisions, and stays in fp32 if they disagree. The verdict is remembered.
 
+use crate::cache;
 use crate::compile::Compiled;
 use crate::error::Result;
-use crate::ir::DType;
+use crate::ir::{DType, Graph};
 use crate::runtime::{Recording, Session};
 
 /// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since
 /// real inputs may be worse than noise.
 const LIMIT: f32 = 5e-3;
+
+/// What was found out about a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// fp16 is as good as was promised.
+    Holds,
+    /// fp16 moves this output too far.
+    Moves(String),
+}
+
+impl Verdict {
+    const HOLDS: &str = "fp16";
+
+    /// As one line, for [`from_text`](Self::from_text).
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Holds => Self::HOLDS,
+            Self::Moves(what) => what,
+        }
+    }
+
+    /// The verdict with this text.
+    pub fn from_text(text: String) -> Self {
+        if text == Self::HOLDS { Self::Holds } else { Self::Moves(text) }
+    }
+}
+
+/// A name for a partition: equal ones, weights included, have the same, in every process.
+pub fn identity(graph: &Graph) -> String {
+    let mut hash = cache::hash(graph.to_string().as_bytes());
+    for constant in graph.values().filter_map(|(_, value)| value.constant.as_ref()) {
+        if let Some(sparsity) = &constant.sparsity {
+            hash = cache::continued(hash, format!("{sparsity:?}").as_bytes());
+        }
+        hash = cache::continued(hash, (*constant.bytes).as_ref());
+    }
+    format!("{hash:016x}")
+}
 
 /// A partition that is ready to run.
 pub struct Probe<'a> {
@@ -28,6 +67,11 @@ impl<'a> Probe<'a> {
     pub fn new(session: &'a mut Session, compiled: &'a Compiled) -> Result<Self> {
         let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
         Ok(Self { session, recording, compiled })
+    }
+
+    /// The recording, which is as good as any other.
+    pub fn into_recording(self) -> Recording {
+        self.recording
     }
 
     /// The outputs for noise from `low` to 1, the same at every call.
@@ -51,13 +95,13 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// The output that fp16 moves too far, in words; `None` if there is none, or if the partition takes
-/// or gives anything but floats.
-pub fn too_steep(mut fp16: Probe<'_>, mut fp32: Probe<'_>) -> Result<Option<String>> {
+/// Compares the two on noise. A partition that takes or gives anything but floats is not compared, and
+/// holds.
+pub fn compare(fp16: &mut Probe<'_>, fp32: &mut Probe<'_>) -> Result<Verdict> {
     let graph = &fp16.compiled.graph;
     let mut interface = graph.inputs().iter().chain(graph.outputs());
     if !interface.all(|id| graph.value(*id).ty.dtype == DType::F32) {
-        return Ok(None);
+        return Ok(Verdict::Holds);
     }
     for low in [-1.0, 0.0] {
         for ((id, got), want) in graph.outputs().iter().zip(fp16.outputs(low)?).zip(fp32.outputs(low)?) {
@@ -65,11 +109,11 @@ pub fn too_steep(mut fp16: Probe<'_>, mut fp32: Probe<'_>) -> Result<Option<Stri
             let what = format!("output {} by {:.2} % of its range", graph.value(*id).name, 100.0 * moved);
             log::debug!("on noise from {low}, fp16 moves {what}");
             if moved.is_nan() || moved > LIMIT {
-                return Ok(Some(what));
+                return Ok(Verdict::Moves(what));
             }
         }
     }
-    Ok(None)
+    Ok(Verdict::Holds)
 }
 
 /// The largest difference over the largest magnitude; NaN if fp16 gives a number that is none.
@@ -88,6 +132,26 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::{Constant, TensorType};
+
+    #[test]
+    fn identities_tell_weights_apart() {
+        let with = |x: f32| {
+            let mut graph = Graph::default();
+            let constant = Constant::from_f32([2], &[1.0, x]);
+            graph.add_value("w", TensorType::f32([2]), Some(constant));
+            identity(&graph)
+        };
+        assert_eq!(with(1.0), with(1.0));
+        assert_ne!(with(1.0), with(2.0));
+    }
+
+    #[test]
+    fn verdicts_are_text() {
+        for verdict in [Verdict::Holds, Verdict::Moves("output x by 3 %".into())] {
+            assert_eq!(Verdict::from_text(verdict.text().into()), verdict);
+        }
+    }
 
     #[test]
     fn differences_are_shares_of_the_range() {

@@ -3,32 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Setup;
 use super::kernel::Kernel;
 use super::partition::{self, Model, Outline, Refusal};
 use crate::compile::import;
 use crate::error::{Error, Result};
 use crate::ops;
-use crate::options::Options;
 use crate::tflite::{Partition, Subgraph};
-use crate::vk::Device;
 
 /// A subgraph whose foldable nodes are known to it.
 struct Survey<'a> {
     subgraph: &'a Subgraph<'a>,
-    device: &'a Arc<Device>,
-    options: &'a Options,
+    setup: &'a Arc<Setup>,
     nodes: BTreeMap<i32, Outline>,
     names: BTreeMap<i32, String>,
 }
 
 /// The partitions to take, as the host will make them, with their kernels.
-pub fn choose(
-    subgraph: &Subgraph<'_>,
-    device: &Arc<Device>,
-    options: &Options,
-) -> Result<Vec<(Partition, Kernel)>> {
+pub fn choose(subgraph: &Subgraph<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, Kernel)>> {
     let plan = subgraph.context().execution_plan()?;
-    let mut survey = Survey { subgraph, device, options, nodes: BTreeMap::new(), names: BTreeMap::new() };
+    let mut survey = Survey { subgraph, setup, nodes: BTreeMap::new(), names: BTreeMap::new() };
     let (mut supported, mut refused) = (Vec::new(), Vec::new());
     for index in plan {
         let node = match subgraph.node(index) {
@@ -54,7 +48,7 @@ pub fn choose(
         survey.nodes.insert(index, Outline { inputs, outputs, folded });
         survey.names.insert(index, node.name());
     }
-    let mut choice = partition::choose(&survey, &supported, options.max_delegated_partitions)?;
+    let mut choice = partition::choose(&survey, &supported, setup.options.max_delegated_partitions)?;
     refused.append(&mut choice.refused);
     survey.report(&choice.partitions, &refused);
     Ok(choice.partitions)
@@ -103,6 +97,6 @@ impl Model for Survey<'_> {
         let tensors = |views: Vec<crate::tflite::TensorView<'_>>| views.iter().map(|t| t.index()).collect();
         let (inputs, outputs) = (tensors(view.inputs()), tensors(view.outputs()));
         let graph = import(&view).map_err(unknown)?;
-        Kernel::new(graph, inputs, outputs, self.device, self.options)
+        Kernel::new(graph, inputs, outputs, self.setup)
     }
 }

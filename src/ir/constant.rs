@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use half::slice::HalfFloatSliceExt as _;
+
 use super::{DType, Shape};
 use crate::error::Unsupported;
 use crate::unsupported;
@@ -49,6 +51,15 @@ pub struct Constant {
     pub sparsity: Option<Arc<Sparsity>>,
 }
 
+/// Floats as little-endian bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Floats<'a> {
+    /// 32 bits each.
+    F32(&'a [[u8; 4]]),
+    /// 16 bits each.
+    F16(&'a [[u8; 2]]),
+}
+
 impl Constant {
     /// A dense float32 constant of our own.
     pub fn from_f32(shape: impl Into<Shape>, data: &[f32]) -> Self {
@@ -56,15 +67,27 @@ impl Constant {
         Self { shape: shape.into(), stored: DType::F32, bytes: Arc::new(bytes), sparsity: None }
     }
 
+    /// The elements of a dense constant of floats, as they are stored.
+    pub fn floats(&self) -> Result<Floats<'_>, Unsupported> {
+        let bytes = self.dense()?;
+        match self.stored {
+            DType::F32 => Ok(Floats::F32(bytes.as_chunks().0)),
+            DType::F16 => Ok(Floats::F16(bytes.as_chunks().0)),
+            other => unsupported!("a constant of type {other} where floats are needed"),
+        }
+    }
+
     /// The elements as float32.
     pub fn to_f32(&self) -> Result<Vec<f32>, Unsupported> {
-        let bytes = self.dense()?;
-        let floats = match self.stored {
-            DType::F32 => chunks(bytes).map(f32::from_le_bytes).collect(),
-            DType::F16 => chunks(bytes).map(|b| half::f16::from_le_bytes(b).to_f32()).collect(),
-            other => unsupported!("a constant of type {other} where floats are needed"),
-        };
-        Ok(floats)
+        Ok(match self.floats()? {
+            Floats::F32(all) => all.iter().map(|x| f32::from_le_bytes(*x)).collect(),
+            Floats::F16(all) => {
+                let halves: Vec<half::f16> = all.iter().map(|x| half::f16::from_le_bytes(*x)).collect();
+                let mut floats = vec![0.0; halves.len()];
+                halves.convert_to_f32_slice(&mut floats);
+                floats
+            }
+        })
     }
 
     /// The elements of an integer constant.

@@ -178,6 +178,12 @@ impl Graph {
         self.nodes[follower.0 as usize] = Some(merged);
     }
 
+    /// Gives a node more operands, behind those that it has.
+    pub fn append_inputs(&mut self, id: NodeId, values: &[ValueId]) {
+        let node = self.nodes[id.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{id:?} was removed"));
+        node.inputs.extend(values.iter().copied().map(Some));
+    }
+
     /// Lets `first`, whose only reader is `node`, disappear into `node`, which takes over `op` and
     /// reads `first`'s first operand instead of its own first.
     pub fn fuse_before(&mut self, first: NodeId, node: NodeId, op: Arc<dyn Operator>) {

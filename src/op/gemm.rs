@@ -1,7 +1,9 @@
 //! What the kernels with `lib/tile.glsl` share: tile sizes, the grid, and the packing of weights.
 
 use crate::caps::{Caps, DeviceKind};
+use crate::compile::Lower;
 use crate::error::Unsupported;
+use crate::program::BufferId;
 use crate::unsupported;
 
 /// The most blocks of channels that a workgroup covers.
@@ -15,6 +17,8 @@ pub struct Tiling {
     pub tm: u32,
     /// Quads of channels per invocation.
     pub tn: u32,
+    /// Channels per group.
+    pub group_channels: u32,
     /// Quads per row of packed weights: whole blocks in every group.
     pub quads: u32,
     /// Blocks of `tn` quads, all groups together.
@@ -44,7 +48,7 @@ impl Tiling {
             u64::from(blocks) * u64::from(lanes) * 1000 / (u64::from(padded) * u64::from(invocations))
         };
         let columns = (1..=blocks.min(MAX_COLUMNS)).max_by_key(used).unwrap_or(1);
-        Self { tm, tn, quads: blocks * tn, blocks, group_blocks, columns, invocations }
+        Self { tm, tn, group_channels, quads: blocks * tn, blocks, group_blocks, columns, invocations }
     }
 
     /// Workgroups for this many rows.
@@ -58,31 +62,21 @@ impl Tiling {
         Ok([self.blocks.div_ceil(self.columns), if z == 1 { tall } else { y }, z])
     }
 
-    /// Number of packed elements for sums over `depth` products.
-    pub fn packed_elements(&self, depth: u32) -> u64 {
-        u64::from(depth) * u64::from(self.quads) * 4
+    /// Uploads constant operand `i`, of shape channels × depth, as the kernels read it: a row of quads
+    /// per element of the depth.
+    pub fn weights(&self, cx: &mut Lower<'_>, i: usize, depth: u32) -> Result<BufferId, Unsupported> {
+        let elements = u64::from(depth) * u64::from(self.quads) * 4;
+        let groups = self.blocks / self.group_blocks.max(1);
+        let packing = format!("gemm/{groups}x{}", self.group_blocks * self.tn);
+        cx.rearranged(i, &packing, elements, depth as usize, self.place())
     }
 
-    /// Weights of shape channels × depth as the kernels read them: a row of quads per element of the depth.
-    pub fn pack(&self, weights: &[f32], depth: usize) -> Vec<f32> {
+    /// Where element `k` of the depth of a channel goes.
+    fn place(self) -> impl Fn(usize, usize) -> usize {
         let row = self.quads as usize * 4;
-        let channels = weights.len() / depth.max(1);
-        let groups = (self.blocks / self.group_blocks.max(1)) as usize;
-        let group_channels = channels / groups.max(1);
+        let group_channels = self.group_channels.max(1) as usize;
         let group_row = (self.group_blocks * self.tn) as usize * 4;
-        let mut packed = vec![0.0; row * depth];
-        for (channel, sums) in weights.chunks_exact(depth.max(1)).enumerate() {
-            let at = channel / group_channels * group_row + channel % group_channels;
-            for (k, w) in sums.iter().enumerate() {
-                packed[k * row + at] = *w;
-            }
-        }
-        packed
-    }
-
-    /// Tells packings apart that hold the same weights.
-    pub fn packing(&self) -> String {
-        format!("gemm/{}x{}", self.blocks / self.group_blocks.max(1), self.group_blocks * self.tn)
+        move |channel, k| k * row + channel / group_channels * group_row + channel % group_channels
     }
 }
 
@@ -94,12 +88,11 @@ mod tests {
     fn groups_fill_whole_blocks() {
         let tiling = Tiling::new(&Caps::minimum(), 2, 5);
         assert_eq!((tiling.tn, tiling.group_blocks, tiling.blocks, tiling.quads), (2, 1, 2, 4));
-        let weights: Vec<f32> = (0..30).map(|i| i as f32).collect();
-        let packed = tiling.pack(&weights, 3);
-        assert_eq!(packed.len() as u64, tiling.packed_elements(3));
-        // Row 1 of the depth: channels 0 to 4, three zeros, channels 5 to 9, three zeros.
-        let expected = [1., 4., 7., 10., 13., 0., 0., 0., 16., 19., 22., 25., 28., 0., 0., 0.];
-        assert_eq!(packed[16..32], expected);
+        // 3 elements of depth: a row of 5 channels, three zeros, 5 channels, three zeros.
+        let place = tiling.place();
+        let row = |k| (0..10).map(|channel| place(channel, k)).collect::<Vec<_>>();
+        assert_eq!(row(0), [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]);
+        assert_eq!(row(2), [32, 33, 34, 35, 36, 40, 41, 42, 43, 44]);
     }
 
     #[test]

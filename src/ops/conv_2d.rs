@@ -4,17 +4,18 @@
 //! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
 //! of a PAD in front are read without being stored.
 
-mod cooperative;
+pub mod cooperative;
 mod quads;
 
 use std::sync::Arc;
 
 use super::fully_connected;
+use super::separable_conv_2d::SeparableConv2d;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
+use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -75,7 +76,8 @@ impl Operator for Conv2d {
         let pointwise = self.is_pointwise([h, v]);
         // One window that is all of the operand.
         let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !h.border && !v.border;
-        if (pointwise || whole) && groups == 1 {
+        let matrices = cooperative::fits(cx.caps, cx.store, y.channels());
+        if (pointwise || whole && !matrices) && groups == 1 {
             // The weights are a matrix of channels × depth then.
             let depth = self.window.taps() * depth;
             return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
@@ -121,6 +123,12 @@ impl Operator for Conv2d {
         Fuses::Common
     }
 
+    fn absorb_depthwise(&self, depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
+        let Window { size, stride, zeros, .. } = self.window;
+        let pointwise = size == [1, 1] && stride == [1, 1] && zeros == SpatialPadding::default();
+        pointwise.then(|| Arc::new(SeparableConv2d { depthwise }) as Arc<dyn Operator>)
+    }
+
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
     }
@@ -141,15 +149,14 @@ fn emit(
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if cooperative::fits(cx, &push, &spec) {
-        return cooperative::emit(cx, &push, &spec, products);
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
+        return cooperative::emit(cx, &push, &spec, products, None);
     }
     if quads::fits(cx.caps) {
         return quads::emit(cx, &push, &spec, products);
     }
     let t = *tiling;
-    let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
-    let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+    let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let grid = t.grid(cx.caps, push.rows)?;

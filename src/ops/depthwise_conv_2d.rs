@@ -139,6 +139,11 @@ impl Operator for DepthwiseConv2d {
         Fuses::Common
     }
 
+    fn depthwise(&self, inputs: &[Option<&TensorType>]) -> Option<Window> {
+        let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
+        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(self.window)
+    }
+
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
     }

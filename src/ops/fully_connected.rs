@@ -103,8 +103,7 @@ pub fn product(
         return super::conv_2d::gemm(cx, rows, depth, channels);
     }
     let tiling = Tiling::new(cx.caps, 1, channels);
-    let pack = move |w: Vec<f32>| tiling.pack(&w, depth as usize);
-    let w = cx.packed(1, &tiling.packing(), tiling.packed_elements(depth), pack)?;
+    let w = tiling.weights(cx, 1, depth)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let wide = channels.div_ceil(4).next_power_of_two().min(8);

@@ -92,21 +92,91 @@ impl Reduce {
         };
         Ok(Shape::new(&x.iter().zip(self.reduced(x)?).filter_map(dim).collect::<Vec<_>>()))
     }
+}
 
-    fn groups(&self, x: &Shape) -> Result<Vec<Group>, Unsupported> {
-        let mut groups: Vec<Group> = Vec::new();
-        let mut stride = x.elements() as u32;
-        for (&n, reduced) in x.iter().zip(self.reduced(x)?).filter(|(n, _)| **n != 1) {
-            stride /= n;
-            match groups.last_mut() {
-                Some(group) if group.reduced == reduced => {
-                    *group = Group { reduced, size: group.size * n, stride };
-                }
-                _ => groups.push(Group { reduced, size: n, stride }),
+/// Dimensions of `x` that are kept or reduced alike, outermost first.
+fn groups(x: &Shape, reduced: &[bool]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut stride = x.elements() as u32;
+    for (&n, &reduced) in x.iter().zip(reduced).filter(|(n, _)| **n != 1) {
+        stride /= n;
+        match groups.last_mut() {
+            Some(group) if group.reduced == reduced => {
+                *group = Group { reduced, size: group.size * n, stride };
             }
+            _ => groups.push(Group { reduced, size: n, stride }),
         }
-        Ok(groups)
     }
+    groups
+}
+
+/// Up to three groups as the kernel takes them, outermost first: sizes and strides.
+fn three(groups: &[Group], reduced: bool) -> [[u32; 3]; 2] {
+    let mut three = [[1; 3], [0; 3]];
+    for (d, group) in groups.iter().rev().filter(|g| g.reduced == reduced).enumerate() {
+        (three[0][2 - d], three[1][2 - d]) = (group.size, group.stride);
+    }
+    three
+}
+
+/// Workgroups that a reduction should have before its terms are worth keeping together.
+const BUSY: u64 = 64;
+/// The fewest terms of a part.
+const PART: u32 = 256;
+
+/// Result 0 = operand 0 reduced over the dimensions that `reduced` marks, through the epilogue.
+pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsupported> {
+    use table::reduce::{Bind, Push, Spec, dispatch, kernel};
+    let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+    let last_kept = !reduced.last().copied().unwrap_or(false);
+    let vec4 = last_kept && x_shape.channels() % 4 == 0;
+    let lanes = if vec4 { 4 } else { 1 };
+    let mut groups = groups(&x_shape, reduced);
+    if vec4 {
+        let last = groups.len() - 1;
+        groups[last].size /= 4;
+        groups[..last].iter_mut().for_each(|g| g.stride /= 4);
+    }
+    // Neighbouring invocations should read neighbouring elements: of several results where
+    // channels are kept, else of one result.
+    let threads = cx.caps.max_invocations.min(if last_kept { 128 } else { 64 });
+    let wg_x = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
+    let wg_y = threads / wg_x;
+    let items = y_shape.elements() / u64::from(lanes);
+    let item_groups = items.div_ceil(u64::from(wg_x));
+    let ([grid_x, grid_y, _], row_groups) = cx.group_grid(item_groups)?;
+    let terms = (x_shape.elements() / y_shape.elements()) as u32;
+    let parts = (BUSY / item_groups).clamp(1, u64::from(terms.div_ceil(PART))) as u32;
+    let x = cx.x(0)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let [[keep_shape, keep_stride], [reduce_shape, reduce_stride]] =
+        [three(&groups, false), three(&groups, true)];
+    let push = Push {
+        items: items as u32,
+        row_groups,
+        terms,
+        part: terms.div_ceil(parts),
+        rows_per_batch: epilogue.rows_per_batch,
+        channels: y_shape.channels(),
+        factor: if kind == Kind::Mean { 1.0 / terms as f32 } else { 1.0 },
+        keep_shape,
+        keep_stride,
+        reduce_shape,
+        reduce_stride,
+    };
+    let kind = match kind {
+        Kind::Mean | Kind::Sum => 0,
+        Kind::Product => 1,
+        Kind::Largest => 2,
+        Kind::Smallest => 3,
+    };
+    let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
+    let spec = Spec { wg_x, wg_y, vec4, kind, epi_op, epi_a, epi_b, ..Default::default() };
+    let [e0, e1, e2] = epilogue.e;
+    let [left, arrived] = cx.parts(items * u64::from(parts) * 16, item_groups, parts)?;
+    let bind = Bind { x, y: cx.y(0), e0, e1, e2, parts: left, arrived };
+    let grid = [grid_x, grid_y, parts];
+    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), x_shape.elements())
 }
 
 impl Operator for Reduce {
@@ -119,59 +189,8 @@ impl Operator for Reduce {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        use table::reduce::{Bind, Push, Spec, dispatch, kernel};
-        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
-        let last_kept = !self.reduced(&x_shape)?.last().copied().unwrap_or(false);
-        let vec4 = last_kept && x_shape.channels() % 4 == 0;
-        let lanes = if vec4 { 4 } else { 1 };
-        let mut groups = self.groups(&x_shape)?;
-        if vec4 {
-            let last = groups.len() - 1;
-            groups[last].size /= 4;
-            groups[..last].iter_mut().for_each(|g| g.stride /= 4);
-        }
-        // Neighbouring invocations should read neighbouring elements: of several results where
-        // channels are kept, else of one result.
-        let threads = cx.caps.max_invocations.min(if last_kept { 128 } else { 64 });
-        let wg_x = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
-        let wg_y = threads / wg_x;
-        let items = y_shape.elements() / u64::from(lanes);
-        let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(wg_x)))?;
-        // The kernel wants three of each, outermost first.
-        let three = |reduced: bool| {
-            let mut groups: Vec<_> = groups.iter().filter(|g| g.reduced == reduced).copied().collect();
-            while groups.len() < 3 {
-                groups.insert(0, Group { reduced, size: 1, stride: 0 });
-            }
-            (std::array::from_fn(|d| groups[d].size), std::array::from_fn(|d| groups[d].stride))
-        };
-        let ((keep_shape, keep_stride), (reduce_shape, reduce_stride)) = (three(false), three(true));
-        let terms = (x_shape.elements() / y_shape.elements()) as u32;
-        let x = cx.x(0)?;
-        let epilogue = cx.epilogue(&[], x)?;
-        let push = Push {
-            items: items as u32,
-            row_groups,
-            terms,
-            rows_per_batch: epilogue.rows_per_batch,
-            channels: y_shape.channels(),
-            factor: if self.kind == Kind::Mean { 1.0 / terms as f32 } else { 1.0 },
-            keep_shape,
-            keep_stride,
-            reduce_shape,
-            reduce_stride,
-        };
-        let kind = match self.kind {
-            Kind::Mean | Kind::Sum => 0,
-            Kind::Product => 1,
-            Kind::Largest => 2,
-            Kind::Smallest => 3,
-        };
-        let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
-        let spec = Spec { wg_x, wg_y, vec4, kind, epi_op, epi_a, epi_b, ..Default::default() };
-        let [e0, e1, e2] = epilogue.e;
-        let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), x_shape.elements())
+        let reduced = self.reduced(&cx.input(0).shape)?;
+        emit(cx, self.kind, &reduced)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -210,7 +229,10 @@ mod tests {
     #[test]
     fn neighbours_merge() {
         let group = |reduced, size, stride| Group { reduced, size, stride };
-        let groups = |axes: &[i64], shape: &[u32]| mean(axes, false).groups(&Shape::new(shape)).unwrap();
+        let groups = |axes: &[i64], shape: &[u32]| {
+            let shape = Shape::new(shape);
+            groups(&shape, &mean(axes, false).reduced(&shape).unwrap())
+        };
         assert_eq!(
             groups(&[1, 2], &[2, 3, 5, 8]),
             [group(false, 2, 120), group(true, 15, 8), group(false, 8, 1)]

@@ -139,8 +139,7 @@ impl Operator for TransposeConv {
         let (channels, depth) = (y_shape.channels(), w_shape.channels());
         let t = Tiling::new(cx.caps, 1, channels);
         let products = w_shape[1] * w_shape[2] * depth;
-        let pack = move |w: Vec<f32>| t.pack(&w, products as usize);
-        let w = cx.packed(1, &t.packing(), t.packed_elements(products), pack)?;
+        let w = t.weights(cx, 1, products)?;
         let x = cx.x(self.x())?;
         let epilogue = cx.epilogue(&[], x)?;
         let phase_size = [0, 1].map(|d| y_shape[d + 1].div_ceil(self.stride[d]));

@@ -101,7 +101,7 @@ pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
     let mut pending: Vec<Access> = Vec::new();
     let mut result = Vec::with_capacity(program.dispatches.len());
     for (i, dispatch) in program.dispatches.iter().enumerate() {
-        let mut hazards = Vec::new();
+        let mut hazards: Vec<Hazard> = Vec::new();
         let mut clash = |id: BufferId, write: bool| {
             for earlier in pending.iter().filter(|a| (a.write || write) && a.range.overlaps(range(id))) {
                 let kind = match (earlier.write, write) {
@@ -109,7 +109,11 @@ pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
                     (true, true) => HazardKind::WriteAfterWrite,
                     _ => HazardKind::WriteAfterRead,
                 };
-                hazards.push(Hazard { kind, earlier: earlier.dispatch, buffer: id });
+                let hazard = Hazard { kind, earlier: earlier.dispatch, buffer: id };
+                // Bindings that a kernel has no use for repeat one that it has.
+                if !hazards.contains(&hazard) {
+                    hazards.push(hazard);
+                }
             }
         };
         dispatch.reads().for_each(|id| clash(id, false));
@@ -179,5 +183,26 @@ mod tests {
         let all = barriers(&program, &memory);
         let barrier = all.0[1].as_ref().unwrap();
         assert_eq!(barrier.hazards[0].kind, HazardKind::WriteAfterRead);
+    }
+
+    #[test]
+    fn a_hazard_is_named_once() {
+        static ADD: Kernel = Kernel {
+            name: "add",
+            spirv: &[],
+            bindings: &[
+                Binding { name: "x", access: A::Read },
+                Binding { name: "e", access: A::Read },
+                Binding { name: "y", access: A::Write },
+            ],
+            spec: &[],
+            push_bytes: 0,
+            needs: Features::NONE,
+            hash: 0,
+        };
+        let (mut program, memory) = program(&[0, 4, 8], &[(0, 1)]);
+        let fallback = vec![BufferId(1), BufferId(1), BufferId(2)];
+        program.dispatches.push(Dispatch::new(&ADD, vec![], vec![], fallback, [1; 3]));
+        assert_eq!(barriers(&program, &memory).to_string(), "before #1: ReadAfterWrite(#0, b1)\n");
     }
 }

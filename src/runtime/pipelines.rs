@@ -1,11 +1,10 @@
 //! The pipelines of a session.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::parallel;
 use crate::error::{Error, Result};
 use crate::vk::{Device, Pipeline, PipelineKey};
 
@@ -39,7 +38,9 @@ impl Pipelines {
             }
         }
         let started = Instant::now();
-        for (key, made) in missing.iter().zip(create_all(&self.device, &missing)) {
+        let all =
+            parallel::map("pipelines", missing.iter().collect(), |key| Pipeline::create(&self.device, key));
+        for (key, made) in missing.iter().zip(all) {
             match &made {
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
                 Err(e) => log::warn!("{e}"),
@@ -74,38 +75,4 @@ impl Pipelines {
     pub fn created(&self) -> usize {
         self.created
     }
-}
-
-/// Creates one pipeline per key, in parallel.
-fn create_all(device: &Arc<Device>, keys: &[PipelineKey]) -> Vec<Result<Arc<Pipeline>>> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let workers = cores.min(keys.len());
-    if workers <= 1 {
-        return keys.iter().map(|key| Pipeline::create(device, key)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<Arc<Pipeline>>>>> = keys.iter().map(|_| Mutex::default()).collect();
-    let work = || {
-        while let Some((key, result)) = {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            keys.get(i).zip(results.get(i))
-        } {
-            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pipeline::create(device, key));
-        }
-    };
-    thread::scope(|scope| {
-        for i in 1..workers {
-            // A host that allows no more threads still has this one.
-            if let Err(e) = thread::Builder::new().name(format!("pipelines-{i}")).spawn_scoped(scope, work) {
-                log::debug!("pipelines are created on {i} threads: {e}");
-                break;
-            }
-        }
-        work();
-    });
-    let done = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results
-        .into_iter()
-        .map(|result| done(result).unwrap_or_else(|| unreachable!("a key was skipped")))
-        .collect()
 }

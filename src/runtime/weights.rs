@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::parallel;
 use crate::error::{Error, Result};
 use crate::program::{Program, WeightKey, Weights};
 use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
@@ -85,21 +86,7 @@ impl WeightStore {
     fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
         let mut buffer = Buffer::new(&self.device, bytes, Place::HostToDevice, "weights")?;
         let in_place = buffer.is_cached();
-        let mapped = buffer.mapped();
-        let mut scratch = Vec::new();
-        for (weights, offset) in block {
-            let target = &mut mapped[*offset as usize..][..weights.bytes as usize];
-            if in_place {
-                target.fill(0);
-                (weights.fill)(target);
-            } else {
-                // Packing jumps about, which memory that combines writes does not like.
-                scratch.clear();
-                scratch.resize(target.len(), 0);
-                (weights.fill)(&mut scratch);
-                target.copy_from_slice(&scratch);
-            }
-        }
+        fill(buffer.mapped(), block, in_place);
         buffer.flush()?;
         Ok(buffer)
     }
@@ -122,32 +109,56 @@ impl WeightStore {
 
     /// Packs a few weights in host memory, copies them to the device and waits.
     fn stage(&self, buffer: &Arc<Buffer>, chunk: &[(&Weights, u64)]) -> Result<()> {
-        let bytes = chunk.iter().map(|(weights, _)| weights.bytes).sum();
+        let mut bytes = 0;
+        let packed: Vec<(&Weights, u64)> = chunk
+            .iter()
+            .map(|(weights, _)| {
+                let at = bytes;
+                bytes += weights.bytes;
+                (*weights, at)
+            })
+            .collect();
         let mut host = Buffer::new(&self.device, bytes, Place::Staging, "staging weights")?;
-        let mut mapped = host.mapped();
-        for (weights, _) in chunk {
-            let (target, rest) = mapped.split_at_mut(weights.bytes as usize);
-            target.fill(0);
-            (weights.fill)(target);
-            mapped = rest;
-        }
+        fill(host.mapped(), &packed, true);
         host.flush()?;
         let mut recorder = Recorder::new(&self.device, Capacity::default())?;
         let (from, to) = (recorder.own(host), recorder.share(buffer));
-        let mut start = 0;
-        for (weights, offset) in chunk {
+        for ((weights, offset), (_, start)) in chunk.iter().zip(&packed) {
             let bytes = weights.bytes;
             recorder.copy(
-                Region { slot: from, offset: start, bytes },
+                Region { slot: from, offset: *start, bytes },
                 Region { slot: to, offset: *offset, bytes },
             );
-            start += bytes;
         }
         recorder.barrier(Stage::Transfer, Stage::Compute);
         let mut commands = recorder.finish()?;
         commands.submit()?;
         commands.wait()
     }
+}
+
+/// Packs weights at their ascending offsets of `mapped`, on several threads. Unless it is done
+/// `in_place`, each is packed elsewhere and copied: packing jumps about, which memory that combines
+/// writes does not like.
+fn fill(mut mapped: &mut [u8], block: &[(&Weights, u64)], in_place: bool) {
+    let mut at = 0;
+    let mut work = Vec::with_capacity(block.len());
+    for (weights, offset) in block {
+        let (_, rest) = mapped.split_at_mut((offset - at) as usize);
+        let (target, rest) = rest.split_at_mut(weights.bytes as usize);
+        work.push((*weights, target));
+        (mapped, at) = (rest, offset + weights.bytes);
+    }
+    parallel::map("weights", work, |(weights, target)| {
+        if in_place {
+            target.fill(0);
+            (weights.fill)(target);
+        } else {
+            let mut packed = vec![0; target.len()];
+            (weights.fill)(&mut packed);
+            target.copy_from_slice(&packed);
+        }
+    });
 }
 
 /// Puts weights with their offsets into as few blocks as `largest` bytes allow; with each block its

@@ -67,7 +67,7 @@ impl Chain {
     }
 
     /// The flag of each feature that is a plain flag.
-    fn flags(&mut self) -> [(Features, &mut vk::Bool32); 9] {
+    fn flags(&mut self) -> [(Features, &mut vk::Bool32); 10] {
         [
             (Features::STORAGE_16, &mut self.storage_16.storage_buffer16_bit_access),
             (Features::STORAGE_8, &mut self.storage_8.storage_buffer8_bit_access),
@@ -77,6 +77,10 @@ impl Chain {
             (Features::INT_64, &mut self.core.shader_int64),
             (Features::INTEGER_DOT, &mut self.integer_dot.shader_integer_dot_product),
             (Features::VULKAN_MEMORY_MODEL, &mut self.memory_model.vulkan_memory_model),
+            (
+                Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE,
+                &mut self.memory_model.vulkan_memory_model_device_scope,
+            ),
             (Features::COOPERATIVE_MATRIX, &mut self.cooperative_matrix.cooperative_matrix),
         ]
     }
@@ -117,6 +121,10 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
         if *flag == vk::TRUE {
             features = features.with(feature);
         }
+    }
+    // Enabled alone, the model would forbid what every kernel may do without it.
+    if !features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
+        features = features.without(Features::VULKAN_MEMORY_MODEL);
     }
     let mut cooperative_matrix = Vec::new();
     let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "conformance"), str(HERE.parents[1] / "python")]
+sys.path.insert(0, str(HERE.parents[1] / "python"))
 import model  # noqa: E402
 
 model.DTYPES |= {"float64": schema.TensorType.FLOAT64}

@@ -1,6 +1,8 @@
 //! What the passes do to small graphs, and what they decline with which reason.
 
+use tflite_vulkan::caps::Caps;
 use tflite_vulkan::ir::{Graph, ValueId};
+use tflite_vulkan::kernel::Store;
 use tflite_vulkan::op::{Padding, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::conv_2d::Conv2d;
@@ -20,7 +22,7 @@ fn after(build: Build) -> (Graph, Vec<passes::Outcome>) {
     let mut net = Net::default();
     let outputs = build(&mut net);
     let mut graph = net.outputs(&outputs);
-    let outcomes = passes::run(&mut graph).expect("the passes run");
+    let outcomes = passes::run(&mut graph, &Caps::minimum(), Store::F32).expect("the passes run");
     (graph, outcomes)
 }
 

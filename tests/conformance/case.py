@@ -3,8 +3,7 @@
 import dataclasses
 
 import numpy as np
-
-from .model import Graph, generator
+from model import Graph, generator
 
 
 @dataclasses.dataclass

@@ -11,9 +11,9 @@ import re
 import drivers
 import pytest
 from conftest import selected
+from model import SEED
 
 from conformance import group
-from conformance.model import SEED
 
 CONFIGS = ("lavapipe-fp32", "lavapipe-fp16", "swiftshader-fp32", "oldest-fp32")
 # What the oldest host runs besides whole models: one group per kind of options.

@@ -6,6 +6,7 @@ use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::fully_connected::FullyConnected;
 use tflite_vulkan::ops::transpose_conv::TransposeConv;
+use tflite_vulkan::ops::unary::Unary;
 
 use crate::harness::{Arg, Case, check, constant, tensor};
 use Padding::{Same, Valid};
@@ -44,6 +45,18 @@ const CONVOLUTIONS: &[Row] = &[
     ([2, 6, 5, 8], [2, 2], [2, 2], [1, 1], 2),
 ];
 
+/// Kernels may read what the host writes in another way than what was computed before.
+#[test]
+fn convolution_of_a_result() {
+    let cases = CONVOLUTIONS.iter().map(|row| {
+        let (x, size, stride, dilation, channels) = *row;
+        let conv = Conv2d { window: window(size, stride, dilation, Same) };
+        let args = [constant(&[channels, size[0], size[1], x[3]]), constant(&[channels])];
+        Case::new(Unary(StepOp::Neg), [tensor(&x)]).then(Case::new(conv, args).step(Step::bias(2)))
+    });
+    check(cases);
+}
+
 #[test]
 fn convolution() {
     let cases = CONVOLUTIONS.iter().flat_map(|row| {
@@ -54,6 +67,41 @@ fn convolution() {
                 [tensor(&x), constant(&[channels, size[0], size[1], x[3]]), constant(&[channels])],
             )
             .step(Step::bias(2))
+        })
+    });
+    check(cases);
+}
+
+/// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
+#[test]
+fn separable_convolution() {
+    let rows: &[Row] = &[
+        ([1, 1, 1, 4], [3, 3], [1, 1], [1, 1], 8),
+        ([3, 7, 5, 8], [3, 3], [1, 1], [1, 1], 24),
+        ([1, 9, 8, 20], [3, 3], [2, 2], [1, 1], 88),
+        ([2, 8, 7, 40], [5, 5], [1, 1], [1, 1], 9),
+        ([1, 13, 6, 12], [5, 3], [2, 1], [1, 1], 130),
+        ([1, 11, 9, 16], [3, 3], [1, 1], [2, 3], 33),
+        ([1, 4, 3, 600], [3, 3], [1, 1], [1, 1], 16),
+        ([1, 6, 5, 5], [3, 3], [1, 1], [1, 1], 8),
+    ];
+    let cases = rows.iter().flat_map(|row| {
+        paddings(row).flat_map(move |padding| {
+            let (x, size, stride, dilation, channels) = *row;
+            [None, Some((0.0, 6.0)), Some((-1.0, 1.0))].into_iter().map(move |clamp| {
+                let weights = [tensor(&x), constant(&[1, size[0], size[1], x[3]]), constant(&[x[3]])];
+                let first = DepthwiseConv2d { window: window(size, stride, dilation, padding) };
+                let mut first = Case::new(first, weights).step(Step::bias(2));
+                if let Some((lo, hi)) = clamp {
+                    first = first.step(Step::unary(StepOp::Clamp { lo, hi }));
+                }
+                let second = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
+                first.then(
+                    Case::new(second, [constant(&[channels, 1, 1, x[3]]), constant(&[channels])])
+                        .step(Step::bias(2))
+                        .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY })),
+                )
+            })
         })
     });
     check(cases);

@@ -42,11 +42,18 @@ pub struct Case {
     args: Vec<Arg>,
     steps: Vec<Step>,
     elementwise: bool,
+    behind: Option<Box<Case>>,
 }
 
 impl Case {
     pub fn new(op: impl Operator + 'static, args: impl Into<Vec<Arg>>) -> Self {
-        Self { op: Arc::new(op), args: args.into(), steps: Vec::new(), elementwise: false }
+        Self { op: Arc::new(op), args: args.into(), steps: Vec::new(), elementwise: false, behind: None }
+    }
+
+    /// Lets another operator read the (only) result; `case` has its further operands.
+    pub fn then(mut self, case: Case) -> Self {
+        self.behind = Some(Box::new(case));
+        self
     }
 
     /// Allows each element an error of its own size, not of the largest one's: nothing is added up.
@@ -74,10 +81,11 @@ impl Case {
         inputs: &mut Vec<(ValueId, HostTensor)>,
         random: &mut Random,
         label: &str,
+        first: Option<ValueId>,
     ) -> Vec<ValueId> {
         let mut data = |shape: &Shape| (0..shape.elements()).map(|_| random.next()).collect::<Vec<_>>();
-        let mut operands = Vec::new();
-        for (i, arg) in self.args.iter().enumerate() {
+        let mut operands: Vec<Option<ValueId>> = first.into_iter().map(Some).collect();
+        for (i, arg) in (operands.len()..).zip(&self.args) {
             let mut add = |ty, constant| graph.add_value(format!("{label} operand {i}"), ty, constant);
             let computed = match arg {
                 Arg::Tensor(shape) => Some(HostTensor { shape: *shape, data: data(shape) }),
@@ -114,7 +122,10 @@ impl Case {
             origin: vec![0],
             label: label.into(),
         });
-        outputs
+        match &self.behind {
+            Some(case) => case.build(graph, inputs, random, &format!("{label} behind"), Some(outputs[0])),
+            None => outputs,
+        }
     }
 
     /// What differs between a result on the device and on the CPU, if anything.
@@ -144,7 +155,7 @@ fn run(
     let (mut graph, mut inputs, mut random) = (Graph::default(), Vec::new(), Random(seed));
     let mut results = Vec::new();
     for (n, case) in cases.iter().enumerate() {
-        results.push(case.build(&mut graph, &mut inputs, &mut random, &format!("CASE {n}")));
+        results.push(case.build(&mut graph, &mut inputs, &mut random, &format!("CASE {n}"), None));
     }
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
@@ -156,15 +167,19 @@ fn run(
         .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
         .map_err(|e| e.to_string())?;
     let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(&t.data)).collect();
-    // Nothing may be left as it was.
-    let mut outputs: Vec<Vec<u8>> = expected.iter().map(|t| bytes(&vec![f32::NAN; t.data.len()])).collect();
-    session
-        .run(
-            &recording,
-            &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-            &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
-        )
-        .map_err(|e| e.to_string())?;
+    let mut outputs = Vec::new();
+    // Twice: the first run may leave nothing behind that changes the second.
+    for _ in 0..2 {
+        // Nothing may be left as it was.
+        outputs = expected.iter().map(|t| bytes(&vec![f32::NAN; t.data.len()])).collect();
+        session
+            .run(
+                &recording,
+                &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+                &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
+            )
+            .map_err(|e| e.to_string())?;
+    }
     let mut compared = outputs.iter().zip(&expected);
     let failures = cases.iter().zip(&results).map(|(case, results)| {
         let compare = |(n, (output, expected)): (usize, (&Vec<u8>, &HostTensor))| {

@@ -1,63 +1,140 @@
 //! Convolutions and matrix products on cooperative matrices, where the device has them.
 
 use super::{Push as Convolution, Spec as Form};
+use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::Store;
-use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, Tile, dispatch, kernel};
+use crate::kernel::table::conv_2d_cooperative::{Bind, From, Push, Spec, dispatch, kernel};
+use crate::op::Depthwise;
 use crate::unsupported;
 
-/// Side of the matrices that the kernel is written for.
-const SIDE: u32 = 16;
-/// Invocations per subgroup that it is written for.
-const SUBGROUP: u32 = 32;
-/// Sums from this length on are split over the subgroups of a workgroup: layers with so many input
-/// channels have few pixels as a rule. Independent of the pixels, so that a resize keeps the pipeline.
-const DEEP: u32 = 192;
-
-/// What a workgroup covers; the numbers are those of the kernel's variants.
-struct Block {
-    tile: Tile,
-    rows: u32,
-    channels: u32,
-    depth: u32,
-    subgroups: u32,
+/// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tile {
+    /// Subgroups along pixels, channels and depth.
+    subgroups: [u32; 3],
+    /// Matrices of a subgroup along pixels, channels and, per step, depth.
+    matrices: [u32; 3],
+    /// Whether the workgroup shares the weights.
+    staged: bool,
 }
 
-const WIDE: Block = Block { tile: Tile::Wide, rows: 64, channels: 64, depth: 32, subgroups: 4 };
-const NARROW: Block = Block { tile: Tile::Deep, rows: 16, channels: 32, depth: 128, subgroups: 8 };
+const ALL: [Tile; 12] = [
+    Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [1, 1, 8], matrices: [2, 2, 2], staged: false },
+    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false },
+    Tile { subgroups: [4, 1, 2], matrices: [1, 2, 4], staged: false },
+    Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true },
+    Tile { subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true },
+];
 
-/// Whether the kernel takes this convolution on this device.
-pub fn fits(cx: &Lower<'_>, conv: &Convolution, form: &Form) -> bool {
+/// The matrices of a device: rows, columns, depth.
+type Shape = (u32, u32, u32);
+
+impl Tile {
+    fn block(&self, (m, n, k): Shape) -> [u32; 3] {
+        let [sm, sn, sk] = self.subgroups;
+        let [fm, fn_, fk] = self.matrices;
+        [sm * fm * m, sn * fn_ * n, sk * fk * k]
+    }
+
+    fn invocations(&self, caps: &Caps) -> u32 {
+        self.subgroups.iter().product::<u32>() * caps.subgroup_size
+    }
+
+    /// Shared memory in bytes, as the kernel counts it.
+    fn shared_bytes(&self, shape: Shape) -> u32 {
+        let (m, n, k) = shape;
+        let [bm, bn, bk] = self.block(shape);
+        let pixels = bm * (bk / 4 + 2);
+        let weights = if self.staged { bn / n * (bk / k) * n * (k / 4 + 2) } else { 0 };
+        let sums = self.subgroups.iter().product::<u32>() * m * (self.matrices[1] * n / 2 + 2);
+        8 * (2 * (pixels + weights)).max(sums)
+    }
+
+    fn fits(&self, caps: &Caps, shape: Shape) -> bool {
+        let [bm, bn, bk] = self.block(shape);
+        let threads = self.invocations(caps);
+        let whole = |elements: u32| elements / 4 % threads == 0;
+        threads <= caps.max_invocations
+            && self.shared_bytes(shape) <= caps.max_shared_bytes
+            && whole(bm * bk)
+            && threads % (bk / 4) == 0
+            && (!self.staged || whole(bn * bk))
+    }
+}
+
+/// The device's matrices for fp16 products that are added up in fp32, the largest ones.
+fn shape(caps: &Caps) -> Option<Shape> {
+    let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 4 == 0);
+    usable.max_by_key(|(m, n, k)| m * n * k).copied()
+}
+
+/// Whether the kernel takes a convolution of one group on this device.
+pub fn fits(caps: &Caps, store: Store, channels: u32) -> bool {
+    store == Store::F16
+        && caps.features.contains(kernel(From::F32).needs)
+        && caps.max_storage_buffers as usize >= kernel(From::F32).bindings.len()
+        && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
+        && channels >= 8
+}
+
+fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
+    ALL.into_iter().filter(move |tile| tile.fits(caps, shape))
+}
+
+/// Workgroups that keep a device with cooperative matrices busy.
+const BUSY: u32 = 128;
+
+/// The tile for a result of rows × channels with sums of `products`.
+fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Tile {
+    if let Ok(n) = std::env::var("TFLV_TILE") {
+        return ALL[n.parse::<usize>().unwrap()];
+    }
+    let groups = |tile: &Tile| {
+        let [bm, bn, _] = tile.block(shape);
+        rows.div_ceil(bm) * channels.div_ceil(bn)
+    };
+    let _ = products;
+    tiles(caps, shape)
+        .find(|tile| groups(tile) >= BUSY)
+        .or_else(|| tiles(caps, shape).last())
+        .unwrap_or_else(|| unreachable!("fits has found one"))
+}
+
+/// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
+/// behind that, whose window `conv` describes.
+pub fn emit(
+    cx: &mut Lower<'_>,
+    conv: &Convolution,
+    form: &Form,
+    products: u32,
+    depthwise: Option<&Depthwise>,
+) -> Result<(), Unsupported> {
     let caps = cx.caps;
-    cx.store == Store::F16
-        && caps.features.contains(kernel(Tile::Wide).needs)
-        && caps.cooperative_matrix.contains(&(SIDE, SIDE, SIDE))
-        && caps.subgroup_size == SUBGROUP
-        && caps.max_invocations >= NARROW.subgroups * SUBGROUP
-        && caps.max_shared_bytes >= 40 << 10
-        && !form.grouped
-        && conv.depth.is_multiple_of(4)
-        && conv.channels >= 8
-}
-
-/// Emits the convolution; each result sums `products` products.
-pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) -> Result<(), Unsupported> {
-    let block = if products >= DEEP { &NARROW } else { &WIDE };
-    let row = conv.channels.next_multiple_of(block.channels);
-    let depth = products.next_multiple_of(block.depth);
-    let packing = format!("cooperative/{row}x{depth}");
-    let channels = conv.channels as usize;
-    let w = cx.packed(1, &packing, u64::from(row) * u64::from(depth), move |w| {
-        let mut packed = vec![0.0; row as usize * depth as usize];
-        for (channel, sums) in w.chunks_exact(w.len() / channels).enumerate() {
-            for (k, w) in sums.iter().enumerate() {
-                packed[k * row as usize + channel] = *w;
-            }
-        }
-        packed
-    })?;
-    let x = cx.x(0)?;
+    let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
+    let tile = choose(caps, shape, [conv.rows, conv.channels, products]);
+    let [bm, bn, bk] = tile.block(shape);
+    let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
+    let (_, n, k) = shape;
+    let packing = format!("cooperative/{n}x{k}/{columns}x{depth}");
+    let place = move |channel, i| {
+        let [n, k, depth] = [n, k, depth].map(|x| x as usize);
+        (channel / n * depth + i / k * k) * n + channel % n * k + i % k
+    };
+    let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
+    let (x, store) = cx.raw_x(0)?;
+    let from = match store {
+        Store::F32 => From::F32,
+        Store::F16 => From::F16,
+    };
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
         rows: conv.rows,
@@ -65,32 +142,54 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         rows_per_batch: epilogue.rows_per_batch,
         depth: conv.depth,
         products,
-        w_quads: row / 4,
+        w_depth: depth / k,
         x_size: conv.x_size,
         y_size: conv.y_size,
-        taps_wide: conv.taps[1],
+        taps: conv.taps,
         stride: conv.stride,
         dilation: conv.dilation,
         origin: conv.origin,
     };
-    let spec = Spec {
-        wg_x: block.subgroups * SUBGROUP,
-        pointwise: form.pointwise,
+    let [sm, sn, sk] = tile.subgroups;
+    let [fm, fn_, fk] = tile.matrices;
+    let (mm, mn, mk) = shape;
+    let mut spec = Spec {
+        wg_x: tile.invocations(caps),
+        pointwise: form.pointwise && depthwise.is_none(),
+        depthwise: depthwise.is_some(),
+        staged: tile.staged,
+        vec_x: conv.depth.is_multiple_of(4),
         vec_y: conv.channels.is_multiple_of(4),
+        subgroup: caps.subgroup_size,
+        mm,
+        mn,
+        mk,
+        sm,
+        sn,
+        sk,
+        fm,
+        r#fn: fn_,
+        fk,
         epi_op: epilogue.op,
         epi_a: epilogue.a,
         epi_b: epilogue.b,
         ..Spec::default()
     };
-    let tall = conv.rows.div_ceil(block.rows);
-    let y = tall.min(cx.caps.max_grid[1]).max(1);
+    let mut before = [x; 2];
+    if let Some(Depthwise { clamp: [lo, hi], inputs: [weights, bias], .. }) = depthwise {
+        (spec.d_lo, spec.d_hi) = (*lo, *hi);
+        before = [cx.x(*weights)?, cx.x(*bias)?];
+    }
+    let [d, dbias] = before;
+    let tall = conv.rows.div_ceil(bm);
+    let y = tall.min(caps.max_grid[1]).max(1);
     let z = tall.div_ceil(y);
-    if z > cx.caps.max_grid[2] {
+    if z > caps.max_grid[2] {
         unsupported!("{} rows are too many for one dispatch", conv.rows);
     }
     let [e0, e1, e2] = epilogue.e;
-    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
-    let grid = [row / block.channels, y, z];
-    cx.dispatch(dispatch(kernel(block.tile), spec, push, bind, grid), ops)
+    let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2 };
+    let taps = depthwise.map_or(0, |d| d.window.taps());
+    let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
+    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn, y, z]), ops)
 }

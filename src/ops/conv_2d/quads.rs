@@ -13,7 +13,7 @@ const PIXELS: u32 = 4;
 /// Invocations per workgroup.
 const WORKGROUP: u32 = 32;
 
-/// How the channels of a convolution are cut into blocks, and their weights packed.
+/// How the channels of a convolution are cut into blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Blocks {
     /// Quads of channels per block.
@@ -22,6 +22,8 @@ struct Blocks {
     group_blocks: u32,
     /// Blocks of all groups.
     blocks: u32,
+    /// Channels per group.
+    group_channels: u32,
     /// Neighbouring elements of the operand that a step sums.
     run: u32,
 }
@@ -33,33 +35,28 @@ impl Blocks {
         let cost = |tn: &u32| quads.div_ceil(*tn) * (5 + 4 * tn);
         let tn = (1..=4).rev().min_by_key(cost).unwrap_or(1);
         let group_blocks = quads.div_ceil(tn);
-        Self { tn, group_blocks, blocks: groups * group_blocks, run }
+        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run }
     }
 
-    /// Vectors of packed weights for one step.
-    fn step(&self) -> u32 {
-        self.run.div_ceil(4) * self.blocks * self.tn * 4
+    /// Elements per four neighbouring elements of the operand.
+    fn row(&self) -> usize {
+        (self.blocks * self.tn) as usize * 16
     }
 
-    /// Weights of shape channels × products as the kernel reads them.
-    fn pack(&self, weights: &[f32], channels: usize) -> Vec<f32> {
-        let products = weights.len() / channels.max(1);
-        let run = self.run as usize;
-        let steps = products / run.max(1);
-        let row = (self.blocks * self.tn) as usize * 16;
-        let groups = (self.blocks / self.group_blocks.max(1)) as usize;
-        let group_channels = channels / groups.max(1);
+    /// Elements of the weights of `products` products per channel.
+    fn elements(&self, products: u32) -> u64 {
+        u64::from(products / self.run.max(1)) * u64::from(self.run.div_ceil(4)) * self.row() as u64
+    }
+
+    /// Where the weight of product `k` of a channel goes.
+    fn place(self) -> impl Fn(usize, usize) -> usize {
+        let (row, run) = (self.row(), self.run.max(1) as usize);
+        let group_channels = self.group_channels.max(1) as usize;
         let group_row = (self.group_blocks * self.tn) as usize * 4;
-        let mut packed = vec![0.0; steps * self.step() as usize * 4];
-        for (channel, sums) in weights.chunks_exact(products.max(1)).enumerate() {
+        move |channel, k| {
             let at = channel / group_channels * group_row + channel % group_channels;
-            for (step, sums) in sums.chunks_exact(run).enumerate() {
-                for (k, w) in sums.iter().enumerate() {
-                    packed[(step * run.div_ceil(4) + k / 4) * row + at * 4 + k % 4] = *w;
-                }
-            }
+            (k / run * run.div_ceil(4) + k % run / 4) * row + at * 4 + k % run % 4
         }
-        packed
     }
 }
 
@@ -77,10 +74,8 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
     let groups = conv.channels / conv.group_channels.max(1);
     let b = Blocks::new(groups, conv.group_channels, run);
-    let channels = conv.channels as usize;
-    let elements = u64::from(products / run.max(1)) * u64::from(b.step()) * 4;
     let packing = format!("quads/{groups}/{}/{run}", b.tn);
-    let w = cx.packed(1, &packing, elements, move |w| b.pack(&w, channels))?;
+    let w = cx.rearranged(1, &packing, b.elements(products), products as usize, b.place())?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let items = u64::from(conv.rows.div_ceil(QUAD * PIXELS)) * u64::from(b.blocks);
@@ -137,16 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn packed_weights_are_four_elements_of_a_channel() {
-        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, run: 3 };
+    fn four_elements_of_a_channel_lie_side_by_side() {
         // Two groups of one channel, two steps of three elements.
-        let weights: Vec<f32> = (1..=12).map(|i| i as f32).collect();
-        let packed = b.pack(&weights, 2);
-        assert_eq!(packed.len(), 2 * 2 * 16);
-        assert_eq!(packed[..4], [1., 2., 3., 0.]);
-        assert_eq!(packed[16..20], [7., 8., 9., 0.]);
-        assert_eq!(packed[32..36], [4., 5., 6., 0.]);
-        assert_eq!(packed[48..52], [10., 11., 12., 0.]);
-        assert_eq!(packed.iter().filter(|x| **x != 0.0).count(), 12);
+        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3 };
+        assert_eq!(b.elements(6), 64);
+        let place = b.place();
+        let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();
+        assert_eq!(channel(0), [0, 1, 2, 32, 33, 34]);
+        assert_eq!(channel(1), [16, 17, 18, 48, 49, 50]);
     }
 }

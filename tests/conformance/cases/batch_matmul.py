@@ -1,7 +1,8 @@
 """BATCH_MATMUL: transposed operands, broadcast batches, a constant operand; and L2_NORMALIZATION."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # shapes of both operands
 TABLE = [

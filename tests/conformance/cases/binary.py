@@ -1,9 +1,9 @@
 """ADD, SUB and MUL: broadcasting of either operand, constants, fused activations, ranks 1 to 6."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # Shapes of the two operands.
 PAIRS = [

@@ -1,7 +1,8 @@
 """CONCATENATION: every axis, two to many values, constants among them, the same value twice, activations."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # shapes, axis
 TABLE = [

@@ -1,7 +1,8 @@
 """CONV_2D: kernel sizes, strides, dilation, padding, groups, activations, channel counts that fit no tile."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # input shape, output channels, kernel height and width, options
 TABLE = [

@@ -1,7 +1,8 @@
 """DEPTH_TO_SPACE and SPACE_TO_DEPTH: block sizes and awkward depths."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 TABLE = [((1, 1, 1, 4), 2), ((1, 3, 5, 4), 2), ((2, 3, 5, 12), 2), ((1, 7, 7, 16), 2), ((1, 3, 5, 27), 3),
          ((3, 2, 3, 80), 4), ((1, 14, 14, 128), 2), ((1, 4, 4, 64), 8)]  # fmt: skip

@@ -1,7 +1,8 @@
 """DEPTHWISE_CONV_2D: as CONV_2D, with depth multipliers."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # input shape, kernel height and width, options
 TABLE = [

@@ -1,9 +1,9 @@
 """Open dimensions: batch and size change through resize_tensor_input, back and forth."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 from .conv_2d import convolution
 from .depthwise_conv_2d import depthwise
 from .fully_connected import fully_connected

@@ -1,7 +1,8 @@
 """FULLY_CONNECTED: sizes, ranks, kept dimensions, no bias, activations, weights stored as fp16."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # input shape, outputs, options
 TABLE = [

@@ -1,9 +1,9 @@
 """Small graphs: chains that a compiler would fuse, and neighbours that must keep it from it."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 from .conv_2d import convolution
 from .depthwise_conv_2d import depthwise
 from .fully_connected import fully_connected

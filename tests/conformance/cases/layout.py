@@ -1,9 +1,9 @@
 """Operators that move values: TRANSPOSE, SPLIT, PACK, GATHER, SQUEEZE, SPACE_TO_BATCH_ND and their kin."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, order
 TRANSPOSES = [

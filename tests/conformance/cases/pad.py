@@ -1,9 +1,9 @@
 """PAD, PADV2, MIRROR_PAD and TILE: any dimension, ranks 1 to 5."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, (before, after) of each dimension
 TABLE = [

@@ -1,7 +1,8 @@
 """MAX_POOL_2D and AVERAGE_POOL_2D: windows, strides, padding (the average counts no padding), activations."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # input shape, window height and width, stride height and width, padding
 TABLE = [

@@ -1,7 +1,8 @@
 """PRELU: slopes per channel, per position, one for all, and the shapes between."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 # input shape, shape of the slopes
 TABLE = [

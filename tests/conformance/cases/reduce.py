@@ -1,9 +1,9 @@
 """MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD: axes in any number and order, kept dimensions."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, axes
 TABLE = [

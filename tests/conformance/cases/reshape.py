@@ -1,9 +1,9 @@
 """RESHAPE: new shape as tensor, as option, with -1; to and from scalars; between other nodes."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, the wanted shape
 TABLE = [

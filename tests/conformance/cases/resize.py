@@ -1,9 +1,9 @@
 """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR under the three conventions for pixel centres."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, new height and width
 TABLE = [

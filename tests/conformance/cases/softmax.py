@@ -1,7 +1,8 @@
 """SOFTMAX, with several beta, and LOG_SOFTMAX, over the last dimension."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 SHAPES = [(1,), (37,), (3, 5), (1, 1000), (2, 3, 7), (1, 1, 1, 1), (1, 7, 5, 3), (2, 8, 8, 16), (2, 3, 4, 5)]
 

@@ -1,7 +1,8 @@
 """DEQUANTIZE of fp16 constants and DENSIFY of sparse ones, which are computed once, ahead of time."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 
 def pruned(g, *shape, keep=0.4, block=None):

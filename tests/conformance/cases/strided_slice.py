@@ -1,9 +1,9 @@
 """STRIDED_SLICE and SLICE: begins, ends and strides of either sign, and each of the masks."""
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, begin, end, strides, masks
 TABLE = [

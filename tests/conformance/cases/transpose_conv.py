@@ -3,9 +3,9 @@
 import struct
 
 import numpy as np
+from model import Graph
 
 from ..case import Case
-from ..model import Graph
 
 # input shape, output channels, kernel, stride, padding
 TABLE = [

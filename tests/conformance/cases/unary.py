@@ -1,7 +1,8 @@
 """Operators of one value: activations and arithmetic."""
 
+from model import Graph
+
 from ..case import Case
-from ..model import Graph
 
 SHAPES = [
     (1,),

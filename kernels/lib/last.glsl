@@ -1,0 +1,24 @@
+// Lets the last of several workgroups go on with what all of them have left in memory.
+//
+// Before including this, a kernel defines LAST_BINDING, the first of two binding numbers:
+//   parts      vectors of 32-bit numbers that each workgroup leaves for the last one
+//   arrived    counters, which are zero before and after
+// A kernel whose grid has no parts binds anything there.
+layout(std430, set = 0, binding = LAST_BINDING) coherent buffer Parts { vec4 parts[]; };
+layout(std430, set = 0, binding = LAST_BINDING + 1) coherent buffer Arrived { uint arrived[]; };
+
+shared bool last_arrival;
+
+// Whether this workgroup is the last of `count` that come here with this counter; it sees what the
+// others have left. All its invocations have to call it.
+bool is_last(uint counter, uint count) {
+    memoryBarrierBuffer();
+    barrier();
+    if (gl_LocalInvocationIndex == 0) {
+        last_arrival = atomicAdd(arrived[counter], 1) == count - 1;
+        if (last_arrival) atomicExchange(arrived[counter], 0);
+    }
+    barrier();
+    memoryBarrierBuffer();
+    return last_arrival;
+}

@@ -1,0 +1,99 @@
+//! Small facts by name, remembered in the process and, with a file, from one start to the next.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Cache;
+
+/// Names and what is known of them: both are single lines of text.
+#[derive(Debug, Default)]
+pub struct Table {
+    facts: Mutex<BTreeMap<String, String>>,
+    file: Option<Cache>,
+}
+
+impl Table {
+    /// What `file` holds; without one nothing is known, and what is learned ends with the process.
+    pub fn new(file: Option<Cache>) -> Self {
+        let facts = file.as_ref().map(read).unwrap_or_default();
+        Self { facts: Mutex::new(facts), file }
+    }
+
+    /// What is known of `name`.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.facts().get(name).cloned()
+    }
+
+    /// Remembers facts and keeps them in the file, beside what other processes have put there
+    /// meanwhile. A file that cannot be written is reported, and what was learned holds all the same.
+    pub fn learn(&self, new: impl IntoIterator<Item = (String, String)>) {
+        let mut facts = self.facts();
+        let line = |text: String| text.replace(['\n', '\t'], " ");
+        facts.extend(new.into_iter().map(|(name, fact)| (line(name), line(fact))));
+        let Some(file) = &self.file else { return };
+        for (name, fact) in read(file) {
+            facts.entry(name).or_insert(fact);
+        }
+        let text: String = facts.iter().map(|(name, fact)| format!("{name}\t{fact}\n")).collect();
+        if let Err(e) = file.store(text.as_bytes()) {
+            log::warn!("what was learned cannot be kept in {}: {e}", file.path().display());
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(file: &Cache) -> BTreeMap<String, String> {
+    let text = String::from_utf8(file.load().unwrap_or_default()).unwrap_or_default();
+    let fact = |line: &str| line.split_once('\t').map(|(name, fact)| (name.to_owned(), fact.to_owned()));
+    text.lines().filter_map(fact).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Identity, Kind};
+    use super::*;
+    use std::fs;
+
+    const IDENTITY: Identity =
+        Identity { device: [7; 16], ids: [1, 2], driver: 9, compiler: [3; 16], library: 5 };
+
+    fn fact(name: &str, fact: &str) -> [(String, String); 1] {
+        [(name.into(), fact.into())]
+    }
+
+    #[test]
+    fn tables_of_one_file_learn_from_each_other_and_survive_its_damage() {
+        let directory = std::env::temp_dir().join(format!("tflite-vulkan-{}-table", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        let file = || Cache::new(&directory, None, IDENTITY, Kind::Precision);
+        let table = || Table::new(Some(file()));
+        let (a, b) = (table(), table());
+        a.learn(fact("x", "1"));
+        b.learn(fact("y\t", "two\nlines"));
+        a.learn(fact("x", "3"));
+        assert_eq!((a.get("x"), b.get("x")), (Some("3".into()), Some("1".into())));
+        assert_eq!((table().get("x"), table().get("y ")), (Some("3".into()), Some("two lines".into())));
+        let whole = fs::read(file().path()).unwrap();
+        for length in 0..whole.len() {
+            fs::write(file().path(), &whole[..length]).unwrap();
+            assert_eq!(table().get("x"), None, "{length} bytes");
+        }
+        a.learn(fact("z", ""));
+        assert_eq!((table().get("x"), table().get("z")), (Some("3".into()), Some(String::new())));
+        let foreign = Identity { driver: 8, ..IDENTITY };
+        let other = Table::new(Some(Cache::new(&directory, None, foreign, Kind::Precision)));
+        assert_eq!(other.get("x"), None);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn without_a_file_facts_last_as_long_as_the_table() {
+        let table = Table::default();
+        assert_eq!(table.get("x"), None);
+        table.learn(fact("x", "1"));
+        assert_eq!(table.get("x"), Some("1".into()));
+    }
+}

@@ -1,0 +1,156 @@
+//! Brings constants into the order and the type in which kernels read them.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
+use crate::ir::{Constant, Floats};
+use crate::kernel::Store;
+
+/// Rows, and elements of a row, that are moved together: what they touch stays in the cache that long.
+const NEAR: usize = 64;
+
+/// Writes element `k` of each row `r` of `depth` elements to `place(r, k)` of `bytes`. The constant was
+/// found dense and of floats before.
+pub fn rearrange(
+    constant: &Constant,
+    store: Store,
+    bytes: &mut [u8],
+    depth: usize,
+    place: &impl Fn(usize, usize) -> usize,
+) {
+    let floats = constant.floats().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+    match (floats, store) {
+        (Floats::F32(from), Store::F32) => {
+            scatter(from, bytes.as_chunks_mut().0, depth, place, |from, to| to.copy_from_slice(from));
+        }
+        (Floats::F16(from), Store::F16) => {
+            scatter(from, bytes.as_chunks_mut().0, depth, place, |from, to| to.copy_from_slice(from));
+        }
+        (Floats::F32(from), Store::F16) => scatter(from, bytes.as_chunks_mut().0, depth, place, narrow),
+        (Floats::F16(from), Store::F32) => scatter(from, bytes.as_chunks_mut().0, depth, place, widen),
+    }
+}
+
+/// Writes floats as they are stored.
+pub fn write(floats: &[f32], store: Store, bytes: &mut [u8]) {
+    match store {
+        Store::F32 => {
+            for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(floats) {
+                *to = x.to_le_bytes();
+            }
+        }
+        Store::F16 => {
+            for (to, floats) in bytes.as_chunks_mut().0.chunks_mut(NEAR).zip(floats.chunks(NEAR)) {
+                narrow_floats(floats, to);
+            }
+        }
+    }
+}
+
+fn scatter<const FROM: usize, const TO: usize>(
+    from: &[[u8; FROM]],
+    to: &mut [[u8; TO]],
+    depth: usize,
+    place: &impl Fn(usize, usize) -> usize,
+    convert: impl Fn(&[[u8; FROM]], &mut [[u8; TO]]),
+) {
+    let depth = depth.max(1);
+    let mut near = [[0; TO]; NEAR];
+    for (tile, rows) in from.chunks(NEAR * depth).enumerate() {
+        for start in (0..depth).step_by(NEAR) {
+            for (r, row) in (tile * NEAR..).zip(rows.chunks_exact(depth)) {
+                let row = &row[start..depth.min(start + NEAR)];
+                let near = &mut near[..row.len()];
+                convert(row, near);
+                for (k, x) in (start..).zip(near) {
+                    to[place(r, k)] = *x;
+                }
+            }
+        }
+    }
+}
+
+/// At most [`NEAR`] floats at a time: a conversion by itself first asks what the processor can do.
+fn narrow(from: &[[u8; 4]], to: &mut [[u8; 2]]) {
+    let mut floats = [0.0; NEAR];
+    floats.iter_mut().zip(from).for_each(|(x, bytes)| *x = f32::from_le_bytes(*bytes));
+    narrow_floats(&floats[..from.len()], to);
+}
+
+fn narrow_floats(from: &[f32], to: &mut [[u8; 2]]) {
+    let mut halves = [f16::ZERO; NEAR];
+    halves[..from.len()].convert_from_f32_slice(from);
+    to.iter_mut().zip(halves).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+}
+
+fn widen(from: &[[u8; 2]], to: &mut [[u8; 4]]) {
+    let (mut halves, mut floats) = ([f16::ZERO; NEAR], [0.0; NEAR]);
+    halves.iter_mut().zip(from).for_each(|(x, bytes)| *x = f16::from_le_bytes(*bytes));
+    halves.convert_to_f32_slice(&mut floats);
+    to.iter_mut().zip(floats).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ir::DType;
+
+    #[test]
+    fn elements_find_their_place_in_every_type() {
+        for (rows, depth) in [(1, 1), (3, 5), (65, 2), (2, 129), (130, 70)] {
+            let shape = [rows as u32, depth as u32];
+            let value = |i: usize| i as f32 - 7.0;
+            let floats: Vec<f32> = (0..rows * depth).map(value).collect();
+            let wide = Constant::from_f32(shape, &floats);
+            let bytes: Vec<u8> = floats.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect();
+            let half = Constant { stored: DType::F16, bytes: Arc::new(bytes), ..wide.clone() };
+            // Transposed, with a column of zeros.
+            let place = |r: usize, k: usize| k * (rows + 1) + r;
+            for (constant, store) in
+                [(&wide, Store::F32), (&wide, Store::F16), (&half, Store::F32), (&half, Store::F16)]
+            {
+                let mut bytes = vec![0; (rows + 1) * depth * store.bytes() as usize];
+                rearrange(constant, store, &mut bytes, depth, &place);
+                let got: Vec<f32> = match store {
+                    Store::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                    Store::F16 => {
+                        bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+                    }
+                };
+                let rounded = |x: f32| if store == Store::F16 { f16::from_f32(x).to_f32() } else { x };
+                let value = |r: usize, k: usize| {
+                    if constant.stored == DType::F16 {
+                        f16::from_f32(value(r * depth + k)).to_f32()
+                    } else {
+                        value(r * depth + k)
+                    }
+                };
+                for k in 0..depth {
+                    for r in 0..rows {
+                        assert_eq!(
+                            got[place(r, k)],
+                            rounded(value(r, k)),
+                            "{rows}x{depth} {store:?} [{r},{k}]"
+                        );
+                    }
+                    assert_eq!(got[place(rows, k)], 0.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn floats_are_written_as_they_are_stored() {
+        let floats: Vec<f32> = (0..100).map(|i| i as f32 * 0.5).collect();
+        let (mut wide, mut half) = ([0; 400], [0; 208]);
+        write(&floats, Store::F32, &mut wide);
+        write(&floats, Store::F16, &mut half);
+        for (i, x) in floats.iter().enumerate() {
+            assert_eq!(wide[i * 4..][..4], x.to_le_bytes());
+            assert_eq!(half[i * 2..][..2], f16::from_f32(*x).to_le_bytes());
+        }
+        assert_eq!(half[200..], [0; 8]);
+    }
+}

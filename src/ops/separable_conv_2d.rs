@@ -1,0 +1,81 @@
+//! A DEPTHWISE_CONV_2D and the pointwise CONV_2D behind it in one dispatch: what the former computes
+//! never reaches memory. No operator of TFLite: the pass `fuse depthwise` makes it.
+
+use super::conv_2d::cooperative;
+use super::depthwise_conv_2d::DepthwiseConv2d;
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, TensorType};
+use crate::kernel::table::conv_2d::{Push, Spec};
+use crate::op::{Def, Depthwise, Fuses, Operator, Padding, SpatialPadding, Window, operand};
+use crate::ops::conv_2d::Conv2d;
+
+pub(super) const DEFS: &[Def] = &[];
+
+/// Operand 1 is the pointwise convolution's weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeparableConv2d {
+    /// What comes first.
+    pub depthwise: Depthwise,
+}
+
+/// What comes second.
+const POINTWISE: Conv2d = Conv2d {
+    window: Window {
+        size: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: Padding::Valid,
+        zeros: SpatialPadding { h: [0, 0], w: [0, 0] },
+    },
+};
+
+impl SeparableConv2d {
+    fn first(&self) -> DepthwiseConv2d {
+        DepthwiseConv2d { window: self.depthwise.window }
+    }
+}
+
+impl Operator for SeparableConv2d {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let weights = operand(inputs, self.depthwise.inputs[0])?;
+        let between = self.first().infer(&[Some(operand(inputs, 0)?), Some(weights)])?;
+        POINTWISE.infer(&[between.first(), Some(operand(inputs, 1)?)])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (x, y) = (cx.input(0).shape, cx.output(0).shape);
+        let window = self.depthwise.window;
+        let [h, v] = window.extents(&x)?;
+        let push = Push {
+            rows: y.rows(),
+            channels: y.channels(),
+            depth: x.channels(),
+            x_size: [x[1], x[2]],
+            y_size: [y[1], y[2]],
+            taps: window.size,
+            stride: window.stride,
+            dilation: window.dilation,
+            origin: [h.origin, v.origin],
+            ..Push::default()
+        };
+        cooperative::emit(cx, &push, &Spec::default(), x.channels(), Some(&self.depthwise))
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let Depthwise { clamp: [lo, hi], inputs: [weights, bias], .. } = self.depthwise;
+        let first = self.first().reference(&[Some(operand(inputs, 0)?), Some(operand(inputs, weights)?)])?;
+        let bias = &operand(inputs, bias)?.data;
+        let act = |(i, v): (usize, f32)| (v + bias[i % bias.len()]).max(lo).min(hi);
+        let between = first.into_iter().map(|t| HostTensor {
+            shape: t.shape,
+            data: t.data.into_iter().enumerate().map(act).collect(),
+        });
+        let between: Vec<HostTensor> = between.collect();
+        POINTWISE.reference(&[between.first(), Some(operand(inputs, 1)?)])
+    }
+
+    fn fuses(&self) -> Fuses {
+        Fuses::Common
+    }
+}
