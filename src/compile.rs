@@ -5,7 +5,7 @@ mod lower;
 mod pack;
 
 pub use import::{import, reshape};
-pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_STEPS, lower, store};
+pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, lower, store};
 
 use crate::caps::Caps;
 use crate::error::Result;

@@ -163,6 +163,11 @@ impl Operator for Pad {
         Ok(vec![y])
     }
 
+    fn pads_channels(&self) -> bool {
+        let Some((Growth::Add(0, _), outer)) = self.growth.split_last() else { return false };
+        self.border == Border::Constant(0.0) && outer.iter().all(|growth| *growth == Growth::Add(0, 0))
+    }
+
     fn spatial_padding(&self) -> Option<SpatialPadding> {
         if self.border != Border::Constant(0.0) {
             return None;
@@ -283,5 +288,17 @@ mod tests {
         assert_eq!(spatial(zero, [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 1)]), None);
         assert_eq!(spatial(zero, [Add(1, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
         assert_eq!(spatial(Border::Constant(1.0), [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
+    }
+
+    #[test]
+    fn only_zeros_behind_the_last_dimension_pad_channels() {
+        use Growth::Add;
+        let channels = |border, growth: &[Growth]| Pad { border, growth: growth.to_vec() }.pads_channels();
+        let zero = Border::Constant(0.0);
+        assert!(channels(zero, &[Add(0, 0), Add(0, 4)]));
+        assert!(!channels(zero, &[Add(0, 0), Add(1, 4)]));
+        assert!(!channels(zero, &[Add(1, 0), Add(0, 4)]));
+        assert!(!channels(Border::Constant(1.0), &[Add(0, 0), Add(0, 4)]));
+        assert!(!channels(Border::Reflect, &[Add(0, 0), Add(0, 4)]));
     }
 }
