@@ -1,14 +1,16 @@
 #version 450
 // y = epilogue(depthwise convolution of x with w), for drivers that make every load a loop over the
 // lanes of a SIMD register: an invocation computes PIXELS neighbouring columns of `height` rows, in four
-// channels, and reads each row of x once for all of the windows that it is part of. Windows lie side by
-// side in both directions (stride and dilation are 1), and there are as many channels in x as in y.
+// channels, and reads each row of x once for all of the windows that it is part of. Taps and stride are the
+// same in both directions, and there are as many channels in x as in y.
 //! variant STORE = f32 | f16
 //! variant TAPS = 3 | 5
+//! variant STRIDE = 1 | 2
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifndef TAPS
 #define TAPS 3
+#define STRIDE 1
 #endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
@@ -38,7 +40,9 @@ WRITES(2, Y, y)
 #include "lib/epilogue.glsl"
 
 const int PIXELS = 4;
-const int SPAN = PIXELS - 1 + TAPS;
+const int SPAN = (PIXELS - 1) * STRIDE + TAPS;
+// Windows that share a row of x, at most.
+const int WINDOWS = (TAPS + STRIDE - 1) / STRIDE;
 
 void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
@@ -54,47 +58,50 @@ void main() {
     vec4 q[TAPS * TAPS];
     [[unroll]] for (int k = 0; k < TAPS * TAPS; ++k) q[k] = vec4(w4[k * quads + c]);
     vec4 start = epilogue_start4(4 * c);
-    // The sums of the windows that the next row of x is part of, from the topmost on.
-    vec4 sum[TAPS * PIXELS];
-    [[unroll]] for (int k = 0; k < TAPS * PIXELS; ++k) sum[k] = start;
+    // The sums of the windows that the next rows of x are part of, from the topmost on.
+    vec4 sum[WINDOWS * PIXELS];
+    [[unroll]] for (int k = 0; k < WINDOWS * PIXELS; ++k) sum[k] = start;
 
     int pitch = int(quads), wide = int(x_size.y), high = int(x_size.x);
-    int column = left + origin.y;
+    int column = left * STRIDE + origin.y;
     int line = (int(image) * high * wide + column) * pitch + int(c);
     int y_wide = int(y_size.y), y_line = int(image) * int(y_size.x);
-    int end = min(top + int(height), int(y_size.x)) + TAPS - 1;
-    for (int row = top; row < end; ++row) {
-        int at = row + origin.x;
-        bool on = uint(at) < uint(high);
-        vec4 v[SPAN];
-        [[unroll]] for (int s = 0; s < SPAN; ++s) {
-            int from = line + (at * wide + s) * pitch;
-            if (BORDER) {
-                bool seen = on && uint(column + s) < uint(wide);
-                v[s] = mix(vec4(0), vec4(x4[mix(0, from, seen)]), bvec4(seen));
-            } else {
-                v[s] = vec4(x4[from]);
+    int end = min(top + int(height), int(y_size.x));
+    for (int row = top - (WINDOWS - 1); row < end; ++row) {
+        // The rows of x that are new to the topmost window.
+        [[unroll]] for (int j = 0; j < STRIDE; ++j) {
+            int at = row * STRIDE + TAPS - STRIDE + j + origin.x;
+            bool on = uint(at) < uint(high);
+            vec4 v[SPAN];
+            [[unroll]] for (int s = 0; s < SPAN; ++s) {
+                int from = line + (at * wide + s) * pitch;
+                if (BORDER) {
+                    bool seen = on && uint(column + s) < uint(wide);
+                    v[s] = mix(vec4(0), vec4(x4[mix(0, from, seen)]), bvec4(seen));
+                } else {
+                    v[s] = vec4(x4[from]);
+                }
+            }
+            [[unroll]] for (int n = 0; n < WINDOWS; ++n) {
+                int ky = TAPS - STRIDE + j - n * STRIDE;
+                if (ky >= 0) {
+                    [[unroll]] for (int m = 0; m < PIXELS; ++m) {
+                        vec4 s = sum[n * PIXELS + m];
+                        [[unroll]] for (int kx = 0; kx < TAPS; ++kx) {
+                            s += v[m * STRIDE + kx] * q[ky * TAPS + kx];
+                        }
+                        sum[n * PIXELS + m] = s;
+                    }
+                }
             }
         }
-        [[unroll]] for (int ky = 0; ky < TAPS; ++ky) {
+        if (row >= top) {
+            uint y_at = uint((y_line + row) * y_wide + left);
             [[unroll]] for (int m = 0; m < PIXELS; ++m) {
-                vec4 s = sum[(TAPS - 1 - ky) * PIXELS + m];
-                [[unroll]] for (int kx = 0; kx < TAPS; ++kx) s += v[m + kx] * q[ky * TAPS + kx];
-                sum[(TAPS - 1 - ky) * PIXELS + m] = s;
+                if (left + m < y_wide) y4[(y_at + m) * quads + c] = S4(epilogue(sum[m], y_at + m, 4 * c));
             }
         }
-        int done = row - (TAPS - 1);
-        if (done >= top) {
-            // The epilogue is long: its loop is unrolled only when the module is specialised.
-            vec4 result[PIXELS];
-            [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
-            uint y_at = uint((y_line + done) * y_wide + left);
-            [[dont_unroll]] for (uint m = 0; m < PIXELS; ++m) {
-                if (left + int(m) >= y_wide) break;
-                y4[(y_at + m) * quads + c] = S4(epilogue(result[m], y_at + m, 4 * c));
-            }
-        }
-        [[unroll]] for (int k = 0; k < (TAPS - 1) * PIXELS; ++k) sum[k] = sum[k + PIXELS];
-        [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[(TAPS - 1) * PIXELS + m] = start;
+        [[unroll]] for (int k = 0; k < (WINDOWS - 1) * PIXELS; ++k) sum[k] = sum[k + PIXELS];
+        [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[(WINDOWS - 1) * PIXELS + m] = start;
     }
 }

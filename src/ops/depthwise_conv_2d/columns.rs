@@ -3,7 +3,7 @@
 use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::table::depthwise_conv_2d_columns::{Bind, Push, Spec, Taps, dispatch, kernel};
+use crate::kernel::table::depthwise_conv_2d_columns::{Bind, Push, Spec, Stride, Taps, dispatch, kernel};
 use crate::op::Window;
 
 /// Neighbouring columns that one invocation computes, as the kernel has it.
@@ -19,7 +19,7 @@ const ROWS: u32 = 4;
 pub fn fits(caps: &Caps, window: &Window, channels: u32, multiplier: u32) -> bool {
     caps.kind == DeviceKind::Software
         && matches!(window.size, [3, 3] | [5, 5])
-        && window.stride == [1, 1]
+        && matches!(window.stride, [1, 1] | [2, 2])
         && window.dilation == [1, 1]
         && multiplier == 1
         && channels.is_multiple_of(4)
@@ -64,6 +64,7 @@ pub fn emit(cx: &mut Lower<'_>, window: &Window) -> Result<(), Unsupported> {
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
     let taps = if window.size == [3, 3] { Taps::N3 } else { Taps::N5 };
+    let stride = if window.stride == [1, 1] { Stride::N1 } else { Stride::N2 };
     let ops = 2 * y_shape.elements() * u64::from(window.taps());
-    cx.dispatch(dispatch(kernel(cx.store, taps), spec, push, bind, grid), ops)
+    cx.dispatch(dispatch(kernel(cx.store, taps, stride), spec, push, bind, grid), ops)
 }
