@@ -96,9 +96,13 @@ void main() {
             }
         }
         if (row >= top) {
+            // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
+            vec4 result[PIXELS];
+            [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
             uint y_at = uint((y_line + row) * y_wide + left);
-            [[unroll]] for (int m = 0; m < PIXELS; ++m) {
-                if (left + m < y_wide) y4[(y_at + m) * quads + c] = S4(epilogue(sum[m], y_at + m, 4 * c));
+            for (int m = 0; m < min(PIXELS, y_wide - left); ++m) {
+                y4[y_at * quads + c] = S4(epilogue(result[m], y_at, 4 * c));
+                ++y_at;
             }
         }
         [[unroll]] for (int k = 0; k < (WINDOWS - 1) * PIXELS; ++k) sum[k] = sum[k + PIXELS];
