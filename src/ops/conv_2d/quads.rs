@@ -11,7 +11,7 @@ const QUAD: u32 = 4;
 /// Pixels per invocation, as the kernel has it.
 const PIXELS: u32 = 4;
 /// Invocations per workgroup.
-const WORKGROUP: u32 = 32;
+const WORKGROUP: u32 = 16;
 
 /// How the channels of a convolution are cut into blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
