@@ -37,6 +37,8 @@ impl Features {
     pub const VULKAN_MEMORY_MODEL: Self = Self(1 << 11);
     /// `vulkanMemoryModelDeviceScope`: workgroups may synchronise under that model as without it.
     pub const VULKAN_MEMORY_MODEL_DEVICE_SCOPE: Self = Self(1 << 12);
+    /// Subgroup operations within quads.
+    pub const SUBGROUP_QUAD: Self = Self(1 << 13);
 
     /// Every feature with Vulkan's name for it.
     pub const NAMES: &'static [(Self, &'static str)] = &[
@@ -53,6 +55,7 @@ impl Features {
         (Self::COOPERATIVE_MATRIX, "cooperativeMatrix"),
         (Self::VULKAN_MEMORY_MODEL, "vulkanMemoryModel"),
         (Self::VULKAN_MEMORY_MODEL_DEVICE_SCOPE, "vulkanMemoryModelDeviceScope"),
+        (Self::SUBGROUP_QUAD, "subgroup quad"),
     ];
 
     /// Whether every feature of `other` is in `self`.

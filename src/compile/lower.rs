@@ -19,6 +19,10 @@ use crate::unsupported;
 pub const MAX_STEPS: usize = 6;
 /// The most operands that an epilogue holds.
 pub const MAX_OPERANDS: usize = 3;
+/// The most channels of an operand that is padded to the result's.
+pub const MAX_PADDED: u32 = (1 << (u32::BITS - PADDED)) - 1;
+/// The bit of a step's code where that number starts.
+const PADDED: u32 = 17;
 
 /// A node's fused steps in the form that kernels with `lib/epilogue.glsl` take.
 #[derive(Clone, Debug)]
@@ -305,7 +309,10 @@ impl Lower<'_> {
                     (2 + broadcast as u32, slot as u32)
                 }
             };
-            epilogue.op[s] = step.op.code() | broadcast << 8 | slot << 12 | u32::from(step.swapped) << 16;
+            if let Operand::Input { input, broadcast: Broadcast::Padded } = step.operand {
+                epilogue.op[s] = self.input(input).shape.channels() << PADDED;
+            }
+            epilogue.op[s] |= step.op.code() | broadcast << 8 | slot << 12 | u32::from(step.swapped) << 16;
         }
         Ok(epilogue)
     }

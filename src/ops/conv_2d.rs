@@ -5,6 +5,7 @@
 //! of a PAD in front are read without being stored.
 
 pub mod cooperative;
+mod quads;
 
 use std::sync::Arc;
 
@@ -73,10 +74,13 @@ impl Operator for Conv2d {
         let [h, v] = self.window.extents(&x)?;
         let (groups, depth) = (Self::groups(&x, &w)?, w.channels());
         let pointwise = self.is_pointwise([h, v]);
-        if pointwise && groups == 1 {
+        // One window that is all of the operand.
+        let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !h.border && !v.border;
+        let matrices = cooperative::fits(cx.caps, cx.store);
+        if (pointwise || whole && !matrices) && groups == 1 {
             // The weights are a matrix of channels × depth then.
-            let one_pixel = x[1] == 1 && x[2] == 1;
-            return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
+            let depth = self.window.taps() * depth;
+            return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
         }
         let group_channels = y.channels() / groups;
         let push = Push {
@@ -154,6 +158,9 @@ fn emit(
 ) -> Result<(), Unsupported> {
     if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
+    }
+    if quads::fits(cx.caps) {
+        return quads::emit(cx, &push, &spec, products);
     }
     let ([tall, wide], stride) = (push.taps, push.stride);
     let key = format!(

@@ -3,6 +3,8 @@
 //! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 ones
 //! too), any multiplier. Zeros of a PAD in front are read without being stored.
 
+mod columns;
+
 use std::sync::Arc;
 
 use crate::caps::DeviceKind;
@@ -69,6 +71,9 @@ impl Operator for DepthwiseConv2d {
         let [h, v] = self.window.extents(&x_shape)?;
         let multiplier = multiplier(&x_shape, &w_shape)?;
         let channels = y_shape.channels();
+        if columns::fits(cx.caps, &self.window, channels, multiplier) {
+            return columns::emit(cx, &self.window);
+        }
         let vec4 = multiplier == 1 && channels % 4 == 0;
         let strips = y_shape[2].div_ceil(PIXELS);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);

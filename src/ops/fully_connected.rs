@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -99,11 +100,15 @@ struct Group {
 }
 
 impl Group {
-    fn candidates(channels: u32, depth: u32) -> Vec<Self> {
+    fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
         let quads = channels.div_ceil(4).next_power_of_two();
+        // A driver that runs on the CPU has no more than a few threads, and pays dearly for shared memory.
+        if caps.kind == DeviceKind::Software {
+            return vec![Self { wide: quads.min(8), deep: 1 }];
+        }
         let parts = depth.div_ceil(4).next_power_of_two();
         let mut all = Vec::new();
-        for wide in [8, 16, 4, 32, 2] {
+        for wide in [4, 8, 16, 32, 2] {
             for invocations in [WORKGROUP, WORKGROUP / 2, WORKGROUP / 4] {
                 let wide = quads.min(wide);
                 let group = Self { wide, deep: (invocations / wide).min(parts) };
@@ -141,7 +146,7 @@ pub fn product(
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let key = format!("fully_connected channels {depth} to {channels}");
-    let Group { wide, deep } = cx.choose(&key, &Group::candidates(channels, depth));
+    let Group { wide, deep } = cx.choose(&key, &Group::candidates(cx.caps, channels, depth));
     let spec = Spec {
         wg_x: wide,
         wg_y: deep,

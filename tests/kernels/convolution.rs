@@ -43,6 +43,9 @@ const CONVOLUTIONS: &[Row] = &[
     ([1, 4, 4, 20], [3, 3], [1, 1], [1, 1], 88),
     ([1, 3, 2, 8], [1, 1], [1, 1], [1, 1], 130),
     ([2, 6, 5, 8], [2, 2], [2, 2], [1, 1], 2),
+    ([3, 5, 7, 6], [3, 2], [1, 1], [1, 1], 17),
+    ([2, 7, 6, 8], [2, 3], [1, 2], [2, 1], 16),
+    ([1, 1, 40, 3], [1, 5], [1, 2], [1, 1], 40),
 ];
 
 /// Kernels may read what the host writes in another way than what was computed before.
@@ -142,6 +145,9 @@ const DEPTHWISE: &[Row] = &[
     ([2, 5, 6, 4], [2, 3], [1, 2], [1, 1], 16),
     ([1, 1, 6, 4], [3, 3], [1, 1], [1, 1], 4),
     ([1, 10, 2, 5], [7, 7], [1, 1], [1, 1], 5),
+    ([2, 19, 9, 8], [3, 3], [1, 1], [1, 1], 8),
+    ([3, 4, 4, 64], [5, 5], [1, 1], [1, 1], 64),
+    ([1, 2, 1, 4], [5, 5], [1, 1], [1, 1], 4),
     ([1, 6, 9, 4], [3, 4], [3, 3], [2, 1], 4),
 ];
 
@@ -335,4 +341,35 @@ fn every_candidate() {
         cases.push(Case::new(fc, [tensor(&[rows, depth]), constant(&[channels, depth])]));
     }
     check_every_candidate(&cases);
+}
+
+/// Adds an operand that has fewer channels than the result, and zeros behind them.
+#[test]
+fn padded_operands() {
+    let add = Step {
+        op: StepOp::Add,
+        operand: Operand::Input { input: 2, broadcast: Broadcast::Padded },
+        swapped: false,
+    };
+    let cases = [(8, 4), (12, 8), (8, 5), (7, 4), (5, 1)].into_iter().flat_map(|(channels, fewer)| {
+        let (x, w) = ([2, 3, 5, channels], window([1, 1], [1, 1], [1, 1], Same));
+        [
+            Case::new(Conv2d { window: w }, [tensor(&x), constant(&[channels, 1, 1, channels])]),
+            Case::new(DepthwiseConv2d { window: w }, [tensor(&x), constant(&[1, 1, 1, channels])]),
+            Case::new(FullyConnected { keep_num_dims: true }, [tensor(&x), constant(&[channels, channels])]),
+        ]
+        .map(|case| case.arg(tensor(&[2, 3, 5, fewer])).step(add))
+    });
+    check(cases);
+}
+
+/// A convolution whose window is its operand is a matrix product.
+#[test]
+fn one_window() {
+    let rows = [([1, 3, 2, 8], 12), ([3, 4, 4, 5], 7), ([2, 2, 3, 4], 33)];
+    check(rows.into_iter().map(|(x, channels)| {
+        let window = window([x[1], x[2]], [1, 1], [1, 1], Valid);
+        let args = [tensor(&x), constant(&[channels, x[1], x[2], x[3]]), constant(&[channels])];
+        Case::new(Conv2d { window }, args).step(Step::bias(2))
+    }));
 }
