@@ -6,6 +6,9 @@
 // The sums run over `steps` of `run` neighbouring elements of x: a row of taps, or one tap where taps are
 // dilated or grouped. w holds, per four elements of a run (the last four filled up with zeros) and block
 // of channels, TN times four vectors of four elements' weights, one vector per channel.
+//
+// A transposed convolution whose windows tile y is the matrix product of x and the weights of all taps,
+// the taps being groups of channels, whose result is spread over the pixels of y (SPREAD).
 //! variant STORE = f32 | f16
 //! variant TN = 1 | 2 | 3 | 4
 #extension GL_GOOGLE_include_directive : require
@@ -27,7 +30,7 @@ layout(push_constant) uniform Push {
     uint x_channels;
     uint blocks;           // of TN quads of channels
     uint group_blocks;     // blocks per group
-    uint group_channels;   // channels of y per group
+    uint group_channels;   // channels of y per group; if SPREAD, of all taps
     uvec2 x_size;          // pairs are height, width
     uvec2 y_size;
     uvec2 steps;
@@ -40,6 +43,7 @@ layout(constant_id = 11) const bool BORDER = true;
 layout(constant_id = 12) const bool GROUPED = false;
 layout(constant_id = 13) const bool VEC_X = true;
 layout(constant_id = 14) const bool VEC_Y = true;
+layout(constant_id = 15) const bool SPREAD = false;
 
 READS(0, X, x)
 READS(1, W, w)
@@ -49,9 +53,32 @@ WRITES(2, Y, y)
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #define EPI_START
 #include "lib/epilogue.glsl"
-#include "lib/store.glsl"
 
 const int TM = 4;
+
+// The row and the channel of y for a channel of the product, whose rows are the pixels of x.
+uvec2 place(uint row, uint c) {
+    if (!SPREAD) return uvec2(row, c);
+    uint tap = c / channels, line = row / x_size.y;
+    uint ky = tap / stride.y, kx = tap - ky * stride.y;
+    uint column = (row - line * x_size.y) * stride.y + kx;
+    return uvec2((line * stride.x + ky) * y_size.y + column, c - tap * channels);
+}
+
+// Stores `v` as channels from `c` on of a row of the product, those before `end`.
+void store_quad(vec4 v, uint row, uint c, uint end) {
+    if (VEC_Y) {
+        if (c >= end) return;
+        uvec2 to = place(row, c);
+        y4[(to.x * channels + to.y) >> 2] = S4(epilogue(v, to.x, to.y));
+    } else {
+        [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
+            if (c + i >= end) return;
+            uvec2 to = place(row, c + i);
+            y[to.x * channels + to.y] = S1(epilogue(v[i], to.x, to.y));
+        }
+    }
+}
 
 // The value of the invocation whose place in the quad differs by `r`.
 #define SWAPPED(v, r) (r == 1 ? subgroupQuadSwapHorizontal(v) : r == 2 ? subgroupQuadSwapVertical(v) \
@@ -97,7 +124,7 @@ void main() {
     uint c = group * group_channels + (block - group * group_blocks) * TN * 4;
     uint c_end = (group + 1) * group_channels;
     [[unroll]] for (int n = 0; n < TN; ++n) {
-        float bias = epilogue_start(min(c + 4 * n + lane, c_end - 1));
+        float bias = epilogue_start(place(0, min(c + 4 * n + lane, c_end - 1)).y);
         [[unroll]] for (int r = 0; r < 4; ++r) {
             float start = SWAPPED(bias, r);
             [[unroll]] for (int m = 0; m < TM; ++m) sum[(m * TN + n) * 4 + r] = start;

@@ -11,8 +11,6 @@
 //   VEC_Y       the same of the channels of y
 //   BORDER      whether a row may lie outside of x and counts as zeros
 
-#include "lib/store.glsl"
-
 vec4 tile[TM * TN];
 
 // Where each row of the tile continues in x, in elements or (VEC_X) in vectors, and whether it is inside.
@@ -29,6 +27,17 @@ void tile_start(uint c, uint end) {
             [[unroll]] for (int i = 0; i < 4; ++i) v[i] = epilogue_start(min(c + 4 * n + i, end - 1));
         }
         [[unroll]] for (int m = 0; m < TM; ++m) tile[m * TN + n] = v;
+    }
+}
+
+// Stores `v` as channels from `c` on of a row of y, those before `end`.
+void store_quad(vec4 v, uint row, uint c, uint end) {
+    if (VEC_Y) {
+        if (c < end) y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+    } else {
+        [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
+            if (c + i < end) y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+        }
     }
 }
 

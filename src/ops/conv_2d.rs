@@ -5,7 +5,7 @@
 //! of a PAD in front are read without being stored.
 
 pub mod cooperative;
-mod quads;
+pub mod quads;
 
 use std::sync::Arc;
 

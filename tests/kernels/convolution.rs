@@ -188,7 +188,7 @@ fn absorbed_padding() {
 #[test]
 fn transposed_convolution() {
     // x, taps, stride, channels.
-    let rows: [([u32; 4], [u32; 2], [u32; 2], u32); 7] = [
+    let rows: [([u32; 4], [u32; 2], [u32; 2], u32); 9] = [
         ([1, 1, 1, 1], [1, 1], [1, 1], 1),
         ([1, 4, 6, 16], [2, 2], [2, 2], 1),
         ([2, 3, 5, 8], [3, 3], [2, 2], 12),
@@ -196,6 +196,8 @@ fn transposed_convolution() {
         ([3, 2, 3, 4], [3, 3], [1, 1], 8),
         ([1, 4, 3, 6], [5, 2], [3, 1], 3),
         ([1, 3, 3, 4], [2, 2], [3, 3], 4),
+        ([3, 3, 5, 6], [2, 2], [2, 2], 8),
+        ([2, 5, 4, 8], [3, 2], [3, 2], 5),
     ];
     let custom = rows.into_iter().flat_map(|(x, taps, stride, channels)| {
         [Same, Valid].into_iter().map(move |padding| {

@@ -5,6 +5,7 @@ use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::table::conv_2d_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+use crate::program::BufferId;
 
 /// Invocations that share weights.
 const QUAD: u32 = 4;
@@ -73,23 +74,15 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let rows = !form.pointwise && !form.grouped && conv.dilation[1] == 1;
     let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
     let groups = conv.channels / conv.group_channels.max(1);
-    let b = Blocks::new(groups, conv.group_channels, run);
-    let packing = format!("quads/{groups}/{}/{run}", b.tn);
-    let w = cx.rearranged(1, &packing, b.elements(products), products as usize, b.place())?;
-    let x = cx.x(0)?;
-    let epilogue = cx.epilogue(&[], x)?;
-    let items = u64::from(conv.rows.div_ceil(QUAD * PIXELS)) * u64::from(b.blocks);
-    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(WORKGROUP / QUAD)))?;
+    let blocks = Blocks::new(groups, conv.group_channels, run);
+    let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
+    let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
     let push = Push {
         rows: conv.rows,
         channels: conv.channels,
-        rows_per_batch: epilogue.rows_per_batch,
-        row_groups,
         run,
         depth: conv.depth,
         x_channels: conv.x_channels,
-        blocks: b.blocks,
-        group_blocks: b.group_blocks,
         group_channels: conv.group_channels,
         x_size: conv.x_size,
         y_size: conv.y_size,
@@ -97,23 +90,84 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         stride: conv.stride,
         dilation: conv.dilation,
         origin: conv.origin,
+        ..Push::default()
     };
     let spec = Spec {
-        wg_x: WORKGROUP,
         pointwise: form.pointwise,
         border: form.border,
         grouped: form.grouped,
-        vec_x: conv.depth.is_multiple_of(4) && conv.x_channels.is_multiple_of(4),
         vec_y: conv.group_channels.is_multiple_of(4),
+        ..Spec::default()
+    };
+    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
+    product(cx, 0, w, &blocks, push, spec, ops)
+}
+
+/// Emits a transposed convolution of operand `x` (NHWC) with operand 1 (OHWI) whose windows lie side by side:
+/// each element of `x` gives `stride` pixels of the result.
+pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result<(), Unsupported> {
+    let (x_shape, y_shape) = (cx.input(x).shape, cx.output(0).shape);
+    let (depth, channels) = (x_shape.channels(), y_shape.channels());
+    let taps = stride[0] * stride[1];
+    let blocks = Blocks::new(1, taps * channels, depth);
+    let place = blocks.place();
+    // Channels of the product are the taps' channels, tap by tap.
+    let of = move |channel: usize, k: usize| {
+        let depth = depth.max(1) as usize;
+        place(k / depth * channels as usize + channel, k % depth)
+    };
+    let packing = format!("quads/transposed/{taps}/{}", blocks.tn);
+    let w = cx.rearranged(1, &packing, blocks.elements(depth), (taps * depth) as usize, of)?;
+    let push = Push {
+        rows: x_shape.rows(),
+        channels,
+        run: depth,
+        depth,
+        x_channels: depth,
+        group_channels: taps * channels,
+        x_size: [x_shape[1], x_shape[2]],
+        y_size: [y_shape[1], y_shape[2]],
+        stride,
+        ..Push::default()
+    };
+    let vec_y = channels.is_multiple_of(4);
+    let spec = Spec { pointwise: true, border: false, spread: true, vec_y, ..Spec::default() };
+    let ops = 2 * x_shape.elements() * u64::from(taps * channels);
+    product(cx, x, w, &blocks, push, spec, ops)
+}
+
+/// Fills in what follows from the blocks and dispatches.
+fn product(
+    cx: &mut Lower<'_>,
+    x: usize,
+    w: BufferId,
+    blocks: &Blocks,
+    push: Push,
+    spec: Spec,
+    ops: u64,
+) -> Result<(), Unsupported> {
+    let x = cx.x(x)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let items = u64::from(push.rows.div_ceil(QUAD * PIXELS)) * u64::from(blocks.blocks);
+    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(WORKGROUP / QUAD)))?;
+    let push = Push {
+        rows_per_batch: epilogue.rows_per_batch,
+        row_groups,
+        blocks: blocks.blocks,
+        group_blocks: blocks.group_blocks,
+        ..push
+    };
+    let spec = Spec {
+        wg_x: WORKGROUP,
+        vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
         epi_b: epilogue.b,
-        ..Spec::default()
+        ..spec
     };
-    let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][b.tn as usize - 1];
+    let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
     cx.dispatch(dispatch(kernel(cx.store, tn), spec, push, bind, grid), ops)
 }
 
