@@ -16,13 +16,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tflite_vulkan::caps::{DeviceKind, Features};
-use tflite_vulkan::compile::compile;
+use tflite_vulkan::compile::{compile, heuristic};
 use tflite_vulkan::ir::Shape;
 use tflite_vulkan::kernel::table::convert;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::plan::{self, Barriers};
-use tflite_vulkan::profile::Peaks;
-use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Program};
+use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program};
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
@@ -45,7 +44,7 @@ struct Row {
 /// Times a case; `None` if the device has no clock.
 fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Option<Row>, Box<dyn Error>> {
     let options = Options { precision, ..Options::default() };
-    let compiled = compile(graph(case)?, device.caps(), &options)?;
+    let compiled = compile(graph(case)?, device.caps(), &options, &heuristic)?;
     let program = &compiled.program;
     let mut session = Session::new(device.clone());
     let recording = session.prepare_profiled(program, &compiled.memory, &compiled.barriers)?;

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
-use tflite_vulkan::compile::compile;
+use tflite_vulkan::compile::{compile, heuristic};
 use tflite_vulkan::kernel::Kernel;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::spirv::{prune, specialize};
@@ -62,7 +62,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             max_invocations: *invocations,
             max_workgroup: [*invocations, *invocations, 64],
             max_shared_bytes: if *invocations == 128 { 16 << 10 } else { 32 << 10 },
-            host_visible_device_memory: true,
             ..Caps::minimum()
         };
         let folder = folder.join(gpu);
@@ -73,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let fast = caps.sums_16().then_some(Precision::Fp16Fast);
             for precision in [Some(Precision::Fp32), fp16, fast].into_iter().flatten() {
                 let options = Options { precision, ..Options::default() };
-                let program = compile(graph(&layer)?, &caps, &options)?.program;
+                let program = compile(graph(&layer)?, &caps, &options, &heuristic)?.program;
                 for dispatch in program.dispatches.iter().filter(|d| d.label.starts_with(LABEL)) {
                     let (kernel, spec) = (dispatch.kernel, &dispatch.spec);
                     let known =

@@ -45,12 +45,15 @@ void main() {
             for (uint k = lane; k < depth; k += WG_Y) sum += float(x[from + k]) * vec4(w4[k * quads + quad]);
         }
     }
-    uint slot = gl_LocalInvocationID.x;
-    partial[lane * WG_X + slot] = sum;
-    barrier();
+    if (WG_Y > 1) {
+        uint slot = gl_LocalInvocationID.x;
+        partial[lane * WG_X + slot] = sum;
+        barrier();
+        if (lane != 0) return;
+        for (uint i = 1; i < WG_Y; ++i) sum += partial[i * WG_X + slot];
+    }
     uint c = 4 * quad;
-    if (lane != 0 || c >= channels) return;
-    for (uint i = 1; i < WG_Y; ++i) sum += partial[i * WG_X + slot];
+    if (c >= channels) return;
     if (VEC_Y) {
         y4[(row * channels + c) >> 2] = S4(epilogue(sum, row, c));
     } else {

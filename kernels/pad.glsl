@@ -1,9 +1,10 @@
 #version 450
 // y[i] = x[i - before], and beyond x's border a constant, x mirrored, or x again.
-// One invocation computes one element, or four neighbours of a last dimension that stays as it
-// is and holds a multiple of four (wide); sizes of that dimension then count fours.
+// One invocation computes one element, or four neighbours of a last dimension that all lie inside or
+// all beyond the border (wide); sizes of that dimension then count fours.
 //! variant STORE = f32 | f16
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 
@@ -11,6 +12,7 @@ layout(push_constant) uniform Push {
     uint items;
     uint row_items;      // invocations per row of the grid
     uint wide;
+    int outer;           // the first dimension that is not 1
     float value;
     int x_shape[6];
     int y_shape[6];
@@ -32,7 +34,8 @@ void main() {
     if (item >= items) return;
     int rest = int(item), from = 0, stride = 1;
     bool inside = true;
-    for (int d = 5; d >= 0; --d) {
+    [[unroll]] for (int d = 5; d >= 0; --d) {
+        if (d < outer) break;
         int n = x_shape[d];
         int i = rest % y_shape[d] - before[d];
         rest /= y_shape[d];
@@ -50,6 +53,7 @@ void main() {
         from += i * stride;
         stride *= n;
     }
-    if (wide != 0u) y4[item] = inside ? x4[from] : S4(vec4(value));
-    else y[item] = inside ? x[from] : S1(value);
+    from = mix(0, from, inside);
+    if (wide != 0u) y4[item] = S4(mix(vec4(value), vec4(x4[from]), bvec4(inside)));
+    else y[item] = S1(mix(value, float(x[from]), inside));
 }

@@ -77,11 +77,16 @@ void main() {
             rest /= keep_shape[d];
         }
         uint end = min((z + 1) * part, terms);
+        // Divisions cost more than the rest.
+        bool one = reduce_shape[0] * reduce_shape[1] == 1;
         for (uint term = z * part + lane; term < end; term += WG_Y) {
-            uint inner = term / reduce_shape[2];
-            uint from = base + term % reduce_shape[2] * reduce_stride[2]
-                      + inner % reduce_shape[1] * reduce_stride[1]
-                      + inner / reduce_shape[1] * reduce_stride[0];
+            uint from = base + term * reduce_stride[2];
+            if (!one) {
+                uint inner = term / reduce_shape[2];
+                from = base + (term - inner * reduce_shape[2]) * reduce_stride[2]
+                     + inner % reduce_shape[1] * reduce_stride[1]
+                     + inner / reduce_shape[1] * reduce_stride[0];
+            }
             v = join(v, VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0));
         }
     }

@@ -131,6 +131,11 @@ pub trait Operator: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the operator puts zeros behind the channels of operand 0 and does nothing else.
+    fn pads_channels(&self) -> bool {
+        false
+    }
+
     /// The same operator reading an operand without the zeros that a PAD had put around it.
     fn absorb_padding(&self, _padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         None

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result, Unsupported};
-use crate::ir::{Graph, HostTensor, Node, ValueId};
-use crate::op::Operand;
+use crate::ir::{Graph, HostTensor, Node, Shape, ValueId};
+use crate::op::{Broadcast, Operand};
 
 /// Computes the graph's outputs from its float inputs, each in the graph's order. Works on a graph
 /// before or after the passes.
@@ -50,6 +50,9 @@ fn evaluate(node: &Node, values: &HashMap<ValueId, HostTensor>) -> Result<Vec<Ho
         let operand = match step.operand {
             Operand::None => vec![0.0; first.data.len()],
             Operand::Scalar(x) => vec![x; first.data.len()],
+            Operand::Input { input, broadcast: Broadcast::Padded } => inputs[input]
+                .map(|t| padded(t, &first.shape))
+                .unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label)),
             Operand::Input { input, .. } => inputs[input]
                 .and_then(|t| t.expand(&first.shape))
                 .unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label)),
@@ -59,4 +62,12 @@ fn evaluate(node: &Node, values: &HashMap<ValueId, HostTensor>) -> Result<Vec<Ho
         }
     }
     Ok(results)
+}
+
+/// The elements of `t` with zeros behind the channels of each row, as many as `shape` has more.
+fn padded(t: &HostTensor, shape: &Shape) -> Vec<f32> {
+    let channels = t.shape.channels() as usize;
+    let zeros = shape.channels() as usize - channels;
+    let row = |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, zeros)).collect::<Vec<_>>();
+    t.data.chunks_exact(channels.max(1)).flat_map(row).collect()
 }

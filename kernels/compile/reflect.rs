@@ -154,6 +154,7 @@ fn feature(capability: Capability) -> Option<Option<&'static str>> {
         Capability::Int64 => "INT_64",
         Capability::GroupNonUniform => "SUBGROUP_BASIC",
         Capability::GroupNonUniformArithmetic | Capability::GroupNonUniformClustered => "SUBGROUP_ARITHMETIC",
+        Capability::GroupNonUniformQuad => "SUBGROUP_QUAD",
         Capability::GroupNonUniformShuffle | Capability::GroupNonUniformShuffleRelative => "SUBGROUP_SHUFFLE",
         Capability::DotProduct
         | Capability::DotProductInputAll

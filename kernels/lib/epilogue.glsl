@@ -39,6 +39,7 @@ const uint EPI_FULL = 2;
 const uint EPI_CHANNEL = 3;
 const uint EPI_ROW = 4;
 const uint EPI_BATCH = 5;
+const uint EPI_PADDED = 7;   // with the operand's channels in the upper bits of the code
 
 uint epi_index(uint kind, uint row, uint c) {
     if (kind == EPI_FULL) return row * (EPI_CHANNELS) + c;
@@ -60,16 +61,31 @@ vec4 epi_load4(uint slot, uint i) {
     return vec4(e2_4[i]);
 }
 
+// Channel c of a row of n channels, 0 behind them.
+float epi_padded(uint slot, uint n, uint row, uint c) {
+    return mix(0.0, epi_load(slot, row * n + min(c, n - 1)), c < n);
+}
+
 float epi_operand(float v, uint op, float a, uint row, uint c) {
     uint kind = (op >> 8) & 15u;
+    uint slot = (op >> 12) & 15u;
     if (kind == EPI_SCALAR) return a;
-    return epi_load((op >> 12) & 15u, epi_index(kind, row, c));
+    if (kind == EPI_PADDED) return epi_padded(slot, op >> 17, row, c);
+    return epi_load(slot, epi_index(kind, row, c));
 }
 
 vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c) {
     uint kind = (op >> 8) & 15u;
     uint slot = (op >> 12) & 15u;
     if (kind == EPI_SCALAR) return vec4(a);
+    if (kind == EPI_PADDED) {
+        uint n = op >> 17;
+        if ((n & 3u) == 0u) {
+            return mix(vec4(0), epi_load4(slot, (row * n + min(c, n - 4)) >> 2), bvec4(c < n));
+        }
+        return vec4(epi_padded(slot, n, row, c), epi_padded(slot, n, row, c + 1),
+                    epi_padded(slot, n, row, c + 2), epi_padded(slot, n, row, c + 3));
+    }
     if (kind == EPI_FULL || kind == EPI_CHANNEL || kind == EPI_BATCH)
         return epi_load4(slot, epi_index(kind, row, c) >> 2);
     return vec4(epi_load(slot, epi_index(kind, row, c)));

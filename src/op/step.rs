@@ -220,6 +220,8 @@ pub enum Broadcast {
     Batch,
     /// A single element.
     One,
+    /// The same rows of fewer channels, with zeros behind them.
+    Padded,
 }
 
 impl Broadcast {

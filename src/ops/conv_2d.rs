@@ -5,6 +5,7 @@
 //! of a PAD in front are read without being stored.
 
 pub mod cooperative;
+pub mod quads;
 
 use std::sync::Arc;
 
@@ -73,10 +74,13 @@ impl Operator for Conv2d {
         let [h, v] = self.window.extents(&x)?;
         let (groups, depth) = (Self::groups(&x, &w)?, w.channels());
         let pointwise = self.is_pointwise([h, v]);
-        if pointwise && groups == 1 {
+        // One window that is all of the operand.
+        let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !h.border && !v.border;
+        let matrices = cooperative::fits(cx.caps, cx.store);
+        if (pointwise || whole && !matrices) && groups == 1 {
             // The weights are a matrix of channels × depth then.
-            let one_pixel = x[1] == 1 && x[2] == 1;
-            return fully_connected::product(cx, y.rows(), depth, y.channels(), one_pixel);
+            let depth = self.window.taps() * depth;
+            return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
         }
         let group_channels = y.channels() / groups;
         // A picture of one column is as good as one of one line, and lines are what tiles are cut from.
@@ -97,7 +101,7 @@ impl Operator for Conv2d {
             ..Push::default()
         };
         let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
-        emit(cx, push, spec, self.window.taps() * depth)
+        emit(cx, groups, push, spec, self.window.taps() * depth)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -141,14 +145,16 @@ pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<
         x_channels: depth,
         group_channels: channels,
         taps: [1, 1],
+        stride: [1, 1],
         ..Push::default()
     };
-    emit(cx, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
+    emit(cx, 1, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
-/// Fills in what follows from the tiling and dispatches; each result sums `products` products.
+/// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
 fn emit(
     cx: &mut Lower<'_>,
+    groups: u32,
     push: Push,
     spec: Spec,
     products: u32,
@@ -156,12 +162,20 @@ fn emit(
     if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
+    if quads::fits(cx.caps) {
+        return quads::emit(cx, &push, &spec, products);
+    }
     let multiple = |n: u32| push.depth.is_multiple_of(n) && push.x_channels.is_multiple_of(n);
     let sum = if cx.sums_16 && multiple(4) { Sum::F16 } else { Sum::F32 };
     let wide = sum == Sum::F16 && multiple(8);
     let small = !spec.pointwise || sum == Sum::F16;
-    let groups = push.channels / push.group_channels.max(1);
-    let t = Tiling { by_block: wide, ..Tiling::new(cx.caps, groups, push.group_channels, small) };
+    let ([tall, broad], stride) = (push.taps, push.stride);
+    let key = format!(
+        "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
+        push.depth, push.channels
+    );
+    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels, small));
+    let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;

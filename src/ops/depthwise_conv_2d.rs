@@ -3,6 +3,8 @@
 //! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 ones
 //! too), any multiplier. Zeros of a PAD in front are read without being stored.
 
+mod columns;
+
 use std::sync::Arc;
 
 use crate::caps::DeviceKind;
@@ -69,11 +71,19 @@ impl Operator for DepthwiseConv2d {
         let [h, v] = self.window.extents(&x_shape)?;
         let multiplier = multiplier(&x_shape, &w_shape)?;
         let channels = y_shape.channels();
+        if columns::fits(cx.caps, &self.window, channels, multiplier) {
+            return columns::emit(cx, &self.window);
+        }
         let vec4 = multiplier == 1 && channels % 4 == 0;
         let strips = y_shape[2].div_ceil(PIXELS);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
-        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let [[tall, wide], stride] = [self.window.size, self.window.stride];
+        let key = format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels}");
+        let mut sizes = [64, 128, 256, 32].map(|size: u32| size.min(cx.caps.max_invocations)).to_vec();
+        sizes.dedup();
+        let wg_x = cx.choose(&key, &sizes);
+        let (grid, row_items) = cx.grid_of(wg_x, items)?;
         let x = cx.x(0)?;
         let w = cx.x(1)?;
         let epilogue = cx.epilogue(&[], x)?;

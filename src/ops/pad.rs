@@ -163,6 +163,11 @@ impl Operator for Pad {
         Ok(vec![y])
     }
 
+    fn pads_channels(&self) -> bool {
+        let Some((Growth::Add(0, _), outer)) = self.growth.split_last() else { return false };
+        self.border == Border::Constant(0.0) && outer.iter().all(|growth| *growth == Growth::Add(0, 0))
+    }
+
     fn spatial_padding(&self) -> Option<SpatialPadding> {
         if self.border != Border::Constant(0.0) {
             return None;
@@ -185,18 +190,21 @@ pub(super) fn pad(
     to: &Shape,
     before: &[u32],
 ) -> Result<(), Unsupported> {
-    let six = |dims: &[u32], fill: i32| {
+    let mut dims = merged(border, from, to, before);
+    let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
+    let wide = dims.last().is_some_and(|dim| {
+        dim.iter().all(|n| n.is_multiple_of(4)) && (!mirrored || dim[0] == dim[1])
+    });
+    if let Some(last) = dims.last_mut().filter(|_| wide) {
+        *last = last.map(|n| n / 4);
+    }
+    let outer = MAX_RANK - dims.len();
+    let six = |what: usize, fill: i32| {
         let mut all = [fill; MAX_RANK];
-        let start = MAX_RANK - dims.len();
-        all[start..].iter_mut().zip(dims).for_each(|(to, &n)| *to = n as i32);
+        all[outer..].iter_mut().zip(&dims).for_each(|(to, dim)| *to = dim[what] as i32);
         all
     };
-    let (mut x_shape, mut y_shape, before) = (six(from, 1), six(to, 1), six(before, 0));
-    let wide = from.channels() == to.channels() && from.channels().is_multiple_of(4);
-    if wide {
-        x_shape[MAX_RANK - 1] /= 4;
-        y_shape[MAX_RANK - 1] /= 4;
-    }
+    let (x_shape, y_shape, before) = (six(0, 1), six(1, 1), six(2, 0));
     let items = to.elements() / if wide { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
     let (border, value) = match border {
@@ -206,13 +214,51 @@ pub(super) fn pad(
         Border::Repeat => (3, 0.0),
     };
     let spec = Spec { wg_x, border, ..Default::default() };
-    let push = Push { items: items as u32, row_items, wide: wide.into(), value, x_shape, y_shape, before };
+    let push = Push {
+        items: items as u32,
+        row_items,
+        wide: wide.into(),
+        outer: outer as i32,
+        value,
+        x_shape,
+        y_shape,
+        before,
+    };
     cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), 0)
+}
+
+/// Size before and after and the border in front of each dimension, where those that do not grow are
+/// one with the dimension outside of them.
+fn merged(border: Border, from: &Shape, to: &Shape, before: &[u32]) -> Vec<[u32; 3]> {
+    let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
+    let mut dims: Vec<[u32; 3]> = Vec::new();
+    for ((&from, &to), &before) in from.iter().zip(to.iter()).zip(before) {
+        match dims.last_mut() {
+            // The mirror image of several is not the mirror image of them as one.
+            Some(outer) if from == to && (!mirrored || outer[0] == outer[1]) => {
+                *outer = outer.map(|n| n * from);
+            }
+            _ => dims.push([from, to, before]),
+        }
+    }
+    dims
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dimensions_that_stay_are_merged() {
+        let merged = |border, from: &[u32], to: &[u32], before: &[u32]| {
+            super::merged(border, &Shape::new(from), &Shape::new(to), before)
+        };
+        let zero = Border::Constant(0.0);
+        assert_eq!(merged(zero, &[1, 8, 7, 24], &[1, 8, 7, 28], &[0; 4]), [[56, 56, 0], [24, 28, 0]]);
+        assert_eq!(merged(zero, &[2, 5, 3], &[2, 8, 3], &[0, 1, 0]), [[2, 2, 0], [15, 24, 3]]);
+        let reflected = merged(Border::Reflect, &[2, 5, 3], &[2, 8, 3], &[0, 1, 0]);
+        assert_eq!(reflected, [[2, 2, 0], [5, 8, 1], [3, 3, 0]]);
+    }
 
     fn pad(border: Border, growth: Growth, x: &[f32]) -> Option<Vec<f32>> {
         let x = HostTensor { shape: Shape::from([x.len() as u32]), data: x.to_vec() };
@@ -242,5 +288,17 @@ mod tests {
         assert_eq!(spatial(zero, [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 1)]), None);
         assert_eq!(spatial(zero, [Add(1, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
         assert_eq!(spatial(Border::Constant(1.0), [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
+    }
+
+    #[test]
+    fn only_zeros_behind_the_last_dimension_pad_channels() {
+        use Growth::Add;
+        let channels = |border, growth: &[Growth]| Pad { border, growth: growth.to_vec() }.pads_channels();
+        let zero = Border::Constant(0.0);
+        assert!(channels(zero, &[Add(0, 0), Add(0, 4)]));
+        assert!(!channels(zero, &[Add(0, 0), Add(1, 4)]));
+        assert!(!channels(zero, &[Add(1, 0), Add(0, 4)]));
+        assert!(!channels(Border::Constant(1.0), &[Add(0, 0), Add(0, 4)]));
+        assert!(!channels(Border::Reflect, &[Add(0, 0), Add(0, 4)]));
     }
 }

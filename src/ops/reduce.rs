@@ -3,6 +3,7 @@
 //! TFLite keeps the reduced dimensions with size 1 or drops them. Taken for float32 up to rank 6
 //! with constant axes.
 
+use crate::caps::DeviceKind;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -139,14 +140,18 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
     }
     // Neighbouring invocations should read neighbouring elements: of several results where
     // channels are kept, else of one result.
-    let threads = cx.caps.max_invocations.min(if last_kept { 128 } else { 64 });
+    // A driver that runs on the CPU has few threads, and switches between subgroups at each barrier.
+    let (threads, busy) = match cx.caps.kind {
+        DeviceKind::Software => (16, 4),
+        _ => (cx.caps.max_invocations.min(if last_kept { 128 } else { 64 }), BUSY),
+    };
     let wg_x = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
     let wg_y = threads / wg_x;
     let items = y_shape.elements() / u64::from(lanes);
     let item_groups = items.div_ceil(u64::from(wg_x));
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(item_groups)?;
     let terms = (x_shape.elements() / y_shape.elements()) as u32;
-    let parts = (BUSY / item_groups).clamp(1, u64::from(terms.div_ceil(PART))) as u32;
+    let parts = (busy / item_groups).clamp(1, u64::from(terms.div_ceil(PART))) as u32;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let [[keep_shape, keep_stride], [reduce_shape, reduce_stride]] =

@@ -5,6 +5,7 @@
 //! this is; the custom operator computes the size from `x`. Taken for float32 with constant weights
 //! (fp16 ones too) and, for the builtin one, a constant size.
 
+use super::conv_2d::quads;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -137,6 +138,13 @@ impl Operator for TransposeConv {
         let (x_shape, w_shape) = (cx.input(self.x()).shape, cx.input(1).shape);
         let Place { y: y_shape, padding } = self.place(&x_shape, &w_shape)?;
         let (channels, depth) = (y_shape.channels(), w_shape.channels());
+        let stride = self.stride;
+        let tiled = [w_shape[1], w_shape[2]] == stride
+            && padding == [0, 0]
+            && (0..2).all(|d| y_shape[d + 1] == x_shape[d + 1] * stride[d]);
+        if tiled && quads::fits(cx.caps) {
+            return quads::emit_transposed(cx, self.x(), stride);
+        }
         let t = Tiling::new(cx.caps, 1, channels, true);
         let products = w_shape[1] * w_shape[2] * depth;
         let w = t.weights(cx, 1, products)?;

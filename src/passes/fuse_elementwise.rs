@@ -1,8 +1,9 @@
 //! Fuses elementwise nodes into the epilogue of what computes their operand: activations, residual
-//! additions, scaling by a vector, and chains of these.
+//! additions, scaling by a vector, and chains of these. What is added may have fewer channels: a PAD that
+//! would fill them up with zeros vanishes.
 
 use super::Outcome;
-use crate::compile::{MAX_OPERANDS, MAX_STEPS};
+use crate::compile::{MAX_OPERANDS, MAX_PADDED, MAX_STEPS};
 use crate::ir::{DType, Graph, Node, NodeId, Shape, ValueId};
 use crate::op::{Broadcast, Fuses, Operand, Step, StepOp};
 
@@ -14,6 +15,9 @@ pub fn run(graph: &mut Graph) -> Outcome {
         match candidates(graph, node, op) {
             Ok(fusion) => {
                 graph.fuse_behind(fusion.producer, id, fusion.step, fusion.operand);
+                if let Some(pad) = fusion.pad {
+                    graph.remove(pad);
+                }
                 outcome.applied += 1;
             }
             Err(why) => outcome.declined.push(format!("{} #{}: {why}", node.label, id.0)),
@@ -26,6 +30,8 @@ struct Fusion {
     producer: NodeId,
     step: Step,
     operand: Option<ValueId>,
+    /// The PAD that nothing reads any more then.
+    pad: Option<NodeId>,
 }
 
 /// The operand whose producer takes the node in, latest producer first: then the other one is
@@ -64,8 +70,8 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
     if from.shape != to.shape || to.dtype != DType::F32 {
         return Err(Some(format!("{from} becomes {to}")));
     }
-    let (operand, other) =
-        if op.is_binary() { other_operand(graph, node, main)? } else { (Operand::None, None) };
+    let (operand, other, pad) =
+        if op.is_binary() { other_operand(graph, node, op, main)? } else { (Operand::None, None, None) };
     let own = usize::from(behind.op.elementwise().is_some());
     let own_operands = usize::from(behind.op.elementwise().is_some_and(StepOp::is_binary));
     let steps = own + behind.epilogue.len() + 1 + node.epilogue.len();
@@ -83,7 +89,7 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
         return Err(Some(format!("its operands and those of {label} spread over different batches")));
     }
     let step = Step { op, operand, swapped: main == 1 && !op.commutes() };
-    Ok(Fusion { producer, step, operand: other })
+    Ok(Fusion { producer, step, operand: other, pad })
 }
 
 /// Rows of the result per row of each operand that spreads over batches: a kernel knows one number.
@@ -104,23 +110,34 @@ fn is_input(operand: &Operand) -> bool {
     matches!(operand, Operand::Input { .. })
 }
 
-/// The operand of a binary node that is not `main`, as a step takes it.
-fn other_operand(
-    graph: &Graph,
-    node: &Node,
-    main: usize,
-) -> Result<(Operand, Option<ValueId>), Option<String>> {
+/// The operand of a binary node that is not `main`, as a step takes it, and the PAD that it spares.
+type Other = (Operand, Option<ValueId>, Option<NodeId>);
+
+fn other_operand(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Other, Option<String>> {
     let id = node.inputs[1 - main].ok_or(None)?;
     let (value, result) = (graph.value(id), &graph.value(node.outputs[0]).ty);
     if let Some(constant) = &value.constant
         && constant.shape.elements() == 1
     {
         let x = constant.to_f32().map_err(|e| Some(e.0))?[0];
-        return Ok((Operand::Scalar(x), None));
+        return Ok((Operand::Scalar(x), None, None));
     }
+    // `fuse_behind` fills in the number.
+    let input = |broadcast| Operand::Input { input: usize::MAX, broadcast };
     match Broadcast::of(&value.ty.shape, &result.shape) {
-        // `fuse_behind` fills in the number.
-        Some(broadcast) => Ok((Operand::Input { input: usize::MAX, broadcast }, Some(id))),
+        Some(Broadcast::Full) if op == StepOp::Add => match padded(graph, id) {
+            Some((pad, fewer)) => Ok((input(Broadcast::Padded), Some(fewer), Some(pad))),
+            None => Ok((input(Broadcast::Full), Some(id), None)),
+        },
+        Some(broadcast) => Ok((input(broadcast), Some(id), None)),
         None => Err(Some(format!("{} does not spread over {} in a supported way", value.ty, result))),
     }
+}
+
+/// The PAD that fills up the channels of a value with zeros for one reader, and the value before it.
+fn padded(graph: &Graph, value: ValueId) -> Option<(NodeId, ValueId)> {
+    let id = graph.producer(value).filter(|_| graph.has_one_use(value))?;
+    let pad = graph.node(id).filter(|pad| pad.op.pads_channels())?;
+    let fewer = pad.inputs[0]?;
+    (graph.value(fewer).ty.shape.channels() <= MAX_PADDED).then_some((id, fewer))
 }

@@ -162,6 +162,7 @@ pub(super) fn subgroup(instance: &Instance, physical: vk::PhysicalDevice) -> (u3
             (vk::SubgroupFeatureFlags::BASIC, Features::SUBGROUP_BASIC),
             (vk::SubgroupFeatureFlags::ARITHMETIC, Features::SUBGROUP_ARITHMETIC),
             (vk::SubgroupFeatureFlags::SHUFFLE, Features::SUBGROUP_SHUFFLE),
+            (vk::SubgroupFeatureFlags::QUAD, Features::SUBGROUP_QUAD),
         ] {
             if subgroup.supported_operations.contains(operations) {
                 features = features.with(feature);

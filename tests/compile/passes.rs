@@ -53,6 +53,39 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         None,
     ),
     (
+        "zeros behind the channels of what is added",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 12, &[]);
+            let padded = pad(net, x, ZERO, [[0, 0], [0, 0], [0, 0], [0, 4]]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, padded], &[])]
+        },
+        "CONV_2D+ADD/2",
+        None,
+    ),
+    (
+        "zeros behind the channels for two readers",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 12, &[]);
+            let padded = pad(net, x, ZERO, [[0, 0], [0, 0], [0, 0], [0, 4]]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, padded], &[]), padded]
+        },
+        "PAD CONV_2D+ADD/2",
+        None,
+    ),
+    (
+        "ones behind the channels of what is added",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 12, &[]);
+            let padded = pad(net, x, Border::Constant(1.0), [[0, 0], [0, 0], [0, 0], [0, 4]]);
+            vec![net.node("ADD", Binary(StepOp::Add), &[y, padded], &[])]
+        },
+        "PAD CONV_2D+ADD/2",
+        None,
+    ),
+    (
         "a function that convolutions do not know",
         |net| {
             let x = net.input(&[1, 4, 4, 8]);

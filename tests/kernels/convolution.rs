@@ -8,7 +8,7 @@ use tflite_vulkan::ops::fully_connected::FullyConnected;
 use tflite_vulkan::ops::transpose_conv::TransposeConv;
 use tflite_vulkan::ops::unary::Unary;
 
-use crate::harness::{Arg, Case, check, constant, tensor};
+use crate::harness::{Arg, Case, check, check_every_candidate, constant, tensor};
 use Padding::{Same, Valid};
 
 /// x, (taps, stride, dilation) as height and width, channels.
@@ -43,6 +43,9 @@ const CONVOLUTIONS: &[Row] = &[
     ([1, 4, 4, 20], [3, 3], [1, 1], [1, 1], 88),
     ([1, 3, 2, 8], [1, 1], [1, 1], [1, 1], 130),
     ([2, 6, 5, 8], [2, 2], [2, 2], [1, 1], 2),
+    ([3, 5, 7, 6], [3, 2], [1, 1], [1, 1], 17),
+    ([2, 7, 6, 8], [2, 3], [1, 2], [2, 1], 16),
+    ([1, 1, 40, 3], [1, 5], [1, 2], [1, 1], 40),
 ];
 
 /// Kernels may read what the host writes in another way than what was computed before.
@@ -142,6 +145,9 @@ const DEPTHWISE: &[Row] = &[
     ([2, 5, 6, 4], [2, 3], [1, 2], [1, 1], 16),
     ([1, 1, 6, 4], [3, 3], [1, 1], [1, 1], 4),
     ([1, 10, 2, 5], [7, 7], [1, 1], [1, 1], 5),
+    ([2, 19, 9, 8], [3, 3], [1, 1], [1, 1], 8),
+    ([3, 4, 4, 64], [5, 5], [1, 1], [1, 1], 64),
+    ([1, 2, 1, 4], [5, 5], [1, 1], [1, 1], 4),
     ([1, 6, 9, 4], [3, 4], [3, 3], [2, 1], 4),
 ];
 
@@ -182,7 +188,7 @@ fn absorbed_padding() {
 #[test]
 fn transposed_convolution() {
     // x, taps, stride, channels.
-    let rows: [([u32; 4], [u32; 2], [u32; 2], u32); 7] = [
+    let rows: [([u32; 4], [u32; 2], [u32; 2], u32); 9] = [
         ([1, 1, 1, 1], [1, 1], [1, 1], 1),
         ([1, 4, 6, 16], [2, 2], [2, 2], 1),
         ([2, 3, 5, 8], [3, 3], [2, 2], 12),
@@ -190,6 +196,8 @@ fn transposed_convolution() {
         ([3, 2, 3, 4], [3, 3], [1, 1], 8),
         ([1, 4, 3, 6], [5, 2], [3, 1], 3),
         ([1, 3, 3, 4], [2, 2], [3, 3], 4),
+        ([3, 3, 5, 6], [2, 2], [2, 2], 8),
+        ([2, 5, 4, 8], [3, 2], [3, 2], 5),
     ];
     let custom = rows.into_iter().flat_map(|(x, taps, stride, channels)| {
         [Same, Valid].into_iter().map(move |padding| {
@@ -305,4 +313,65 @@ fn epilogues() {
         unary.chain(binary).chain(long)
     });
     check(cases);
+}
+
+/// What the tuner may choose is as right as what is chosen without it.
+#[test]
+fn every_candidate() {
+    let rows: [Row; 4] = [
+        ([2, 9, 5, 8], [3, 3], [1, 1], [1, 1], 12),
+        ([1, 7, 5, 5], [2, 3], [2, 1], [1, 1], 7),
+        ([1, 6, 11, 12], [1, 1], [1, 1], [1, 1], 40),
+        ([2, 7, 6, 4], [3, 3], [1, 1], [1, 1], 6),
+    ];
+    let convolution = |(i, row): (usize, &Row)| {
+        let (x, size, stride, dilation, channels) = *row;
+        // The last one has two groups.
+        let depth = if i == 3 { x[3] / 2 } else { x[3] };
+        let conv = Conv2d { window: window(size, stride, dilation, Same) };
+        Case::new(conv, [tensor(&x), constant(&[channels, size[0], size[1], depth]), constant(&[channels])])
+            .step(Step::bias(2))
+    };
+    let mut cases: Vec<Case> = rows.iter().enumerate().map(convolution).collect();
+    for (channels, size) in [(8, 3), (3, 5)] {
+        let conv = DepthwiseConv2d { window: window([size; 2], [1, 1], [1, 1], Same) };
+        let x = tensor(&[2, 9, 11, channels]);
+        cases.push(Case::new(conv, [x, constant(&[1, size, size, channels])]));
+    }
+    for (rows, depth, channels) in [(1, 37, 10), (3, 128, 130)] {
+        let fc = FullyConnected { keep_num_dims: false };
+        cases.push(Case::new(fc, [tensor(&[rows, depth]), constant(&[channels, depth])]));
+    }
+    check_every_candidate(&cases);
+}
+
+/// Adds an operand that has fewer channels than the result, and zeros behind them.
+#[test]
+fn padded_operands() {
+    let add = Step {
+        op: StepOp::Add,
+        operand: Operand::Input { input: 2, broadcast: Broadcast::Padded },
+        swapped: false,
+    };
+    let cases = [(8, 4), (12, 8), (8, 5), (7, 4), (5, 1)].into_iter().flat_map(|(channels, fewer)| {
+        let (x, w) = ([2, 3, 5, channels], window([1, 1], [1, 1], [1, 1], Same));
+        [
+            Case::new(Conv2d { window: w }, [tensor(&x), constant(&[channels, 1, 1, channels])]),
+            Case::new(DepthwiseConv2d { window: w }, [tensor(&x), constant(&[1, 1, 1, channels])]),
+            Case::new(FullyConnected { keep_num_dims: true }, [tensor(&x), constant(&[channels, channels])]),
+        ]
+        .map(|case| case.arg(tensor(&[2, 3, 5, fewer])).step(add))
+    });
+    check(cases);
+}
+
+/// A convolution whose window is its operand is a matrix product.
+#[test]
+fn one_window() {
+    let rows = [([1, 3, 2, 8], 12), ([3, 4, 4, 5], 7), ([2, 2, 3, 4], 33)];
+    check(rows.into_iter().map(|(x, channels)| {
+        let window = window([x[1], x[2]], [1, 1], [1, 1], Valid);
+        let args = [tensor(&x), constant(&[channels, x[1], x[2], x[3]]), constant(&[channels])];
+        Case::new(Conv2d { window }, args).step(Step::bias(2))
+    }));
 }

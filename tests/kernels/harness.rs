@@ -149,15 +149,17 @@ impl Case {
 /// The kernels of a program, with their constants.
 type Kernels = Vec<(&'static str, Vec<u32>)>;
 
-/// Runs the cases side by side in one graph, compiled for a device of these abilities; returns how each
-/// fails, if it does. Does nothing if the kernels are among the known ones.
+/// Runs the cases side by side in one graph, compiled for a device of these abilities, each choice taking
+/// its candidate `nth` or the last one; returns how each case fails, if it does, and the most candidates
+/// that there are. Does nothing if the kernels are among the known ones.
 fn run(
     cases: &[Case],
     device: &Arc<Device>,
     (precision, caps): &(Precision, Caps),
     known: &mut Vec<Kernels>,
     seed: u64,
-) -> Result<Vec<Vec<String>>, String> {
+    nth: usize,
+) -> Result<(Vec<Vec<String>>, usize), String> {
     let (mut graph, mut inputs, mut random) = (Graph::default(), Vec::new(), Random(seed));
     let mut results = Vec::new();
     for (n, case) in cases.iter().enumerate() {
@@ -166,10 +168,12 @@ fn run(
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
     let options = Options { precision: *precision, ..Options::default() };
-    let compiled = compile(graph.clone(), caps, &options).map_err(|e| e.to_string())?;
+    let tactics = |_: &str, candidates: &[String]| nth.min(candidates.len() - 1);
+    let compiled = compile(graph.clone(), caps, &options, &tactics).map_err(|e| e.to_string())?;
+    let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let kernels = compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect();
     if known.contains(&kernels) {
-        return Ok(vec![Vec::new(); cases.len()]);
+        return Ok((vec![Vec::new(); cases.len()], candidates.unwrap_or(1)));
     }
     known.push(kernels);
     let expected = reference::run(&graph, &inputs).map_err(|e| e.to_string())?;
@@ -202,7 +206,7 @@ fn run(
         };
         compared.by_ref().take(results.len()).enumerate().filter_map(compare).collect()
     });
-    Ok(failures.collect())
+    Ok((failures.collect(), candidates.unwrap_or(1)))
 }
 
 /// A device of any kind; a machine without one cannot run these tests.
@@ -214,6 +218,15 @@ fn device() -> Arc<Device> {
 /// Checks every case in every precision, as compiled for the device and, if that is a CPU, also as for a
 /// GPU, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
+    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1);
+}
+
+/// The same with every candidate of every choice in turn.
+pub fn check_every_candidate(cases: &[Case]) {
+    check_candidates(cases, usize::MAX);
+}
+
+fn check_candidates(cases: &[Case], most: usize) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
@@ -224,18 +237,22 @@ pub fn check(cases: impl IntoIterator<Item = Case>) {
         (Precision::Fp32, gpu.clone()),
         (Precision::Fp16Fast, gpu),
     ];
-    let cases: Vec<Case> = cases.into_iter().collect();
     let (mut failures, mut failed, mut checked) = (String::new(), 0, 0);
     for cases in cases.chunks(SIDE_BY_SIDE) {
         let mut known = Vec::new();
         for way in ways.iter().filter(|(p, _)| *p == Precision::Fp32 || fp16) {
             let precision = way.0;
-            checked += cases.len();
-            let found = run(cases, &device, way, &mut known, seed)
-                .unwrap_or_else(|e| panic!("SEED={seed}: {e}\n{cases:#?}"));
-            for (case, found) in cases.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
-                failed += 1;
-                let _ = writeln!(failures, "{precision:?} {case:?}\n    {}", found.join("\n    "));
+            let (mut nth, mut candidates) = (0, 1);
+            while nth < candidates.min(most) {
+                checked += cases.len();
+                let (found, count) = run(cases, &device, way, &mut known, seed, nth)
+                    .unwrap_or_else(|e| panic!("SEED={seed}: {e}\n{cases:#?}"));
+                for (case, found) in cases.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
+                    failed += 1;
+                    let what = found.join("\n    ");
+                    let _ = writeln!(failures, "{precision:?} candidate {nth} {case:?}\n    {what}");
+                }
+                (nth, candidates) = (nth + 1, count);
             }
         }
     }

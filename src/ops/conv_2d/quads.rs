@@ -1,0 +1,198 @@
+//! Convolutions and matrix products on drivers that run on the CPU.
+
+use super::{Push as Convolution, Spec as Form};
+use crate::caps::{Caps, DeviceKind, Features};
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::kernel::table::conv_2d_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+use crate::program::BufferId;
+
+/// Invocations that share weights.
+const QUAD: u32 = 4;
+/// Pixels per invocation, as the kernel has it.
+const PIXELS: u32 = 4;
+/// Invocations per workgroup.
+const WORKGROUP: u32 = 16;
+
+/// How the channels of a convolution are cut into blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Blocks {
+    /// Quads of channels per block.
+    tn: u32,
+    /// Blocks per group.
+    group_blocks: u32,
+    /// Blocks of all groups.
+    blocks: u32,
+    /// Channels per group.
+    group_channels: u32,
+    /// Neighbouring elements of the operand that a step sums.
+    run: u32,
+}
+
+impl Blocks {
+    fn new(groups: u32, group_channels: u32, run: u32) -> Self {
+        let quads = group_channels.div_ceil(4);
+        // Loads of the operand and of weights cost as much as the sums.
+        let cost = |tn: &u32| quads.div_ceil(*tn) * (5 + 4 * tn);
+        let tn = (1..=4).rev().min_by_key(cost).unwrap_or(1);
+        let group_blocks = quads.div_ceil(tn);
+        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run }
+    }
+
+    /// Elements per four neighbouring elements of the operand.
+    fn row(&self) -> usize {
+        (self.blocks * self.tn) as usize * 16
+    }
+
+    /// Elements of the weights of `products` products per channel.
+    fn elements(&self, products: u32) -> u64 {
+        u64::from(products / self.run.max(1)) * u64::from(self.run.div_ceil(4)) * self.row() as u64
+    }
+
+    /// Where the weight of product `k` of a channel goes.
+    fn place(self) -> impl Fn(usize, usize) -> usize {
+        let (row, run) = (self.row(), self.run.max(1) as usize);
+        let group_channels = self.group_channels.max(1) as usize;
+        let group_row = (self.group_blocks * self.tn) as usize * 4;
+        move |channel, k| {
+            let at = channel / group_channels * group_row + channel % group_channels;
+            (k / run * run.div_ceil(4) + k % run / 4) * row + at * 4 + k % run % 4
+        }
+    }
+}
+
+/// Whether the kernel is the best one on this device.
+pub fn fits(caps: &Caps) -> bool {
+    caps.kind == DeviceKind::Software
+        && caps.features.contains(Features::SUBGROUP_QUAD)
+        && caps.subgroup_size.is_multiple_of(QUAD)
+}
+
+/// Emits the convolution; each result sums `products` products.
+pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) -> Result<(), Unsupported> {
+    // The taps of a row lie side by side, channels and all.
+    let rows = !form.pointwise && !form.grouped && conv.dilation[1] == 1;
+    let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
+    let groups = conv.channels / conv.group_channels.max(1);
+    let blocks = Blocks::new(groups, conv.group_channels, run);
+    let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
+    let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
+    let push = Push {
+        rows: conv.rows,
+        channels: conv.channels,
+        run,
+        depth: conv.depth,
+        x_channels: conv.x_channels,
+        group_channels: conv.group_channels,
+        x_size: conv.x_size,
+        y_size: conv.y_size,
+        steps: [conv.taps[0], if rows { 1 } else { conv.taps[1] }],
+        stride: conv.stride,
+        dilation: conv.dilation,
+        origin: conv.origin,
+        ..Push::default()
+    };
+    let spec = Spec {
+        pointwise: form.pointwise,
+        border: form.border,
+        grouped: form.grouped,
+        vec_y: conv.group_channels.is_multiple_of(4),
+        ..Spec::default()
+    };
+    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
+    product(cx, 0, w, &blocks, push, spec, ops)
+}
+
+/// Emits a transposed convolution of operand `x` (NHWC) with operand 1 (OHWI) whose windows lie side by side:
+/// each element of `x` gives `stride` pixels of the result.
+pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result<(), Unsupported> {
+    let (x_shape, y_shape) = (cx.input(x).shape, cx.output(0).shape);
+    let (depth, channels) = (x_shape.channels(), y_shape.channels());
+    let taps = stride[0] * stride[1];
+    let blocks = Blocks::new(1, taps * channels, depth);
+    let place = blocks.place();
+    // Channels of the product are the taps' channels, tap by tap.
+    let of = move |channel: usize, k: usize| {
+        let depth = depth.max(1) as usize;
+        place(k / depth * channels as usize + channel, k % depth)
+    };
+    let packing = format!("quads/transposed/{taps}/{}", blocks.tn);
+    let w = cx.rearranged(1, &packing, blocks.elements(depth), (taps * depth) as usize, of)?;
+    let push = Push {
+        rows: x_shape.rows(),
+        channels,
+        run: depth,
+        depth,
+        x_channels: depth,
+        group_channels: taps * channels,
+        x_size: [x_shape[1], x_shape[2]],
+        y_size: [y_shape[1], y_shape[2]],
+        stride,
+        ..Push::default()
+    };
+    let vec_y = channels.is_multiple_of(4);
+    let spec = Spec { pointwise: true, border: false, spread: true, vec_y, ..Spec::default() };
+    let ops = 2 * x_shape.elements() * u64::from(taps * channels);
+    product(cx, x, w, &blocks, push, spec, ops)
+}
+
+/// Fills in what follows from the blocks and dispatches.
+fn product(
+    cx: &mut Lower<'_>,
+    x: usize,
+    w: BufferId,
+    blocks: &Blocks,
+    push: Push,
+    spec: Spec,
+    ops: u64,
+) -> Result<(), Unsupported> {
+    let x = cx.x(x)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let items = u64::from(push.rows.div_ceil(QUAD * PIXELS)) * u64::from(blocks.blocks);
+    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(WORKGROUP / QUAD)))?;
+    let push = Push {
+        rows_per_batch: epilogue.rows_per_batch,
+        row_groups,
+        blocks: blocks.blocks,
+        group_blocks: blocks.group_blocks,
+        ..push
+    };
+    let spec = Spec {
+        wg_x: WORKGROUP,
+        vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
+        epi_op: epilogue.op,
+        epi_a: epilogue.a,
+        epi_b: epilogue.b,
+        ..spec
+    };
+    let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
+    let [e0, e1, e2] = epilogue.e;
+    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+    cx.dispatch(dispatch(kernel(cx.store, tn), spec, push, bind, grid), ops)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_waste_little() {
+        let tn = |channels| (Blocks::new(1, channels, 1).tn, Blocks::new(1, channels, 1).blocks);
+        assert_eq!(tn(1), (1, 1));
+        assert_eq!(tn(24), (3, 2));
+        assert_eq!(tn(28), (4, 2));
+        assert_eq!(tn(42), (4, 3));
+        assert_eq!(tn(64), (4, 4));
+    }
+
+    #[test]
+    fn four_elements_of_a_channel_lie_side_by_side() {
+        // Two groups of one channel, two steps of three elements.
+        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3 };
+        assert_eq!(b.elements(6), 64);
+        let place = b.place();
+        let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();
+        assert_eq!(channel(0), [0, 1, 2, 32, 33, 34]);
+        assert_eq!(channel(1), [16, 17, 18, 48, 49, 50]);
+    }
+}
