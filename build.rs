@@ -1,4 +1,5 @@
-//! Compiles the kernels to SPIR-V with a Rust table, and binds the C structs of TensorFlow Lite.
+//! Compiles the kernels to SPIR-V with a Rust table, and binds C structs: TensorFlow Lite's and
+//! our own.
 
 #[path = "kernels/compile/mod.rs"]
 mod compile;
@@ -8,15 +9,20 @@ use std::path::{Path, PathBuf};
 /// The C header that `src/tflite/bindings.rs` mirrors.
 const ABI: &str = "include/tflite_abi.h";
 
+/// The header that C programs include; the library takes the options' layout from it.
+const API: &str = "include/tflite_vulkan.h";
+
 /// Kernel errors beyond these are left out.
 const SHOWN: usize = 10;
 
 fn main() {
     println!("cargo::rerun-if-changed=kernels");
     println!("cargo::rerun-if-changed={ABI}");
+    println!("cargo::rerun-if-changed={API}");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     kernels(&out);
-    bindings(&out);
+    bind(ABI, "k?TfLite.*", true, &out.join("tflite.rs"));
+    bind(API, "TfLiteVulkanDelegateOptions", false, &out.join("options.rs"));
 }
 
 /// Makes `kernels.rs`, or reports what is wrong with the kernels.
@@ -31,18 +37,18 @@ fn kernels(out: &Path) {
     }
 }
 
-/// Makes `tflite.rs`, for the target that cargo builds for.
-fn bindings(out: &Path) {
+/// Binds what is named `pattern` in a C header, for the target that cargo builds for.
+fn bind(header: &str, pattern: &str, derive_default: bool, to: &Path) {
     let bindings = bindgen::builder()
-        .header(ABI)
-        .allowlist_item("k?TfLite.*")
-        .derive_default(true)
+        .header(header)
+        .allowlist_item(pattern)
+        .derive_default(derive_default)
         .use_core()
         // The compiler's own stdint.h: no C library of the target is needed.
         .clang_arg("-ffreestanding")
         .generate();
     match bindings {
-        Ok(bindings) => bindings.write_to_file(out.join("tflite.rs")).expect("cargo made OUT_DIR"),
-        Err(error) => println!("cargo::error={ABI}: {error}"),
+        Ok(bindings) => bindings.write_to_file(to).expect("cargo made OUT_DIR"),
+        Err(error) => println!("cargo::error={header}: {error}"),
     }
 }

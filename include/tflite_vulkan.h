@@ -67,6 +67,13 @@ enum TfLiteVulkanLogLevel {
     kTfLiteVulkanLogTrace = 5, /* the compiled programs */
 };
 
+/* How much is timed to find the fastest way of computing each node. */
+enum TfLiteVulkanTune {
+    kTfLiteVulkanTuneOff = 0,  /* nothing: what suits devices of this kind is taken */
+    kTfLiteVulkanTuneFast = 1, /* a few ways for the nodes that take nine tenths of the time */
+    kTfLiteVulkanTuneFull = 2, /* every way for every node */
+};
+
 /*
  * What to ask of a delegate. Begin with TfLiteVulkanDelegateOptionsDefault() and change what matters.
  *
@@ -94,20 +101,30 @@ typedef struct TfLiteVulkanDelegateOptions {
     int log_level;
     /* Times every node on the device. NULL, "" or "0", the default: off, which costs nothing. "1": a
      * table in the log at level info. Anything else is the beginning of a path: the N-th profile of the
-     * process is also written to <path>.N.json and, for chrome://tracing or Perfetto, to
-     * <path>.N.trace.json. A profile ends when its interpreter is deleted, or when its shapes are no
+     * process is also written to <path>.N.json, for chrome://tracing or Perfetto to
+     * <path>.N.trace.json, and as a picture to <path>.N.svg. A profile ends when its interpreter is deleted, or when its shapes are no
      * longer among the last four. Dispatches run one after the other meanwhile, which is slower. */
     const char* profile;
-    /* A directory, created if need be, where compiled pipelines are kept for the next start. Several
-     * processes may share it; a file that is damaged, or from another device, driver or version of
+    /* A directory, created if need be, where compiled pipelines, the verdicts on fp16 and what was tuned
+     * are kept for the next start. Several processes may share it; a file that is damaged, or from another device, driver or version of
      * this library, is replaced. NULL, the default: nothing is kept. */
     const char* cache_dir;
-    /* Gives the model a file of its own in cache_dir. NULL, the default: one file per device. */
+    /* Gives the model files of its own in cache_dir. NULL, the default: the same files for all models. */
     const char* model_token;
+    /* One of enum TfLiteVulkanTune. Default: kTfLiteVulkanTuneOff. Tuning takes seconds when a model is
+     * loaded; what was found serves other models too, and with cache_dir the next start. */
+    int tune;
 } TfLiteVulkanDelegateOptions;
 
-/* The defaults. */
-TFLITE_VULKAN_API TfLiteVulkanDelegateOptions TfLiteVulkanDelegateOptionsDefault(void);
+/* Writes the defaults into a struct of `size` bytes, and `size` into its first field. */
+TFLITE_VULKAN_API void TfLiteVulkanDelegateOptionsInit(TfLiteVulkanDelegateOptions* options, size_t size);
+
+/* The defaults. Compiled into the caller, so that the library may know more fields. */
+static inline TfLiteVulkanDelegateOptions TfLiteVulkanDelegateOptionsDefault(void) {
+    TfLiteVulkanDelegateOptions options;
+    TfLiteVulkanDelegateOptionsInit(&options, sizeof(options));
+    return options;
+}
 
 /*
  * Creates a delegate. `options` may be NULL for the defaults, and is not kept.
@@ -149,6 +166,7 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  *     cache_dir                  <directory>
  *     serialization_dir          <directory>    the same as cache_dir
  *     model_token                <name>
+ *     tune                       off|fast|full
  *     is_precision_loss_allowed  0|1    1 means precision=fp16, unless precision says otherwise
  *
  * with the meaning and the defaults of the fields above. precision=fp16 together with

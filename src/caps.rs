@@ -99,6 +99,37 @@ pub enum DeviceKind {
     Other,
 }
 
+/// The most work that one submission should hold: drivers stop what seems to hang, and a display may
+/// wait for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Submission {
+    /// Estimated seconds.
+    pub seconds: f64,
+    /// Dispatches.
+    pub dispatches: usize,
+}
+
+impl Submission {
+    /// For devices of this kind and vendor (PCI id).
+    pub fn of(kind: DeviceKind, vendor: u32) -> Self {
+        const ARM: u32 = 0x13b5;
+        const IMAGINATION: u32 = 0x1010;
+        let dispatches = match vendor {
+            // Drivers of old Malis and of PowerVR give up on more than about so many.
+            ARM => 24,
+            IMAGINATION => 16,
+            _ => usize::MAX,
+        };
+        let seconds = match kind {
+            // Nothing watches a CPU.
+            DeviceKind::Software => f64::INFINITY,
+            DeviceKind::Discrete => 0.2,
+            _ => 0.1,
+        };
+        Self { seconds, dispatches }
+    }
+}
+
 /// Facts about one device that planning and lowering depend on.
 #[derive(Clone, Debug)]
 pub struct Caps {
@@ -126,8 +157,8 @@ pub struct Caps {
     pub buffer_alignment: u64,
     /// `maxPerStageDescriptorStorageBuffers`.
     pub max_storage_buffers: u32,
-    /// Device-local memory can be mapped by the host (unified memory or a large BAR).
-    pub host_visible_device_memory: bool,
+    /// The most work that one submission should hold.
+    pub submission: Submission,
     /// Cooperative-matrix shapes `(m, n, k)` for fp16 × fp16 → fp32 at subgroup scope.
     pub cooperative_matrix: Vec<(u32, u32, u32)>,
 }
@@ -148,7 +179,7 @@ impl Caps {
             max_storage_range: 1 << 27,
             buffer_alignment: 256,
             max_storage_buffers: 8,
-            host_visible_device_memory: false,
+            submission: Submission::of(DeviceKind::Other, 0),
             cooperative_matrix: Vec::new(),
         }
     }

@@ -5,7 +5,9 @@ mod lower;
 mod pack;
 
 pub use import::{import, reshape};
-pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, lower, store};
+pub use lower::{
+    Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store,
+};
 
 use crate::caps::Caps;
 use crate::error::Result;
@@ -30,10 +32,10 @@ pub struct Compiled {
     pub barriers: Barriers,
 }
 
-/// Compiles a graph, as imported, for a device.
-pub fn compile(mut graph: Graph, caps: &Caps, options: &Options) -> Result<Compiled> {
+/// Compiles a graph, as imported, for a device; `tactics` decides choices.
+pub fn compile(mut graph: Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Compiled> {
     let outcomes = passes::run(&mut graph, caps, store(caps, options))?;
-    let program = lower(&graph, caps, options)?;
+    let program = lower(&graph, caps, options, tactics)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);
     Ok(Compiled { graph, outcomes, program, memory, barriers })

@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     device: Arc<Device>,
     /// Whether fp16 holds, by partition.
     verdicts: Table,
+    /// The fastest way of computing a node, by choice.
+    tuning: Table,
 }
 
 /// The delegate behind a `TfLiteDelegate`: its options, its device, and between the two halves of
@@ -58,7 +60,9 @@ impl Delegate {
         let setup = device.map(|device| {
             let precision = precision(&options, &device);
             log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
-            Arc::new(Setup { verdicts: disk::table(&options, &device, Kind::Precision), options, device })
+            let table = |kind| disk::table(&options, &device, kind);
+            let (verdicts, tuning) = (table(Kind::Precision), table(Kind::Tuning));
+            Arc::new(Setup { options, device, verdicts, tuning })
         });
         Ok(Self { setup, disk, planned: Mutex::default(), _verbosity: verbosity })
     }

@@ -12,6 +12,8 @@ use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use options::TfLiteVulkanDelegateOptions;
+
 use crate::error::Result;
 
 /// Answers `f`, or `failed` if it fails or panics; then `tell` gets the reason.

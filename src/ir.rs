@@ -2,8 +2,9 @@
 
 mod constant;
 mod graph;
+mod sparse;
 mod types;
 
-pub use constant::{Bytes, Constant, Floats, SparseDimension, Sparsity};
+pub use constant::{Bytes, Constant, SparseDimension, Sparsity};
 pub use graph::{Graph, Node, NodeId, Value, ValueId};
 pub use types::{DType, HostTensor, MAX_RANK, Quantization, Shape, TensorType};

@@ -20,4 +20,5 @@ pub mod reference;
 pub mod runtime;
 pub mod spirv;
 pub mod tflite;
+pub mod tune;
 pub mod vk;

@@ -14,6 +14,18 @@ pub enum Precision {
     Fp16,
 }
 
+/// How much is timed to find the fastest way of computing each node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tune {
+    /// Nothing: what suits devices of this kind is taken.
+    #[default]
+    Off,
+    /// A few ways for the nodes that take nine tenths of the time.
+    Fast,
+    /// Every way for every node.
+    Full,
+}
+
 /// The delegate's options after parsing; see `include/tflite_vulkan.h` for their meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -35,6 +47,8 @@ pub struct Options {
     pub cache_dir: Option<String>,
     /// `model_token`.
     pub model_token: Option<String>,
+    /// `tune`.
+    pub tune: Tune,
 }
 
 impl Default for Options {
@@ -49,6 +63,7 @@ impl Default for Options {
             profile: None,
             cache_dir: None,
             model_token: None,
+            tune: Tune::Off,
         }
     }
 }
@@ -119,7 +134,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "cache_dir",
         values: "<directory>",
-        help: "keep compiled pipelines there for the next start; it is created if need be",
+        help: "keep what was compiled and found out there for the next start; it is created if need be",
         set: |p, value| {
             p.cache_dir = text(value);
             Some(())
@@ -142,6 +157,12 @@ pub static KEYS: &[Key] = &[
             p.options.model_token = text(value);
             Some(())
         },
+    },
+    Key {
+        name: "tune",
+        values: "off|fast|full",
+        help: "time several ways of computing each node and take the fastest; cache_dir keeps what was found",
+        set: |p, value| tune(value).map(|x| p.options.tune = x),
     },
     Key {
         name: "is_precision_loss_allowed",
@@ -216,6 +237,15 @@ fn precision(value: &str) -> Option<Precision> {
     }
 }
 
+fn tune(value: &str) -> Option<Tune> {
+    match value {
+        "off" => Some(Tune::Off),
+        "fast" => Some(Tune::Fast),
+        "full" => Some(Tune::Full),
+        _ => None,
+    }
+}
+
 /// What `profile` asks for.
 pub fn profile(value: &str) -> Option<String> {
     match value {
@@ -264,6 +294,8 @@ mod tests {
                 Options { cache_dir: Some("a".into()), model_token: Some("m".into()), ..base() },
             ),
             (&[("cache_dir", ""), ("model_token", "")], base()),
+            (&[("tune", "fast")], Options { tune: Tune::Fast, ..base() }),
+            (&[("tune", "full"), ("tune", "off")], base()),
             (&[("is_precision_loss_allowed", "1")], Options { precision: Precision::Fp16, ..base() }),
             (&[("is_precision_loss_allowed", "0")], base()),
             (&[("is_precision_loss_allowed", "1"), ("precision", "fp32")], base()),
@@ -282,6 +314,7 @@ mod tests {
             (&[("", "")], "unknown option ''"),
             (&[("precision", "int8")], "precision='int8': must be fp32|fp16"),
             (&[("precision", "FP16")], "precision='FP16'"),
+            (&[("tune", "1")], "tune='1': must be off|fast|full"),
             (&[("allow_software", "2")], "allow_software='2': must be 0|1"),
             (&[("max_delegated_partitions", "-1")], "max_delegated_partitions='-1'"),
             (&[("max_delegated_partitions", "99999999999999999999")], "max_delegated_partitions"),

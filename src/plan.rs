@@ -1,7 +1,10 @@
-//! Where temporary buffers lie in the arena, and between which dispatches barriers stand.
+//! Where temporary buffers lie in the arena, between which dispatches barriers stand, and where long
+//! work is cut.
 
 mod barriers;
 mod memory;
+mod submissions;
 
 pub use barriers::{Barrier, Barriers, Hazard, HazardKind, barriers};
 pub use memory::{MemoryPlan, Placement, UsageRecord, memory};
+pub use submissions::submissions;

@@ -2,7 +2,6 @@
 //! Plain data; the times come from the runtime.
 
 mod json;
-mod peaks;
 mod picture;
 mod table;
 mod trace;
@@ -12,9 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-pub use peaks::Peaks;
-
-use crate::program::{Cost, Program};
+use crate::program::{Cost, Peaks, Program};
 
 /// Times are medians over so many runs, the last ones.
 const SAMPLES: usize = 64;

@@ -2,8 +2,13 @@
 //!
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
+mod cost;
+
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+
+pub use cost::{Cost, Peaks};
 
 use crate::caps::Features;
 use crate::kernel::Kernel;
@@ -63,15 +68,6 @@ impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} bytes", self.key, self.bytes)
     }
-}
-
-/// What a dispatch costs at least, for profiles and for splitting long work.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// Arithmetic operations; a multiply-add counts 2.
-    pub ops: u64,
-    /// Bytes read and written, each once.
-    pub bytes: u64,
 }
 
 /// One compute dispatch.
@@ -134,6 +130,18 @@ impl Dispatch {
     }
 }
 
+/// A choice among ways of computing a node that the device's speed decides about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key,
+    /// so that a resize needs no other pipeline.
+    pub key: String,
+    /// The ways by name; the first is what a device like this does best as a rule.
+    pub candidates: Vec<String>,
+    /// The dispatches that compute the node.
+    pub dispatches: Range<usize>,
+}
+
 /// What runs for one set of input shapes.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
@@ -147,6 +155,8 @@ pub struct Program {
     pub inputs: Vec<Option<BufferId>>,
     /// Output buffers by output number. One buffer per output.
     pub outputs: Vec<BufferId>,
+    /// What could be done otherwise.
+    pub choices: Vec<Choice>,
 }
 
 impl Program {

@@ -7,22 +7,25 @@ mod parallel;
 mod peaks;
 mod pipelines;
 mod recording;
+mod transfers;
 mod weights;
 
 use std::sync::Arc;
 
 pub use fits::fits;
 pub use recording::Recording;
+pub use transfers::Way;
 
+use crate::caps::Submission;
 use crate::error::{Error, Result, Unsupported};
 use crate::plan::{Barriers, MemoryPlan};
-use crate::profile::Peaks;
-use crate::program::{Dispatch, Program};
+use crate::program::{Dispatch, Peaks, Program};
 use crate::vk::{Device, PipelineKey};
 use pipelines::Pipelines;
+use transfers::Transfers;
 use weights::WeightStore;
 
-/// What a session holds and did; the last four are of the recording made last.
+/// What a session holds and did; the last five are of the recording made last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Pipelines that the session holds.
@@ -45,21 +48,15 @@ pub struct Stats {
     pub dispatches: usize,
     /// Barriers between them.
     pub barriers: usize,
-}
-
-/// How inputs, outputs and weights reach the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Transfers {
-    /// Inputs and weights are written where the shaders read them.
-    direct_in: bool,
-    /// Outputs are read where the shaders wrote them.
-    direct_out: bool,
+    /// Submissions per run.
+    pub submissions: usize,
 }
 
 /// The weights and pipelines of one delegated partition, whatever its shapes.
 pub struct Session {
     device: Arc<Device>,
     transfers: Transfers,
+    submission: Submission,
     weights: WeightStore,
     pipelines: Pipelines,
     stats: Stats,
@@ -69,10 +66,8 @@ impl Session {
     /// A session without anything yet. Any number of sessions may use a device, on any threads.
     pub fn new(device: Arc<Device>) -> Self {
         Self {
-            transfers: Transfers {
-                direct_in: device.caps().host_visible_device_memory,
-                direct_out: device.reads_device_memory(),
-            },
+            transfers: Transfers::Best(device.mapping()),
+            submission: device.caps().submission,
             weights: WeightStore::new(device.clone()),
             pipelines: Pipelines::new(device.clone()),
             stats: Stats::default(),
@@ -80,11 +75,17 @@ impl Session {
         }
     }
 
-    /// A session that copies inputs, outputs and weights through host memory on every device, as is
-    /// usual on those whose memory cannot be mapped. For tests.
+    /// A session whose inputs and outputs, and where possible weights, always take the same way. For
+    /// tests and measurements.
     #[doc(hidden)]
-    pub fn staged(device: Arc<Device>) -> Self {
-        Self { transfers: Transfers { direct_in: false, direct_out: false }, ..Self::new(device) }
+    pub fn with_way(device: Arc<Device>, way: Way) -> Self {
+        Self { transfers: Transfers::Always(way), ..Self::new(device) }
+    }
+
+    /// The session, but with at most so much work in a submission. For tests.
+    #[doc(hidden)]
+    pub fn with_submission(self, submission: Submission) -> Self {
+        Self { submission, ..self }
     }
 
     /// The device.
@@ -159,13 +160,14 @@ impl Session {
                 .map_err(|why| Error::Model { node: format!("#{i} {}", dispatch.label), what: why.0 })?;
         }
         self.pipelines.create(program.dispatches.iter().map(key).collect())?;
-        self.weights.upload(program, self.transfers.direct_in)?;
+        self.weights.upload(program, self.transfers.weights())?;
         let recording = recording::record(self, program, memory, barriers, profiled)?;
         self.stats.recordings += 1;
         self.stats.arena_bytes = memory.arena_bytes;
         self.stats.io_bytes = recording.io_bytes();
         self.stats.dispatches = program.dispatches.len();
         self.stats.barriers = barriers.count();
+        self.stats.submissions = recording.submissions();
         Ok(recording)
     }
 

@@ -33,6 +33,6 @@ pub use commands::Commands;
 pub use device::Device;
 pub use device_info::{DeviceInfo, devices};
 pub use loader::use_entry_point;
-pub use memory::Place;
+pub use memory::{Mapping, Place};
 pub use pipeline::{Pipeline, PipelineKey};
 pub use recorder::{Capacity, Recorder, Region, Slot, Stage};

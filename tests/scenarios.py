@@ -307,8 +307,35 @@ def cache():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def learned():
+    """fp16's verdicts and what was tuned: found out once, kept, and found out again where files are torn."""
+    folder, x = FOLDER / f"learned-{os.getpid()}", draw((1, 16, 24, 3), 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    options = {"precision": "fp16", "tune": "fast", "cache_dir": str(folder)}
+    want = invoke(interpreter("network"), x)
+
+    def start():
+        close(want, invoke(interpreter("network", **options), x), 1e-2)
+        gc.collect()
+        return {file: file.stat().st_mtime_ns for file in folder.iterdir() if file.suffix != ".pipelines"}
+
+    try:
+        first = start()
+        require(".tuning" in {file.suffix for file in first}, f"nothing was kept: {first}")
+        require(start() == first, "a warm start has found something out again")
+        for torn in (b"", b"x" * 200, None):
+            for file in first:
+                file.write_bytes(file.read_bytes()[:-1] if torn is None else torn)
+            before = {file: file.stat().st_mtime_ns for file in first}
+            after = start()
+            require(all(after[file] != before[file] for file in first), f"torn files stay: {torn}")
+            require(start() == after, "what was found out again is not kept")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def profile():
-    """profile: a table in the log, two JSON files and a picture per interpreter; the result stays the same."""
+    """profile: a table in the log, JSON files and a picture per interpreter; the result stays the same."""
     folder, x = FOLDER / f"profile-{os.getpid()}", draw((1, 16, 24, 3), 1)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -27,6 +27,7 @@ OPTIONS = (
     "profile",
     "require_device",
     "serialization_dir",
+    "tune",
 )
 ON_EVERY_DRIVER = (
     "several",
@@ -41,6 +42,7 @@ ON_EVERY_DRIVER = (
     "one_partition",
     "nothing_taken",
     "cache",
+    "learned",
     "profile",
 )
 

@@ -58,6 +58,8 @@ pub enum Kind {
     Pipelines,
     /// Which partitions fp16 is too coarse for.
     Precision,
+    /// Which way of computing a node is the fastest.
+    Tuning,
 }
 
 impl Kind {
@@ -65,6 +67,7 @@ impl Kind {
         match self {
             Self::Pipelines => "pipelines",
             Self::Precision => "precision",
+            Self::Tuning => "tuning",
         }
     }
 }

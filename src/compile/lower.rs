@@ -1,6 +1,7 @@
 //! From a graph to a program: buffers for values, dispatches for nodes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::pack;
@@ -11,7 +12,7 @@ use crate::kernel::table::convert::{Dst, Src};
 use crate::kernel::{Store, table};
 use crate::op::{Broadcast, Operand, Step};
 use crate::options::{Options, Precision};
-use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Program, WeightKey, Weights};
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Cost, Dispatch, Program, WeightKey, Weights};
 use crate::unsupported;
 
 /// The most steps that an epilogue holds.
@@ -51,6 +52,15 @@ pub struct Lower<'a> {
     unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
+    tactics: Tactics<'a>,
+}
+
+/// Says which of a choice's candidates to take, given its key and their names.
+pub type Tactics<'a> = &'a dyn Fn(&str, &[String]) -> usize;
+
+/// Takes the first candidate of every choice.
+pub fn heuristic(_key: &str, _candidates: &[String]) -> usize {
+    0
 }
 
 impl Lower<'_> {
@@ -122,9 +132,26 @@ impl Lower<'_> {
         result
     }
 
+    /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
+    /// first. `key` names the kernel and all that the choice depends on but batch and size; where
+    /// the ways differ each needs a name of its own.
+    pub fn choose<T: Clone + fmt::Display>(&mut self, key: &str, candidates: &[T]) -> T {
+        let key = format!("{key} {:?}", self.store);
+        let names: Vec<String> = candidates.iter().map(T::to_string).collect();
+        let taken = (self.tactics)(&key, &names);
+        let next = self.program.dispatches.len();
+        self.program.choices.push(Choice { key, candidates: names, dispatches: next..next });
+        candidates[taken].clone()
+    }
+
     /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
     pub fn linear_grid(&self, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
         linear_grid(self.caps, items)
+    }
+
+    /// The same for workgroups of `wg` invocations: workgroups, and items per row of the grid.
+    pub fn grid_of(&self, wg: u32, items: u64) -> Result<([u32; 3], u32), Unsupported> {
+        grid_of(self.caps, wg, items)
     }
 
     /// The grid for so many workgroups: workgroups, and how many of them stand in a row.
@@ -332,8 +359,8 @@ pub fn store(caps: &Caps, options: &Options) -> Store {
     }
 }
 
-/// Lowers every node of `graph`, after the passes, to dispatches.
-pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
+/// Lowers every node of `graph`, after the passes, to dispatches; `tactics` decides choices.
+pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Program> {
     let store = store(caps, options);
     let mut program = Program::default();
     let (buffers, copies) = place_values(graph, store, &mut program);
@@ -362,9 +389,13 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options) -> Result<Program> {
             unconverted: &mut unconverted,
             program: &mut program,
             weights: &mut weights,
+            tactics,
         };
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
+        let (first, choices) = (cx.program.dispatches.len(), cx.program.choices.len());
         node.op.lower(&mut cx).map_err(model)?;
+        let dispatches = first..program.dispatches.len();
+        program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
     }
     for Copy { shape, mut from, to } in copies {
         if let Some((input, _)) = unconverted.get(&from.0) {
@@ -500,11 +531,17 @@ fn convert(
 /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
 fn linear_grid(caps: &Caps, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
     let wg = caps.max_invocations.min(64);
-    let (grid, row_groups) = group_grid(caps, items.div_ceil(u64::from(wg)))?;
+    let (grid, row_items) = grid_of(caps, wg, items)?;
+    Ok((grid, row_items, wg))
+}
+
+/// The same for workgroups of `wg` invocations.
+fn grid_of(caps: &Caps, wg: u32, items: u64) -> Result<([u32; 3], u32), Unsupported> {
     if items > u64::from(u32::MAX) {
         unsupported!("{items} elements are too many for one dispatch");
     }
-    Ok((grid, row_groups * wg, wg))
+    let (grid, row_groups) = group_grid(caps, items.div_ceil(u64::from(wg)))?;
+    Ok((grid, row_groups * wg))
 }
 
 /// The grid for so many workgroups: workgroups, and how many of them stand in a row.

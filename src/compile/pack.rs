@@ -3,14 +3,14 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
-use crate::ir::{Constant, Floats};
+use crate::ir::{Constant, DType};
 use crate::kernel::Store;
 
 /// Rows, and elements of a row, that are moved together: what they touch stays in the cache that long.
 const NEAR: usize = 64;
 
 /// Writes element `k` of each row `r` of `depth` elements to `place(r, k)` of `bytes`. The constant was
-/// found dense and of floats before.
+/// found to hold floats before.
 pub fn rearrange(
     constant: &Constant,
     store: Store,
@@ -18,16 +18,23 @@ pub fn rearrange(
     depth: usize,
     place: &impl Fn(usize, usize) -> usize,
 ) {
-    let floats = constant.floats().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-    match (floats, store) {
-        (Floats::F32(from), Store::F32) => {
-            scatter(from, bytes.as_chunks_mut().0, depth, place, |from, to| to.copy_from_slice(from));
+    let all = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+    match (constant.stored, store) {
+        (DType::F32, Store::F32) => {
+            scatter(all.as_chunks().0, bytes.as_chunks_mut::<4>().0, depth, place, |from, to| {
+                to.copy_from_slice(from);
+            });
         }
-        (Floats::F16(from), Store::F16) => {
-            scatter(from, bytes.as_chunks_mut().0, depth, place, |from, to| to.copy_from_slice(from));
+        (DType::F16, Store::F16) => {
+            scatter(all.as_chunks().0, bytes.as_chunks_mut::<2>().0, depth, place, |from, to| {
+                to.copy_from_slice(from);
+            });
         }
-        (Floats::F32(from), Store::F16) => scatter(from, bytes.as_chunks_mut().0, depth, place, narrow),
-        (Floats::F16(from), Store::F32) => scatter(from, bytes.as_chunks_mut().0, depth, place, widen),
+        (DType::F32, Store::F16) => {
+            scatter(all.as_chunks().0, bytes.as_chunks_mut().0, depth, place, narrow);
+        }
+        (DType::F16, Store::F32) => scatter(all.as_chunks().0, bytes.as_chunks_mut().0, depth, place, widen),
+        (other, _) => unreachable!("parse takes no weights of type {other}"),
     }
 }
 
@@ -95,7 +102,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::ir::DType;
 
     #[test]
     fn elements_find_their_place_in_every_type() {

@@ -8,15 +8,16 @@ use std::time::Instant;
 use super::Setup;
 use super::partition::Refusal;
 use super::precision::{self, Probe, Verdict};
-use crate::compile::{Compiled, compile, reshape, store};
+use crate::compile::{Compiled, compile, lower, reshape, store};
 use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
 use crate::kernel::Store;
-use crate::options::{Options, Precision};
+use crate::options::{Options, Precision, Tune};
 use crate::profile::Profile;
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
+use crate::tune;
 
 /// For so many shapes of the inputs a recording, with its memory, is kept.
 const KEPT: usize = 4;
@@ -179,7 +180,20 @@ impl Kernel {
         if graph.outputs().iter().all(empty) {
             return Ok(Program { graph, compiled: None });
         }
-        let compiled = compile(graph.clone(), self.session.device().caps(), &self.options)?;
+        let Setup { device, tuning, .. } = &*self.setup;
+        let (caps, options) = (device.caps(), &self.options);
+        let tuned = |key: &str, candidates: &[String]| tune::tactic(tuning, key, candidates);
+        let mut compiled = compile(graph.clone(), caps, options, &tuned)?;
+        if options.tune != Tune::Off {
+            let lower = |forced: &str, taken: usize| {
+                let tactics = |key: &str, candidates: &[String]| {
+                    if key == forced { taken } else { tuned(key, candidates) }
+                };
+                lower(&compiled.graph, caps, options, &tactics)
+            };
+            tune::tune(device, options.tune, store(caps, options), &compiled.program, tuning, &lower)?;
+            compiled = compile(graph.clone(), caps, options, &tuned)?;
+        }
         Ok(Program { graph, compiled: Some(compiled) })
     }
 

@@ -8,10 +8,21 @@ use super::{guard, last_error};
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
 
-/// The options without any wish.
+/// Writes the options without any wish.
+///
+/// # Safety
+/// `options` is NULL or points to `size` bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn TfLiteVulkanDelegateOptionsDefault() -> TfLiteVulkanDelegateOptions {
-    TfLiteVulkanDelegateOptions::default()
+pub unsafe extern "C" fn TfLiteVulkanDelegateOptionsInit(
+    options: *mut TfLiteVulkanDelegateOptions,
+    size: usize,
+) {
+    guard(
+        (),
+        |_| {},
+        // SAFETY: as the caller promises.
+        || unsafe { TfLiteVulkanDelegateOptions::write(options, size) },
+    );
 }
 
 /// Creates a delegate; NULL if that fails.

@@ -3,22 +3,14 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::error::{Error, Result};
-use crate::options::{self, Options, Precision};
+use crate::options::{self, Options, Precision, Tune};
 
-/// `TfLiteVulkanDelegateOptions` of `include/tflite_vulkan.h`, which says what the fields mean.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct TfLiteVulkanDelegateOptions {
-    pub size: usize,
-    pub precision: c_int,
-    pub device: *const c_char,
-    pub allow_software: c_int,
-    pub require_device: c_int,
-    pub max_delegated_partitions: c_int,
-    pub log_level: c_int,
-    pub profile: *const c_char,
-    pub cache_dir: *const c_char,
-    pub model_token: *const c_char,
+pub use layout::TfLiteVulkanDelegateOptions;
+
+/// The struct as `include/tflite_vulkan.h` lays it out, which says what the fields mean.
+mod layout {
+    #![allow(missing_docs, reason = "generated from C, which documents it")]
+    include!(concat!(env!("OUT_DIR"), "/options.rs"));
 }
 
 /// A struct of this size is no newer version of ours: something else was passed.
@@ -38,11 +30,35 @@ impl Default for TfLiteVulkanDelegateOptions {
             profile: std::ptr::null(),
             cache_dir: std::ptr::null(),
             model_token: std::ptr::null(),
+            tune: options.tune as c_int,
         }
     }
 }
 
 impl TfLiteVulkanDelegateOptions {
+    /// Writes the defaults into the struct of a caller that was compiled with a header of any version:
+    /// what only a newer one has becomes zero.
+    ///
+    /// # Safety
+    /// `to` is NULL, which is fine, or points to `size` bytes that may be written.
+    pub unsafe fn write(to: *mut Self, size: usize) -> Result<()> {
+        if !(size_of::<usize>()..=TOO_LARGE).contains(&size) {
+            return Err(Error::Option(format!("options of {size} bytes: pass the size of the struct")));
+        }
+        if to.is_null() {
+            return Ok(());
+        }
+        let options = Self { size, ..Self::default() };
+        // SAFETY: the caller promises `size` bytes, and of ours no more than all are read. The struct
+        // has no bytes between its fields that matter: `read` takes any.
+        unsafe {
+            to.cast::<u8>().write_bytes(0, size);
+            let ours = (&raw const options).cast::<u8>();
+            to.cast::<u8>().copy_from_nonoverlapping(ours, size.min(size_of::<Self>()));
+        }
+        Ok(())
+    }
+
     /// Reads the struct of a caller that was compiled with a header of any version: what an older one
     /// lacks keeps its default, what only a newer one has must be zero.
     ///
@@ -81,6 +97,7 @@ impl TfLiteVulkanDelegateOptions {
         let precision =
             [Precision::Fp32, Precision::Fp16].into_iter().find(|p| *p as c_int == self.precision);
         let log_level = log::LevelFilter::iter().find(|level| *level as c_int == self.log_level);
+        let tune = [Tune::Off, Tune::Fast, Tune::Full].into_iter().find(|tune| *tune as c_int == self.tune);
         let partitions = usize::try_from(self.max_delegated_partitions);
         // SAFETY: as the caller promises.
         let [device, profile, cache_dir, model_token] = unsafe {
@@ -98,6 +115,7 @@ impl TfLiteVulkanDelegateOptions {
             profile: options::profile(profile.unwrap_or_default()),
             cache_dir: given(cache_dir),
             model_token: given(model_token),
+            tune: tune.ok_or_else(|| bad("tune", self.tune))?,
         })
     }
 }
@@ -170,6 +188,7 @@ mod tests {
             profile: c"1".as_ptr(),
             cache_dir: c"cache".as_ptr(),
             model_token: c"".as_ptr(),
+            tune: 1,
             ..Raw::default()
         };
         let want = Options {
@@ -182,6 +201,7 @@ mod tests {
             profile: Some(String::new()),
             cache_dir: Some("cache".into()),
             model_token: None,
+            tune: Tune::Fast,
         };
         assert_eq!(read(&raw), Ok(want));
     }
@@ -194,11 +214,31 @@ mod tests {
         assert_eq!((options.precision, options.allow_software), (Precision::Fp16, false));
     }
 
+    /// The struct of another version, with a guard behind it.
+    #[repr(C)]
+    struct Guarded(Raw, u64);
+
+    #[test]
+    fn defaults_are_written_into_structs_of_any_version() {
+        let whole = size_of::<Raw>();
+        for size in [size_of::<usize>(), std::mem::offset_of!(Raw, log_level), whole, whole + 4, whole + 8] {
+            let mut to = Guarded(Raw { log_level: 77, tune: 77, ..Raw::default() }, u64::MAX);
+            // SAFETY: so many bytes lie there.
+            unsafe { Raw::write((&raw mut to).cast(), size).unwrap() };
+            assert_eq!(to.0.size, size);
+            assert_eq!(to.0.log_level, if size < whole { 77 } else { 3 }, "{size}");
+            assert_eq!(to.1, [u64::MAX, u64::MAX << 32, 0][size.saturating_sub(whole) / 4], "{size}");
+        }
+        // SAFETY: nothing is written.
+        unsafe {
+            assert!(Raw::write(std::ptr::null_mut(), size_of::<Raw>()).is_ok());
+            assert!(Raw::write(std::ptr::null_mut(), 0).is_err());
+        }
+    }
+
     #[test]
     fn a_newer_caller_may_not_use_what_we_lack() {
-        #[repr(C)]
-        struct Newer(Raw, u64);
-        let mut newer = Newer(Raw { size: size_of::<Newer>(), ..Raw::default() }, 0);
+        let mut newer = Guarded(Raw { size: size_of::<Guarded>(), ..Raw::default() }, 0);
         // SAFETY: the size is that of the whole struct.
         let mut read = |extra| unsafe {
             newer.1 = extra;
@@ -219,6 +259,7 @@ mod tests {
                 "options.max_delegated_partitions is -1",
             ),
             (Raw { log_level: 6, ..Raw::default() }, "options.log_level is 6"),
+            (Raw { tune: 3, ..Raw::default() }, "options.tune is 3"),
             (Raw { device: c"\xff".as_ptr(), ..Raw::default() }, "not UTF-8"),
         ];
         for (raw, want) in cases {

@@ -1,11 +1,12 @@
 //! Constant tensors: borrowed from the model or computed by folding.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt as _;
 
-use super::{DType, Shape};
+use super::{DType, Shape, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
 
@@ -37,8 +38,8 @@ pub struct Sparsity {
     pub dimensions: Vec<SparseDimension>,
 }
 
-/// A constant tensor. Its bytes may be stored in another type than the graph sees: fp16 weights
-/// stay fp16 until a kernel packs them.
+/// A constant tensor. Its bytes may be stored in another way than the graph sees: fp16 weights stay fp16,
+/// and sparse ones sparse, until a kernel packs them.
 #[derive(Clone)]
 pub struct Constant {
     /// Dimensions.
@@ -51,15 +52,6 @@ pub struct Constant {
     pub sparsity: Option<Arc<Sparsity>>,
 }
 
-/// Floats as little-endian bytes.
-#[derive(Clone, Copy, Debug)]
-pub enum Floats<'a> {
-    /// 32 bits each.
-    F32(&'a [[u8; 4]]),
-    /// 16 bits each.
-    F16(&'a [[u8; 2]]),
-}
-
 impl Constant {
     /// A dense float32 constant of our own.
     pub fn from_f32(shape: impl Into<Shape>, data: &[f32]) -> Self {
@@ -67,26 +59,18 @@ impl Constant {
         Self { shape: shape.into(), stored: DType::F32, bytes: Arc::new(bytes), sparsity: None }
     }
 
-    /// The elements of a dense constant of floats, as they are stored.
-    pub fn floats(&self) -> Result<Floats<'_>, Unsupported> {
-        let bytes = self.dense()?;
-        match self.stored {
-            DType::F32 => Ok(Floats::F32(bytes.as_chunks().0)),
-            DType::F16 => Ok(Floats::F16(bytes.as_chunks().0)),
-            other => unsupported!("a constant of type {other} where floats are needed"),
-        }
-    }
-
     /// The elements as float32.
     pub fn to_f32(&self) -> Result<Vec<f32>, Unsupported> {
-        Ok(match self.floats()? {
-            Floats::F32(all) => all.iter().map(|x| f32::from_le_bytes(*x)).collect(),
-            Floats::F16(all) => {
-                let halves: Vec<half::f16> = all.iter().map(|x| half::f16::from_le_bytes(*x)).collect();
+        let bytes = self.dense()?;
+        Ok(match self.stored {
+            DType::F32 => chunks(&bytes).map(f32::from_le_bytes).collect(),
+            DType::F16 => {
+                let halves: Vec<half::f16> = chunks(&bytes).map(half::f16::from_le_bytes).collect();
                 let mut floats = vec![0.0; halves.len()];
                 halves.convert_to_f32_slice(&mut floats);
                 floats
             }
+            other => unsupported!("a constant of type {other} where floats are needed"),
         })
     }
 
@@ -94,9 +78,9 @@ impl Constant {
     pub fn to_i64(&self) -> Result<Vec<i64>, Unsupported> {
         let bytes = self.dense()?;
         let ints = match self.stored {
-            DType::I64 => chunks(bytes).map(i64::from_le_bytes).collect(),
-            DType::I32 => chunks(bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect(),
-            DType::I16 => chunks(bytes).map(|b| i64::from(i16::from_le_bytes(b))).collect(),
+            DType::I64 => chunks(&bytes).map(i64::from_le_bytes).collect(),
+            DType::I32 => chunks(&bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect(),
+            DType::I16 => chunks(&bytes).map(|b| i64::from(i16::from_le_bytes(b))).collect(),
             DType::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
             DType::U8 | DType::Bool => bytes.iter().map(|&b| i64::from(b)).collect(),
             other => unsupported!("a constant of type {other} where integers are needed"),
@@ -104,21 +88,29 @@ impl Constant {
         Ok(ints)
     }
 
-    fn dense(&self) -> Result<&[u8], Unsupported> {
-        let bytes = (*self.bytes).as_ref();
-        if self.sparsity.is_some() {
-            unsupported!("a sparse constant where a dense one is needed");
+    /// All elements as they are stored; a copy only if they are sparse.
+    pub fn dense(&self) -> Result<Cow<'_, [u8]>, Unsupported> {
+        let Some(sparsity) = &self.sparsity else {
+            self.check()?;
+            return Ok(Cow::Borrowed((*self.bytes).as_ref()));
+        };
+        let mut all = vec![0; (self.shape.elements() * self.stored.bytes()) as usize];
+        sparse::visit(self, sparsity, &mut |to, bytes| {
+            all[to * bytes.len()..][..bytes.len()].copy_from_slice(bytes);
+        })?;
+        Ok(Cow::Owned(all))
+    }
+
+    /// Whether the bytes are those of a tensor of this shape, type and sparsity.
+    pub fn check(&self) -> Result<(), Unsupported> {
+        if let Some(sparsity) = &self.sparsity {
+            return sparse::visit(self, sparsity, &mut |_, _| ());
         }
-        let want = self.shape.elements() * self.stored.bytes();
-        if bytes.len() as u64 != want {
-            unsupported!(
-                "a constant {}{} of {} bytes, {want} expected",
-                self.stored,
-                self.shape,
-                bytes.len()
-            );
+        let (want, got) = (self.shape.elements() * self.stored.bytes(), (*self.bytes).as_ref().len());
+        if got as u64 != want {
+            unsupported!("a constant {}{} of {got} bytes, {want} expected", self.stored, self.shape);
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 

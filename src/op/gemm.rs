@@ -1,5 +1,7 @@
 //! What the kernels with `lib/tile.glsl` share: tile sizes, the grid, and the packing of weights.
 
+use std::fmt;
+
 use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
@@ -32,15 +34,38 @@ pub struct Tiling {
 }
 
 impl Tiling {
-    /// For `groups` groups of `group_channels` channels.
+    /// For `groups` groups of `group_channels` channels: what suits devices of this kind.
     pub fn new(caps: &Caps, groups: u32, group_channels: u32) -> Self {
         let group_quads = group_channels.div_ceil(4);
         // A driver that runs on the CPU pays for each load more than for many multiplications.
         let tm = if caps.kind == DeviceKind::Software { 8 } else { 4 };
         let tn = if group_quads == 1 || group_quads == 3 { 1 } else { 2 };
-        let group_blocks = group_quads.div_ceil(tn);
+        Self::with([tm, tn], caps.max_invocations.min(64), groups, group_channels)
+    }
+
+    /// What may suit the device, those first that differ least from the first.
+    pub fn candidates(caps: &Caps, groups: u32, group_channels: u32) -> Vec<Self> {
+        let first = Self::new(caps, groups, group_channels);
+        let mut all = vec![first];
+        for invocations in [64, 128, 256, 32] {
+            for [tm, tn] in [[4, 2], [4, 1], [8, 1], [8, 2]] {
+                let tiling = Self::with([tm, tn], invocations, groups, group_channels);
+                if invocations <= caps.max_invocations && !all.contains(&tiling) {
+                    all.push(tiling);
+                }
+            }
+        }
+        let differences = |t: &Self| {
+            let same = [t.tm == first.tm, t.tn == first.tn, t.invocations == first.invocations];
+            same.iter().filter(|same| !**same).count()
+        };
+        all.sort_by_key(differences);
+        all
+    }
+
+    fn with([tm, tn]: [u32; 2], invocations: u32, groups: u32, group_channels: u32) -> Self {
+        let group_blocks = group_channels.div_ceil(4).div_ceil(tn);
         let blocks = groups * group_blocks;
-        let invocations = caps.max_invocations.min(64);
         // In thousandths, so that the wider of two equally good ones wins.
         let used = |columns: &u32| {
             let padded = blocks.div_ceil(*columns) * columns;
@@ -80,8 +105,16 @@ impl Tiling {
     }
 }
 
+impl fmt::Display for Tiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tiles of {}x{} in workgroups of {}", self.tm, 4 * self.tn, self.invocations)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -104,6 +137,18 @@ mod tests {
             assert!(grid[1] * grid[2] * (t.invocations / t.columns) * t.tm >= 1000, "{channels}");
             let lanes = t.invocations / t.columns * t.columns;
             assert!(grid[0] * t.columns * 64 * 10 <= t.blocks.max(1) * lanes * 13, "{channels}: {t:?}");
+        }
+    }
+
+    #[test]
+    fn candidates_differ_in_name() {
+        let caps = Caps { max_invocations: 128, ..Caps::minimum() };
+        for channels in [1, 8, 12, 100] {
+            let all = Tiling::candidates(&caps, 1, channels);
+            let names: HashSet<String> = all.iter().map(ToString::to_string).collect();
+            assert_eq!(names.len(), all.len());
+            assert_eq!(all[0], Tiling::new(&caps, 1, channels));
+            assert!(all.iter().all(|t| t.invocations <= 128));
         }
     }
 }

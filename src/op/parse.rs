@@ -75,8 +75,8 @@ impl NodeView<'_> {
     pub fn weights(&self, i: usize, rank: usize) -> Result<TensorType, Unsupported> {
         let ty = self.float_rank(i, rank)?;
         let constant = self.constant(i)?;
-        if constant.sparsity.is_some() || !matches!(constant.stored, DType::F32 | DType::F16) {
-            unsupported!("weights {constant:?} (dense float32 and float16 are supported)");
+        if !matches!(constant.stored, DType::F32 | DType::F16) {
+            unsupported!("weights {constant:?} (float32 and float16 are supported)");
         }
         if ty.shape.contains(&0) {
             unsupported!("weights {ty}");

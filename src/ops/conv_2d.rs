@@ -76,14 +76,13 @@ impl Operator for Conv2d {
         let pointwise = self.is_pointwise([h, v]);
         // One window that is all of the operand.
         let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !h.border && !v.border;
-        let matrices = cooperative::fits(cx.caps, cx.store, y.channels());
+        let matrices = cooperative::fits(cx.caps, cx.store);
         if (pointwise || whole && !matrices) && groups == 1 {
             // The weights are a matrix of channels × depth then.
             let depth = self.window.taps() * depth;
             return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
         }
         let group_channels = y.channels() / groups;
-        let tiling = Tiling::new(cx.caps, groups, group_channels);
         let push = Push {
             rows: y.rows(),
             channels: y.channels(),
@@ -99,7 +98,7 @@ impl Operator for Conv2d {
             ..Push::default()
         };
         let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
-        emit(cx, &tiling, push, spec, self.window.taps() * depth)
+        emit(cx, groups, push, spec, self.window.taps() * depth)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -136,26 +135,39 @@ impl Operator for Conv2d {
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<(), Unsupported> {
-    let tiling = Tiling::new(cx.caps, 1, channels);
-    let push = Push { rows, channels, depth, x_channels: depth, group_channels: channels, ..Push::default() };
-    emit(cx, &tiling, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
+    let push = Push {
+        rows,
+        channels,
+        depth,
+        x_channels: depth,
+        group_channels: channels,
+        taps: [1, 1],
+        stride: [1, 1],
+        ..Push::default()
+    };
+    emit(cx, 1, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
-/// Fills in what follows from the tiling and dispatches; each result sums `products` products.
+/// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
 fn emit(
     cx: &mut Lower<'_>,
-    tiling: &Tiling,
+    groups: u32,
     push: Push,
     spec: Spec,
     products: u32,
 ) -> Result<(), Unsupported> {
-    if !spec.grouped && cooperative::fits(cx.caps, cx.store, push.channels) {
+    if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }
     if quads::fits(cx.caps) {
         return quads::emit(cx, &push, &spec, products);
     }
-    let t = *tiling;
+    let ([tall, wide], stride) = (push.taps, push.stride);
+    let key = format!(
+        "conv_2d {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
+        push.depth, push.channels
+    );
+    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels));
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;

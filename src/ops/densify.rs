@@ -1,20 +1,17 @@
 //! DENSIFY: a sparse constant with its zeros.
 //!
-//! TFLite stores a sparse tensor level by level: in the traversal order, each dimension is dense or
-//! compressed (CSR), and blocks add dimensions behind the tensor's own. Taken for float constants.
-
-use std::sync::Arc;
+//! Taken for float constants.
 
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, HostTensor, SparseDimension, Sparsity, TensorType};
+use crate::ir::{Constant, DType, HostTensor, TensorType};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[Def { name: "DENSIFY", builtin: Some(sys::kTfLiteBuiltinDensify), max_version: 1, parse }];
 
-/// Makes a sparse constant dense.
+/// Makes a sparse constant dense; it stays sparse in the model's memory until it is packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Densify;
 
@@ -24,116 +21,11 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if !matches!(x.stored, DType::F32 | DType::F16) {
         unsupported!("input 0 is {}, only float32 and float16 are supported", x.stored);
     }
-    dense(&x)?;
+    if x.sparsity.is_none() {
+        unsupported!("input 0 is not sparse");
+    }
+    x.check()?;
     Ok(Parsed::new(Densify))
-}
-
-/// The constant without sparsity.
-fn dense(x: &Constant) -> Result<Constant, Unsupported> {
-    let Some(sparsity) = &x.sparsity else { unsupported!("input 0 is not sparse") };
-    let element = x.stored.bytes() as usize;
-    let mut bytes = vec![0; x.shape.elements() as usize * element];
-    let mut walk = Walk::new(x, sparsity)?;
-    walk.level(0, 0, &mut |to, from| {
-        let (to, from) = (to * element, from * element);
-        match ((*x.bytes).as_ref().get(from..from + element), bytes.get_mut(to..to + element)) {
-            (Some(from), Some(to)) => to.copy_from_slice(from),
-            _ => unsupported!("the sparse constant {x:?} has too few values"),
-        }
-        Ok(())
-    })?;
-    Ok(Constant { bytes: Arc::new(bytes), sparsity: None, ..x.clone() })
-}
-
-/// The present elements in the order in which they are stored.
-struct Walk<'a> {
-    shape: &'a [u32],
-    sparsity: &'a Sparsity,
-    /// Size of each block dimension.
-    blocks: Vec<u32>,
-    /// The index at each level.
-    index: Vec<u32>,
-    /// Elements met so far.
-    met: usize,
-}
-
-/// Receives the place of an element in the dense tensor and among the stored elements.
-type Visit<'a> = &'a mut dyn FnMut(usize, usize) -> Result<(), Unsupported>;
-
-impl<'a> Walk<'a> {
-    fn new(x: &'a Constant, sparsity: &'a Sparsity) -> Result<Self, Unsupported> {
-        let levels = sparsity.traversal.len();
-        let mut order = sparsity.traversal.clone();
-        order.sort_unstable();
-        let fits = order.into_iter().eq(0..levels)
-            && levels == sparsity.dimensions.len()
-            && levels == x.shape.len() + sparsity.block_map.len()
-            && sparsity.block_map.iter().all(|d| *d < x.shape.len());
-        if !fits {
-            unsupported!("{sparsity:?} does not describe {}", x.shape);
-        }
-        let block = |b: usize| {
-            let level = sparsity.traversal.iter().position(|d| *d == x.shape.len() + b);
-            match level.map(|level| &sparsity.dimensions[level]) {
-                Some(SparseDimension::Dense(size)) => Ok(*size),
-                _ => Err(Unsupported("a block dimension that is not dense".into())),
-            }
-        };
-        let blocks = (0..sparsity.block_map.len()).map(block).collect::<Result<_, _>>()?;
-        Ok(Self { shape: &x.shape, sparsity, blocks, index: vec![0; levels], met: 0 })
-    }
-
-    /// Visits what lies below node `parent` of the level above.
-    fn level(&mut self, level: usize, parent: usize, visit: Visit<'_>) -> Result<(), Unsupported> {
-        let sparsity = self.sparsity;
-        match sparsity.dimensions.get(level) {
-            None => {
-                visit(self.place()?, self.met)?;
-                self.met += 1;
-            }
-            Some(SparseDimension::Dense(size)) => {
-                for i in 0..*size {
-                    self.index[level] = i;
-                    self.level(level + 1, parent * *size as usize + i as usize, visit)?;
-                }
-            }
-            Some(SparseDimension::Csr { segments, indices }) => {
-                let bound = |i: usize| segments.get(i).and_then(|n| usize::try_from(*n).ok());
-                let (Some(from), Some(to)) = (bound(parent), bound(parent + 1)) else {
-                    unsupported!("a sparse constant without segment {parent}");
-                };
-                for node in from..to {
-                    let Some(i) = indices.get(node).and_then(|i| u32::try_from(*i).ok()) else {
-                        unsupported!("a sparse constant without index {node}");
-                    };
-                    self.index[level] = i;
-                    self.level(level + 1, node, visit)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the present element lies in the dense tensor.
-    fn place(&self) -> Result<usize, Unsupported> {
-        let rank = self.shape.len();
-        let mut index = vec![0usize; rank];
-        for (&dimension, &i) in self.sparsity.traversal.iter().zip(&self.index) {
-            if dimension < rank {
-                index[dimension] = i as usize;
-            }
-        }
-        for (level, &dimension) in self.sparsity.traversal.iter().enumerate() {
-            if let Some(block) = dimension.checked_sub(rank) {
-                let whole = &mut index[self.sparsity.block_map[block]];
-                *whole = *whole * self.blocks[block] as usize + self.index[level] as usize;
-            }
-        }
-        if index.iter().zip(self.shape).any(|(i, n)| *i >= *n as usize) {
-            unsupported!("a sparse constant with an element at {index:?} of {:?}", self.shape);
-        }
-        Ok(index.iter().zip(self.shape).fold(0, |at, (i, &n)| at * n as usize + i))
-    }
 }
 
 impl Operator for Densify {
@@ -150,72 +42,10 @@ impl Operator for Densify {
     }
 
     fn fold(&self, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
-        operand(inputs, 0).ok().map(dense)
+        operand(inputs, 0).ok().map(|x| Ok(x.clone()))
     }
 
     fn folds(&self) -> bool {
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sparse(shape: &[u32], values: &[f32], sparsity: Sparsity) -> Constant {
-        Constant { sparsity: Some(Arc::new(sparsity)), ..Constant::from_f32(shape, values) }
-    }
-
-    #[test]
-    fn rows_of_compressed_columns() {
-        let sparsity = Sparsity {
-            traversal: vec![0, 1],
-            block_map: vec![],
-            dimensions: vec![
-                SparseDimension::Dense(3),
-                SparseDimension::Csr { segments: vec![0, 2, 2, 3], indices: vec![0, 3, 1] },
-            ],
-        };
-        let x = sparse(&[3, 4], &[1.0, 2.0, 3.0], sparsity);
-        let expected = [1.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0];
-        assert_eq!(dense(&x).unwrap().to_f32().unwrap(), expected);
-    }
-
-    #[test]
-    fn compressed_blocks() {
-        // [4, 4] in blocks of 2 × 2, of which (0, 1) and (1, 0) are present.
-        let sparsity = Sparsity {
-            traversal: vec![0, 1, 2, 3],
-            block_map: vec![0, 1],
-            dimensions: vec![
-                SparseDimension::Dense(2),
-                SparseDimension::Csr { segments: vec![0, 1, 2], indices: vec![1, 0] },
-                SparseDimension::Dense(2),
-                SparseDimension::Dense(2),
-            ],
-        };
-        let x = sparse(&[4, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], sparsity);
-        let expected = [0., 0., 1., 2., 0., 0., 3., 4., 5., 6., 0., 0., 7., 8., 0., 0.];
-        assert_eq!(dense(&x).unwrap().to_f32().unwrap(), expected);
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        let csr = |segments: &[i32], indices: &[i32]| Sparsity {
-            traversal: vec![0, 1],
-            block_map: vec![],
-            dimensions: vec![
-                SparseDimension::Dense(2),
-                SparseDimension::Csr { segments: segments.to_vec(), indices: indices.to_vec() },
-            ],
-        };
-        for (segments, indices) in
-            [(&[0, 1][..], &[0][..]), (&[0, 1, 2], &[0]), (&[0, 1, 2], &[0, 9]), (&[0, -1, 2], &[0, 1])]
-        {
-            let x = sparse(&[2, 2], &[1.0, 2.0], csr(segments, indices));
-            assert!(dense(&x).is_err(), "{segments:?} {indices:?}");
-        }
-        let short = sparse(&[2, 2], &[1.0], csr(&[0, 1, 2], &[0, 1]));
-        assert!(dense(&short).is_err());
     }
 }

@@ -78,7 +78,12 @@ impl Operator for DepthwiseConv2d {
         let strips = y_shape[2].div_ceil(PIXELS);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
-        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let [[tall, wide], stride] = [self.window.size, self.window.stride];
+        let key = format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels}");
+        let mut sizes = [64, 128, 256, 32].map(|size: u32| size.min(cx.caps.max_invocations)).to_vec();
+        sizes.dedup();
+        let wg_x = cx.choose(&key, &sizes);
+        let (grid, row_items) = cx.grid_of(wg_x, items)?;
         let x = cx.x(0)?;
         let w = cx.x(1)?;
         let epilogue = cx.epilogue(&[], x)?;

@@ -4,7 +4,9 @@
 //! `keep_num_dims` the rank of `x`. Taken for float32 with constant weights (fp16 ones too) in the
 //! default format.
 
-use crate::caps::DeviceKind;
+use std::fmt;
+
+use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -88,6 +90,44 @@ const FEW_ROWS: u32 = 4;
 /// Invocations that compute one workgroup's channels together.
 const WORKGROUP: u32 = 128;
 
+/// A workgroup of the kernel for few rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Group {
+    /// Quads of channels.
+    wide: u32,
+    /// Invocations that share the depth of a sum.
+    deep: u32,
+}
+
+impl Group {
+    /// The usual one first.
+    fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
+        let quads = channels.div_ceil(4).next_power_of_two();
+        if caps.kind == DeviceKind::Software {
+            // There are no more than a few threads, and shared memory is dear.
+            return vec![Self { wide: quads.min(8), deep: 1 }];
+        }
+        let parts = depth.div_ceil(4).next_power_of_two();
+        let mut all = Vec::new();
+        for wide in [8, 16, 4, 32, 2] {
+            for invocations in [WORKGROUP, WORKGROUP / 2, WORKGROUP / 4] {
+                let wide = quads.min(wide);
+                let group = Self { wide, deep: (invocations / wide).min(parts) };
+                if !all.contains(&group) {
+                    all.push(group);
+                }
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "workgroups of {}x{}", self.wide, self.deep)
+    }
+}
+
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
 /// `few_rows` chooses the kernel that spreads a row's sums over a workgroup.
 pub fn product(
@@ -106,12 +146,8 @@ pub fn product(
     let w = tiling.weights(cx, 1, depth)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
-    let wide = channels.div_ceil(4).next_power_of_two().min(8);
-    // A driver that runs on the CPU has no more than a few threads, and pays dearly for shared memory.
-    let deep = match cx.caps.kind {
-        DeviceKind::Software => 1,
-        _ => (WORKGROUP / wide).min(depth.div_ceil(4).next_power_of_two()),
-    };
+    let key = format!("fully_connected channels {depth} to {channels}");
+    let Group { wide, deep } = cx.choose(&key, &Group::candidates(cx.caps, channels, depth));
     let spec = Spec {
         wg_x: wide,
         wg_y: deep,

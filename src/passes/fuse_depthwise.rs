@@ -25,12 +25,9 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
         };
         let reader = graph.consumers(output)[0];
         let Some(behind) = graph.node(reader) else { continue };
-        let (depth, channels) =
-            (graph.value(output).ty.shape.channels(), graph.value(behind.outputs[0]).ty.shape.channels());
-        if depth % 4 != 0 || !cooperative::fits(caps, store, channels) {
-            outcome
-                .declined
-                .push(format!("{label}: the device has no kernel for {depth} to {channels} channels"));
+        let depth = graph.value(output).ty.shape.channels();
+        if depth % 4 != 0 || !cooperative::fits(caps, store) {
+            outcome.declined.push(format!("{label}: the device has no kernel for {depth} channels"));
             continue;
         }
         let at = behind.inputs.len();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::transfers::Way;
 use crate::error::Result;
 use crate::program::BufferId;
 use crate::vk::{Buffer, Device, Place, Recorder, Region, Slot, Stage};
@@ -47,24 +48,28 @@ pub(super) fn layout(sizes: impl Iterator<Item = u64>, alignment: u64) -> (Vec<u
 }
 
 impl Io {
-    /// Allocates `bytes` for the direction; `direct` says that the shaders use what the host maps.
+    /// Allocates `bytes` for the direction.
     pub fn new(
         recorder: &mut Recorder,
         device: &Arc<Device>,
         direction: Direction,
         bytes: u64,
-        direct: bool,
+        way: Way,
     ) -> Result<Self> {
-        let (place, what) = match direction {
-            Direction::In => (Place::HostToDevice, "inputs"),
-            Direction::Out => (Place::DeviceToHost, "outputs"),
+        let what = match direction {
+            Direction::In => "inputs",
+            Direction::Out => "outputs",
         };
-        if direct {
-            let slot = recorder.own(Buffer::new(device, bytes, place, what)?);
-            return Ok(Self { direction, host: slot, device: slot, bytes });
-        }
-        let host = recorder.own(Buffer::new(device, bytes, Place::Staging, &format!("staging {what}"))?);
-        let device = recorder.own(Buffer::new(device, bytes, Place::Device, what)?);
+        let place = match (way, direction) {
+            (Way::Mapped, Direction::In) => Place::HostToDevice,
+            (Way::Mapped, Direction::Out) => Place::DeviceToHost,
+            (Way::Host | Way::Staged, _) => Place::Staging,
+        };
+        let host = recorder.own(Buffer::new(device, bytes, place, what)?);
+        let device = match way {
+            Way::Mapped | Way::Host => host,
+            Way::Staged => recorder.own(Buffer::new(device, bytes, Place::Device, what)?),
+        };
         Ok(Self { direction, host, device, bytes })
     }
 

@@ -1,6 +1,6 @@
 //! What a device reaches at best, measured once per process: what profiles compare with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Session;
@@ -8,8 +8,7 @@ use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::Result;
 use crate::kernel::table::{convert, multiply_add};
 use crate::plan;
-use crate::profile::Peaks;
-use crate::program::{Buffer, BufferId, BufferKind, Dispatch, Program};
+use crate::program::{Buffer, BufferId, BufferKind, Dispatch, Peaks, Program};
 use crate::vk::Device;
 
 /// Operations of one invocation of `multiply_add.glsl` in one round.
@@ -26,20 +25,30 @@ const LONG_ENOUGH: Duration = Duration::from_millis(2);
 /// What was measured, by `deviceUUID`.
 type Measured = Vec<([u8; 16], Option<Peaks>)>;
 
+/// By the devices of this process.
+static KNOWN: Mutex<Measured> = Mutex::new(Vec::new());
+
 /// The device's peaks; `None` if it has no clock.
 ///
 /// # Errors
 /// As [`Session::prepare`].
 pub(super) fn peaks(device: &Arc<Device>) -> Result<Option<Peaks>> {
-    static KNOWN: Mutex<Measured> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let uuid = device.info().uuid;
-    if let Some((_, peaks)) = known.iter().find(|(of, _)| *of == uuid) {
+    if let Some((_, peaks)) = all().iter().find(|(of, _)| *of == uuid) {
         return Ok(*peaks);
     }
     let peaks = measure(device)?;
-    known.push((uuid, peaks));
+    all().push((uuid, peaks));
     Ok(peaks)
+}
+
+/// The device's peaks if they were measured.
+pub(super) fn known(device: &Device) -> Option<Peaks> {
+    all().iter().find(|(of, _)| *of == device.info().uuid)?.1
+}
+
+fn all() -> MutexGuard<'static, Measured> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn measure(device: &Arc<Device>) -> Result<Option<Peaks>> {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Session;
 use super::io::{self, Direction, Io, Part};
+use super::transfers::{inputs_are_read_once, outputs_are_only_written};
 use crate::error::{Error, Result};
-use crate::plan::{Barriers, MemoryPlan};
-use crate::program::{BufferId, BufferKind, Program};
+use crate::plan::{self, Barriers, MemoryPlan};
+use crate::program::{BufferId, BufferKind, Peaks, Program};
 use crate::vk::{Buffer, Capacity, Commands, Place, Recorder, Region, Slot, Stage};
 
 /// A program that is ready to run, with its memory. Dropping it waits until it is idle.
@@ -18,6 +19,7 @@ pub struct Recording {
     outputs: Io,
     input_parts: Vec<Option<Part>>,
     output_parts: Vec<Part>,
+    submissions: usize,
 }
 
 /// A binding covers whole words: kernels that pack small values write them so.
@@ -51,8 +53,11 @@ pub(super) fn record(
     };
     let (in_offsets, in_bytes) = sizes(&mut io::ids(&program.inputs));
     let (out_offsets, out_bytes) = sizes(&mut program.outputs.iter().copied());
-    let inputs = Io::new(&mut recorder, device, Direction::In, in_bytes, session.transfers.direct_in)?;
-    let outputs = Io::new(&mut recorder, device, Direction::Out, out_bytes, session.transfers.direct_out)?;
+    let way_in = session.transfers.inputs(in_bytes, inputs_are_read_once(program));
+    let way_out = session.transfers.outputs(out_bytes, outputs_are_only_written(program));
+    log::debug!("inputs {way_in:?}, {in_bytes} bytes; outputs {way_out:?}, {out_bytes} bytes");
+    let inputs = Io::new(&mut recorder, device, Direction::In, in_bytes, way_in)?;
+    let outputs = Io::new(&mut recorder, device, Direction::Out, out_bytes, way_out)?;
     let arena = Arc::new(Buffer::new(device, memory.arena_bytes, Place::Device, "arena")?);
 
     let mut places = Places { arena: recorder.share(&arena), io: HashMap::new(), blocks: HashMap::new() };
@@ -61,8 +66,13 @@ pub(super) fn record(
         .io
         .extend(program.outputs.iter().copied().zip(out_offsets.iter().map(|at| (outputs.device(), *at))));
 
+    let peaks = super::peaks::known(device).unwrap_or_else(|| Peaks::guess(device.caps().kind));
+    let starts = plan::submissions(program, &peaks, session.submission);
     inputs.record_before(&mut recorder);
     for (i, dispatch) in program.dispatches.iter().enumerate() {
+        if starts.contains(&i) {
+            recorder.split()?;
+        }
         if profiled {
             recorder.barrier(Stage::Compute, Stage::Compute);
             recorder.timestamp();
@@ -88,7 +98,9 @@ pub(super) fn record(
     let mut offsets = in_offsets.iter();
     let input_parts = program.inputs.iter().map(|id| Some(part((*id)?, *offsets.next()?))).collect();
     let output_parts = program.outputs.iter().zip(&out_offsets).map(|(id, at)| part(*id, *at)).collect();
-    Ok(Recording { commands: Mutex::new(recorder.finish()?), inputs, outputs, input_parts, output_parts })
+    let commands = Mutex::new(recorder.finish()?);
+    let submissions = starts.len() + 1;
+    Ok(Recording { commands, inputs, outputs, input_parts, output_parts, submissions })
 }
 
 /// Where the buffers of a program lie on the device.
@@ -158,6 +170,11 @@ impl Recording {
     /// [`Error::DeviceLost`].
     pub fn times(&self) -> Result<Option<Vec<Duration>>> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).times()
+    }
+
+    /// Submissions per run.
+    pub(super) fn submissions(&self) -> usize {
+        self.submissions
     }
 
     /// Bytes of inputs and outputs.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::parallel;
+use super::transfers::Way;
 use crate::error::{Error, Result};
 use crate::program::{Program, WeightKey, Weights};
 use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
@@ -34,12 +35,12 @@ impl WeightStore {
         Self { device, placed: HashMap::new() }
     }
 
-    /// Uploads the weights of `program` whose key is new. With `direct`, they are packed where the
-    /// shaders read them, otherwise in host memory and copied, a few at a time.
+    /// Uploads the weights of `program` whose key is new. They are packed where
+    /// the shaders read them, or, if `way` is staged, in host memory and copied, a few at a time.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if one is larger than a binding may be, or the device is full.
-    pub fn upload(&mut self, program: &Program, direct: bool) -> Result<()> {
+    pub fn upload(&mut self, program: &Program, way: Way) -> Result<()> {
         let mut new: HashMap<&WeightKey, &Weights> = HashMap::new();
         let mut order: Vec<&Weights> = Vec::new();
         let limit = self.device.caps().max_storage_range.min(self.device.max_allocation());
@@ -58,7 +59,10 @@ impl WeightStore {
         let started = Instant::now();
         let largest_block = BLOCK.min(self.device.max_allocation());
         for (block, bytes) in group(&order, largest_block, self.device.caps().buffer_alignment) {
-            let buffer = if direct { self.direct(&block, bytes) } else { self.staged(&block, bytes) }?;
+            let buffer = match way {
+                Way::Mapped | Way::Host => self.direct(&block, bytes),
+                Way::Staged => self.staged(&block, bytes),
+            }?;
             let buffer = Arc::new(buffer);
             for (weights, offset) in block {
                 let placed = Placed { block: buffer.clone(), offset, bytes: weights.bytes };
@@ -85,45 +89,42 @@ impl WeightStore {
 
     fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
         let mut buffer = Buffer::new(&self.device, bytes, Place::HostToDevice, "weights")?;
-        let in_place = buffer.is_cached();
-        fill(buffer.mapped(), block, in_place);
+        if buffer.is_cached() {
+            pack(buffer.mapped(), block);
+        } else {
+            // Packing jumps about, which memory that combines writes does not like.
+            for chunk in chunks(block) {
+                let (compact, bytes) = compact(chunk);
+                let mut packed = vec![0; bytes as usize];
+                pack(&mut packed, &compact);
+                for ((weights, offset), (_, start)) in chunk.iter().zip(&compact) {
+                    let bytes = weights.bytes as usize;
+                    let packed = &packed[*start as usize..][..bytes];
+                    buffer.mapped()[*offset as usize..][..bytes].copy_from_slice(packed);
+                }
+            }
+        }
         buffer.flush()?;
         Ok(buffer)
     }
 
     fn staged(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
         let buffer = Arc::new(Buffer::new(&self.device, bytes, Place::Device, "weights")?);
-        let mut rest = block;
-        while !rest.is_empty() {
-            let mut size = 0;
-            let fits = |(weights, _): &&(&Weights, u64)| {
-                size += weights.bytes;
-                size <= CHUNK
-            };
-            let (chunk, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        for chunk in chunks(block) {
             self.stage(&buffer, chunk)?;
-            rest = later;
         }
         Ok(Arc::into_inner(buffer).unwrap_or_else(|| unreachable!("the copies are done")))
     }
 
     /// Packs a few weights in host memory, copies them to the device and waits.
     fn stage(&self, buffer: &Arc<Buffer>, chunk: &[(&Weights, u64)]) -> Result<()> {
-        let mut bytes = 0;
-        let packed: Vec<(&Weights, u64)> = chunk
-            .iter()
-            .map(|(weights, _)| {
-                let at = bytes;
-                bytes += weights.bytes;
-                (*weights, at)
-            })
-            .collect();
+        let (compact, bytes) = compact(chunk);
         let mut host = Buffer::new(&self.device, bytes, Place::Staging, "staging weights")?;
-        fill(host.mapped(), &packed, true);
+        pack(host.mapped(), &compact);
         host.flush()?;
         let mut recorder = Recorder::new(&self.device, Capacity::default())?;
         let (from, to) = (recorder.own(host), recorder.share(buffer));
-        for ((weights, offset), (_, start)) in chunk.iter().zip(&packed) {
+        for ((weights, offset), (_, start)) in chunk.iter().zip(&compact) {
             let bytes = weights.bytes;
             recorder.copy(
                 Region { slot: from, offset: *start, bytes },
@@ -137,10 +138,35 @@ impl WeightStore {
     }
 }
 
-/// Packs weights at their ascending offsets of `mapped`, on several threads. Unless it is done
-/// `in_place`, each is packed elsewhere and copied: packing jumps about, which memory that combines
-/// writes does not like.
-fn fill(mut mapped: &mut [u8], block: &[(&Weights, u64)], in_place: bool) {
+/// Cuts a block into parts of at most [`CHUNK`] bytes, or of one weight.
+fn chunks<'a, 'b>(mut block: &'a [(&'b Weights, u64)]) -> impl Iterator<Item = &'a [(&'b Weights, u64)]> {
+    std::iter::from_fn(move || {
+        let mut size = 0;
+        let fits = |(weights, _): &&(&Weights, u64)| {
+            size += weights.bytes;
+            size <= CHUNK
+        };
+        let count = block.iter().take_while(fits).count().max(1);
+        let (chunk, rest) = block.split_at_checked(count)?;
+        block = rest;
+        Some(chunk)
+    })
+}
+
+/// The weights of a chunk one behind the other, and their size together.
+fn compact<'a>(chunk: &[(&'a Weights, u64)]) -> (Vec<(&'a Weights, u64)>, u64) {
+    let mut end = 0;
+    let place = |(weights, _): &(&'a Weights, u64)| {
+        let at = end;
+        end += weights.bytes;
+        (*weights, at)
+    };
+    let compact = chunk.iter().map(place).collect();
+    (compact, end)
+}
+
+/// Packs weights at their ascending offsets of `mapped`, on several threads.
+fn pack(mut mapped: &mut [u8], block: &[(&Weights, u64)]) {
     let mut at = 0;
     let mut work = Vec::with_capacity(block.len());
     for (weights, offset) in block {
@@ -150,14 +176,8 @@ fn fill(mut mapped: &mut [u8], block: &[(&Weights, u64)], in_place: bool) {
         (mapped, at) = (rest, offset + weights.bytes);
     }
     parallel::map("weights", work, |(weights, target)| {
-        if in_place {
-            target.fill(0);
-            (weights.fill)(target);
-        } else {
-            let mut packed = vec![0; target.len()];
-            (weights.fill)(&mut packed);
-            target.copy_from_slice(&packed);
-        }
+        target.fill(0);
+        (weights.fill)(target);
     });
 }
 
@@ -186,6 +206,20 @@ fn name(weights: &Weights) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_are_bounded_and_whole() {
+        let weights = [CHUNK / 2, CHUNK / 2, 1, 3 * CHUNK, 16].map(|bytes| Weights {
+            key: WeightKey { constant: 0, packing: String::new() },
+            bytes,
+            fill: Arc::new(|_| ()),
+        });
+        let block: Vec<(&Weights, u64)> = weights.iter().map(|w| (w, 0)).collect();
+        let cut: Vec<(usize, u64)> = chunks(&block).map(|chunk| (chunk.len(), compact(chunk).1)).collect();
+        assert_eq!(cut, [(2, CHUNK), (1, 1), (1, 3 * CHUNK), (1, 16)]);
+        assert_eq!(compact(&block[..3]).0.iter().map(|(_, at)| *at).max(), Some(CHUNK));
+        assert_eq!(chunks(&[]).count(), 0);
+    }
 
     #[test]
     fn blocks_are_full_but_not_too_full() {

@@ -20,11 +20,12 @@ enum Held {
     Shared(Arc<Buffer>),
 }
 
-/// A `VkCommandBuffer` that was recorded once.
+/// One or several `VkCommandBuffer`s that were recorded once.
 pub struct Commands {
     device: Arc<Device>,
     pool: vk::CommandPool,
-    raw: vk::CommandBuffer,
+    /// In the order of submission; while recording, the last one is open.
+    raw: Vec<vk::CommandBuffer>,
     descriptors: DescriptorPool,
     timestamps: Option<Timestamps>,
     fence: Fence,
@@ -44,10 +45,10 @@ impl Commands {
         let info = vk::CommandPoolCreateInfo::default().queue_family_index(device.family());
         // SAFETY: the device is alive and has this queue family.
         let pool = unsafe { device.raw().create_command_pool(&info, None) };
-        let mut commands = Self {
+        Ok(Self {
             device: device.clone(),
             pool: device.check("vkCreateCommandPool", pool)?,
-            raw: vk::CommandBuffer::null(),
+            raw: Vec::new(),
             descriptors,
             timestamps,
             fence,
@@ -55,15 +56,31 @@ impl Commands {
             ran: false,
             buffers: Vec::new(),
             pipelines: Vec::new(),
-        };
+        })
+    }
+
+    /// Opens one more command buffer.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        let device = &self.device;
         let info = vk::CommandBufferAllocateInfo::default()
-            .command_pool(commands.pool)
+            .command_pool(self.pool)
             .level(vk::CommandBufferLevel::PRIMARY)
             .command_buffer_count(1);
         // SAFETY: the pool is alive and ours alone.
         let buffers = unsafe { device.raw().allocate_command_buffers(&info) };
-        commands.raw = device.check("vkAllocateCommandBuffers", buffers)?[0];
-        Ok(commands)
+        let raw = device.check("vkAllocateCommandBuffers", buffers)?[0];
+        let info = vk::CommandBufferBeginInfo::default();
+        // SAFETY: the command buffer is new.
+        device.check("vkBeginCommandBuffer", unsafe { device.raw().begin_command_buffer(raw, &info) })?;
+        self.raw.push(raw);
+        Ok(())
+    }
+
+    /// Closes the open command buffer.
+    pub(super) fn end(&self) -> Result<()> {
+        // SAFETY: the command buffer is recording.
+        let ended = unsafe { self.device.raw().end_command_buffer(self.raw()) };
+        self.device.check("vkEndCommandBuffer", ended)
     }
 
     /// Starts the work. What the host wrote into mapped memory before is visible to it.
@@ -74,14 +91,23 @@ impl Commands {
         self.wait()?;
         self.device.alive()?;
         self.fence.reset()?;
-        let buffers = [self.raw];
-        let submit = [vk::SubmitInfo::default().command_buffers(&buffers)];
         let queue = self.device.queue().lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
-        // keeps the queue to this thread.
-        let submitted = unsafe { self.device.raw().queue_submit(*queue, &submit, self.fence.raw()) };
+        for (i, raw) in self.raw.iter().enumerate() {
+            let buffers = [*raw];
+            let submit = [vk::SubmitInfo::default().command_buffers(&buffers)];
+            // The queue works in order: when the last one is done, all are.
+            let fence = if i + 1 == self.raw.len() { self.fence.raw() } else { vk::Fence::null() };
+            // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
+            // keeps the queue to this thread.
+            let submitted = unsafe { self.device.raw().queue_submit(*queue, &submit, fence) };
+            if submitted.is_err() && i > 0 {
+                // SAFETY: as above. No fence tells when those before are done.
+                let idle = unsafe { self.device.raw().queue_wait_idle(*queue) };
+                self.device.check("vkQueueWaitIdle", idle)?;
+            }
+            self.device.check("vkQueueSubmit", submitted)?;
+        }
         drop(queue);
-        self.device.check("vkQueueSubmit", submitted)?;
         self.pending = true;
         Ok(())
     }
@@ -172,8 +198,9 @@ impl Commands {
         &self.device
     }
 
+    /// The open command buffer.
     pub(super) fn raw(&self) -> vk::CommandBuffer {
-        self.raw
+        *self.raw.last().unwrap_or_else(|| unreachable!("recording begins with a command buffer"))
     }
 }
 
@@ -185,7 +212,7 @@ impl Drop for Commands {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
         }
-        // SAFETY: nothing is pending. The pool frees its command buffer; fence, descriptors, buffers
+        // SAFETY: nothing is pending. The pool frees its command buffers; fence, descriptors, buffers
         // and pipelines follow as fields.
         unsafe { self.device.raw().destroy_command_pool(self.pool, None) };
     }

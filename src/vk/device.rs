@@ -10,11 +10,11 @@ use super::device_info::{self, DeviceInfo};
 use super::driver_error::driver_error;
 use super::features::{self, Offer};
 use super::instance::Instance;
-use super::memory::Memory;
+use super::memory::{Mapping, Memory};
 use super::pipeline::{Layout, Pipeline, PipelineKey};
 use super::pipeline_cache::PipelineCache;
 use super::select::select;
-use crate::caps::Caps;
+use crate::caps::{Caps, Submission};
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -99,7 +99,7 @@ impl Device {
         // SAFETY: the handle was enumerated from this instance.
         let properties = unsafe { instance.raw().get_physical_device_memory_properties(physical) };
         let memory = Memory::new(&properties, info.kind);
-        let (caps, mut limits) = facts(instance, physical, &info, &offer, &memory);
+        let (caps, mut limits) = facts(instance, physical, &info, &offer);
         // SAFETY: as above.
         let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
         limits.timestamp_bits = families[family as usize].timestamp_valid_bits;
@@ -141,9 +141,9 @@ impl Device {
         self.limits.allocation
     }
 
-    /// Whether the shaders should write results into memory that the host maps.
-    pub fn reads_device_memory(&self) -> bool {
-        self.memory.reads_device_memory()
+    /// How the host reaches its memory.
+    pub fn mapping(&self) -> Mapping {
+        self.memory.mapping()
     }
 
     /// How many pipelines the driver created in the life of this device.
@@ -243,7 +243,6 @@ fn facts(
     physical: vk::PhysicalDevice,
     info: &DeviceInfo,
     offer: &Offer,
-    memory: &Memory,
 ) -> (Caps, Limits) {
     let mut maintenance = vk::PhysicalDeviceMaintenance3Properties::default();
     let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut maintenance);
@@ -263,7 +262,7 @@ fn facts(
         max_storage_range: limits.max_storage_buffer_range.into(),
         buffer_alignment: limits.min_storage_buffer_offset_alignment.max(ALIGNMENT),
         max_storage_buffers: limits.max_per_stage_descriptor_storage_buffers,
-        host_visible_device_memory: memory.maps_device_memory(),
+        submission: Submission::of(info.kind, info.vendor),
         cooperative_matrix: offer.cooperative_matrix.clone(),
     };
     let limits = Limits {

@@ -9,8 +9,17 @@ use super::device::Device;
 use crate::caps::DeviceKind;
 use crate::error::Result;
 
-/// How long to poll before the thread sleeps: waking up costs about as much.
-const SPIN: Duration = Duration::from_micros(100);
+/// How long to poll before the thread sleeps: waking up costs some 50 us.
+fn spin(kind: DeviceKind) -> Duration {
+    match kind {
+        // It needs this very core for the work.
+        DeviceKind::Software => Duration::ZERO,
+        // Most networks are done by then.
+        DeviceKind::Discrete => Duration::from_millis(1),
+        // Polling takes power from the GPU.
+        _ => Duration::from_micros(100),
+    }
+}
 
 /// How long one sleep may last before the log hears of it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,8 +51,8 @@ impl Fence {
     /// runs cannot be cancelled.
     pub fn wait(&self) -> Result<()> {
         let started = Instant::now();
-        // A software device needs this very core for the work.
-        while self.device.info().kind != DeviceKind::Software && started.elapsed() < SPIN {
+        let spin = spin(self.device.info().kind);
+        while started.elapsed() < spin {
             // SAFETY: the fence is alive.
             let done = unsafe { self.device.raw().get_fence_status(self.raw) };
             if self.device.check("vkGetFenceStatus", done)? {

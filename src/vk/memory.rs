@@ -17,6 +17,17 @@ pub enum Place {
     Staging,
 }
 
+/// How the host reaches a device's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The main memory can be mapped: it is the host's own, or behind a large BAR.
+    pub whole: bool,
+    /// Some of it can be mapped, perhaps only a small window.
+    pub window: bool,
+    /// The host reads it at its usual speed. Reading across a bus is slow unless the host may cache.
+    pub reads: bool,
+}
+
 /// The memory types of a device.
 pub(super) struct Memory {
     types: Vec<Type>,
@@ -51,16 +62,14 @@ impl Memory {
         Self { types: types.collect(), unified }
     }
 
-    /// Whether the device's main memory can be mapped: unified memory, or a large BAR. A small
-    /// window into it does not count.
-    pub fn maps_device_memory(&self) -> bool {
-        self.maps_main_heap(DEVICE | VISIBLE)
-    }
-
-    /// Whether results should stay where the device writes them. Reading across a bus is slow
-    /// unless the host may cache.
-    pub fn reads_device_memory(&self) -> bool {
-        self.maps_main_heap(DEVICE | VISIBLE | CACHED) || (self.unified && self.maps_device_memory())
+    /// How the host reaches the device's memory.
+    pub fn mapping(&self) -> Mapping {
+        let whole = self.maps_main_heap(DEVICE | VISIBLE);
+        Mapping {
+            whole,
+            window: self.types.iter().any(|t| t.flags.contains(DEVICE | VISIBLE)),
+            reads: self.maps_main_heap(DEVICE | VISIBLE | CACHED) || (self.unified && whole),
+        }
     }
 
     fn maps_main_heap(&self, flags: vk::MemoryPropertyFlags) -> bool {
@@ -131,7 +140,7 @@ mod tests {
             ],
             DeviceKind::Discrete,
         );
-        assert!(!m.maps_device_memory() && !m.reads_device_memory());
+        assert_eq!(m.mapping(), Mapping { whole: false, window: true, reads: false });
         assert_eq!(best(&m), [0, 3, 2, 2]);
     }
 
@@ -142,7 +151,7 @@ mod tests {
             &[(0, DEVICE), (1, VISIBLE | COHERENT | CACHED), (0, DEVICE | VISIBLE | COHERENT)],
             DeviceKind::Discrete,
         );
-        assert!(m.maps_device_memory() && !m.reads_device_memory());
+        assert_eq!(m.mapping(), Mapping { whole: true, window: true, reads: false });
         assert_eq!(best(&m), [0, 2, 1, 1]);
     }
 
@@ -153,7 +162,7 @@ mod tests {
             &[(0, DEVICE | VISIBLE | COHERENT), (0, DEVICE | VISIBLE | CACHED), (0, DEVICE)],
             DeviceKind::Integrated,
         );
-        assert!(m.maps_device_memory() && m.reads_device_memory());
+        assert_eq!(m.mapping(), Mapping { whole: true, window: true, reads: true });
         assert_eq!(best(&m), [2, 0, 1, 1]);
     }
 

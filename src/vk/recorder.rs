@@ -80,6 +80,15 @@ impl Stage {
 pub struct Recorder {
     commands: Commands,
     bound: vk::Pipeline,
+    /// The barrier before whatever comes next.
+    barrier: Option<Dependency>,
+}
+
+/// What waits for what, and sees what.
+#[derive(Clone, Copy)]
+struct Dependency {
+    stages: [vk::PipelineStageFlags; 2],
+    access: [vk::AccessFlags; 2],
 }
 
 impl Recorder {
@@ -88,16 +97,13 @@ impl Recorder {
         device.alive()?;
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
-        let commands = Commands::new(device, descriptors, timestamps)?;
-        let begin = vk::CommandBufferBeginInfo::default();
-        // SAFETY: the command buffer is new.
-        let begun = unsafe { device.raw().begin_command_buffer(commands.raw(), &begin) };
-        device.check("vkBeginCommandBuffer", begun)?;
+        let mut commands = Commands::new(device, descriptors, timestamps)?;
+        commands.begin()?;
         if let Some(timestamps) = commands.timestamps() {
             // SAFETY: the command buffer is recording and holds the timestamps.
             unsafe { timestamps.record_reset(commands.raw()) };
         }
-        Ok(Self { commands, bound: vk::Pipeline::null() })
+        Ok(Self { commands, bound: vk::Pipeline::null(), barrier: None })
     }
 
     /// Takes a buffer over; the commands give access to what is mapped of it.
@@ -130,6 +136,7 @@ impl Recorder {
                     .range(region.bytes)
             })
             .collect();
+        self.place_barrier();
         let layout = pipeline.layout();
         let set = self.commands.descriptors().set(layout, &buffers)?;
         let device = self.commands.device().clone();
@@ -161,6 +168,7 @@ impl Recorder {
     /// Copies a region to one of the same size that does not overlap it.
     pub fn copy(&mut self, from: Region, to: Region) {
         assert_eq!(from.bytes, to.bytes, "a copy keeps its size");
+        self.place_barrier();
         let (source, destination) = (self.raw(&from), self.raw(&to));
         let part = vk::BufferCopy::default().src_offset(from.offset).dst_offset(to.offset).size(from.bytes);
         // SAFETY: the command buffer is recording and holds both buffers; the regions lie in them.
@@ -170,25 +178,49 @@ impl Recorder {
     }
 
     /// Lets everything of `to` that follows wait for everything of `from` before, and see what it wrote.
+    /// Barriers without work between them become one.
     pub fn barrier(&mut self, from: Stage, to: Stage) {
-        let memory =
-            [vk::MemoryBarrier::default().src_access_mask(from.writes()).dst_access_mask(to.touches())];
+        let before = self.barrier.unwrap_or(Dependency {
+            stages: [vk::PipelineStageFlags::empty(); 2],
+            access: [vk::AccessFlags::empty(); 2],
+        });
+        let [source, destination] = before.stages;
+        let [writes, touches] = before.access;
+        self.barrier = Some(Dependency {
+            stages: [source | from.mask(), destination | to.mask()],
+            access: [writes | from.writes(), touches | to.touches()],
+        });
+    }
+
+    /// Records the barrier that is due.
+    fn place_barrier(&mut self) {
+        let Some(Dependency { stages: [source, destination], access: [writes, touches] }) =
+            self.barrier.take()
+        else {
+            return;
+        };
+        let memory = [vk::MemoryBarrier::default().src_access_mask(writes).dst_access_mask(touches)];
+        let flags = vk::DependencyFlags::empty();
         // SAFETY: the command buffer is recording.
         unsafe {
-            self.commands.device().raw().cmd_pipeline_barrier(
-                self.commands.raw(),
-                from.mask(),
-                to.mask(),
-                vk::DependencyFlags::empty(),
-                &memory,
-                &[],
-                &[],
-            );
+            let (device, commands) = (self.commands.device().raw(), self.commands.raw());
+            device.cmd_pipeline_barrier(commands, source, destination, flags, &memory, &[], &[]);
         }
+    }
+
+    /// Lets what follows be a submission of its own. Barriers order it as before.
+    ///
+    /// # Errors
+    /// If memory does not suffice.
+    pub fn split(&mut self) -> Result<()> {
+        self.commands.end()?;
+        self.bound = vk::Pipeline::null();
+        self.commands.begin()
     }
 
     /// Takes the time when everything before is done, if the device has a clock.
     pub fn timestamp(&mut self) {
+        self.place_barrier();
         let commands = self.commands.raw();
         if let Some(timestamps) = self.commands.timestamps_mut() {
             // SAFETY: the command buffer is recording and holds the timestamps.
@@ -197,11 +229,9 @@ impl Recorder {
     }
 
     /// Ends the recording.
-    pub fn finish(self) -> Result<Commands> {
-        let device = self.commands.device();
-        // SAFETY: the command buffer is recording.
-        let ended = unsafe { device.raw().end_command_buffer(self.commands.raw()) };
-        device.check("vkEndCommandBuffer", ended)?;
+    pub fn finish(mut self) -> Result<Commands> {
+        self.place_barrier();
+        self.commands.end()?;
         Ok(self.commands)
     }
 

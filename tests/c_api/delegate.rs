@@ -1,29 +1,15 @@
 //! The functions of `include/tflite_vulkan.h`, as a C program sees them.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char};
 
+pub use tflite_vulkan::ffi::TfLiteVulkanDelegateOptions as Options;
 use tflite_vulkan::tflite::sys::TfLiteDelegate;
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    pub size: usize,
-    pub precision: c_int,
-    pub device: *const c_char,
-    pub allow_software: c_int,
-    pub require_device: c_int,
-    pub max_delegated_partitions: c_int,
-    pub log_level: c_int,
-    pub profile: *const c_char,
-    pub cache_dir: *const c_char,
-    pub model_token: *const c_char,
-}
 
 pub type ReportError = Option<unsafe extern "C" fn(*const c_char)>;
 
 unsafe extern "C" {
-    fn TfLiteVulkanDelegateOptionsDefault() -> Options;
+    fn TfLiteVulkanDelegateOptionsInit(options: *mut Options, size: usize);
     fn TfLiteVulkanDelegateCreate(options: *const Options) -> *mut TfLiteDelegate;
     fn TfLiteVulkanDelegateDelete(delegate: *mut TfLiteDelegate);
     fn TfLiteVulkanDelegateVersion() -> *const c_char;
@@ -46,17 +32,19 @@ unsafe impl Send for Delegate {}
 // SAFETY: as above.
 unsafe impl Sync for Delegate {}
 
-impl Options {
-    /// The defaults.
-    pub fn default() -> Self {
-        // SAFETY: as the header says.
-        unsafe { TfLiteVulkanDelegateOptionsDefault() }
+/// The defaults.
+pub fn defaults() -> Options {
+    let mut options = std::mem::MaybeUninit::uninit();
+    // SAFETY: as the header says; all of it is written.
+    unsafe {
+        TfLiteVulkanDelegateOptionsInit(options.as_mut_ptr(), size_of::<Options>());
+        options.assume_init()
     }
+}
 
-    /// Any device, software included, but there must be one; only errors are logged.
-    pub fn for_tests() -> Self {
-        Self { allow_software: 1, require_device: 1, log_level: 1, ..Self::default() }
-    }
+/// Any device, software included, but there must be one; only errors are logged.
+pub fn for_tests() -> Options {
+    Options { allow_software: 1, require_device: 1, log_level: 1, ..defaults() }
 }
 
 impl Delegate {
@@ -69,7 +57,7 @@ impl Delegate {
 
     /// Any device.
     pub fn new() -> Self {
-        Self::create(&Options::for_tests()).unwrap()
+        Self::create(&for_tests()).unwrap()
     }
 
     /// As an external delegate; the error is what was reported.

@@ -34,6 +34,7 @@ int main(void) {
     check(options.allow_software == 0 && options.require_device == 0, "the defaults of switches");
     check(options.max_delegated_partitions == 0, "the default of max_delegated_partitions");
     check(options.log_level == kTfLiteVulkanLogInfo, "the default of log_level");
+    check(options.tune == kTfLiteVulkanTuneOff, "the default of tune");
     check(strlen(TfLiteVulkanDelegateVersion()) >= 5, "the version");
     check(strlen(TfLiteVulkanDelegateLastError()) == 0, "an error before anything failed");
 
@@ -46,6 +47,9 @@ int main(void) {
     options.log_level = 6;
     refused(&options, "options.log_level is 6");
     options.log_level = kTfLiteVulkanLogOff;
+    options.tune = 3;
+    refused(&options, "options.tune is 3");
+    options.tune = kTfLiteVulkanTuneFull;
     options.allow_software = 1;
     options.device = "a name without a device";
     options.require_device = 1;

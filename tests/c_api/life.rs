@@ -1,7 +1,7 @@
 //! Who goes first, who is shared, and what is left behind.
 
 use crate::child;
-use crate::delegate::{Delegate, Options};
+use crate::delegate::{Delegate, Options, for_tests};
 use crate::run::{assert_close, numbers, want_static};
 use crate::tflite::{Interpreter, Model};
 
@@ -111,7 +111,7 @@ fn two_hundred_lives() {
     let (whole, open) = (Model::new("static"), Model::new("dynamic"));
     let mut before = 0;
     for round in 0..LOOPS {
-        let options = Options { precision: (round % 2) as i32, ..Options::for_tests() };
+        let options = Options { precision: (round % 2) as i32, ..for_tests() };
         let delegate = Delegate::create(&options).unwrap();
         let mut interpreter = Interpreter::allocated(&whole, &delegate);
         interpreter.run(&[&numbers(24, round), &numbers(24, 0)]);

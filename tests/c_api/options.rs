@@ -1,7 +1,7 @@
 //! What is asked of a delegate when it is created, rightly and wrongly.
 
 use crate::child;
-use crate::delegate::{Delegate, Options, delete_null, last_error, version};
+use crate::delegate::{Delegate, Options, defaults, delete_null, for_tests, last_error, version};
 use crate::run::{assert_close, numbers, want_static};
 use crate::tflite::{Interpreter, Model};
 
@@ -58,7 +58,7 @@ fn without_a_reporter_errors_are_silent() {
 
 #[test]
 fn the_struct_is_checked_field_by_field() {
-    let base = Options::default;
+    let base = defaults;
     assert_eq!(base().size, size_of::<Options>());
     for (options, want) in [
         (Options { size: 0, ..base() }, "options.size"),
@@ -66,6 +66,7 @@ fn the_struct_is_checked_field_by_field() {
         (Options { precision: 9, ..base() }, "options.precision is 9"),
         (Options { max_delegated_partitions: -3, ..base() }, "options.max_delegated_partitions is -3"),
         (Options { log_level: 77, ..base() }, "options.log_level is 77"),
+        (Options { tune: 7, ..base() }, "options.tune is 7"),
     ] {
         let error = Delegate::create(&options).unwrap_err();
         assert!(error.contains(want), "{error}");
@@ -87,7 +88,7 @@ fn the_last_error_belongs_to_its_thread() {
 #[test]
 fn an_unknown_device_is_no_device() {
     let device = c"no device has this name";
-    let options = Options { device: device.as_ptr(), require_device: 0, ..Options::for_tests() };
+    let options = Options { device: device.as_ptr(), require_device: 0, ..for_tests() };
     uses_the_cpu(&Delegate::create(&options).unwrap());
     let error = Delegate::create(&Options { require_device: 1, ..options }).unwrap_err();
     assert!(error.contains("no device has this name"), "{error}");
@@ -115,7 +116,7 @@ fn without_a_driver_the_model_runs_on_the_cpu() {
 #[test]
 #[ignore = "needs a machine without a Vulkan driver"]
 fn no_device() {
-    let options = Options { require_device: 0, log_level: 2, ..Options::for_tests() };
+    let options = Options { require_device: 0, log_level: 2, ..for_tests() };
     uses_the_cpu(&Delegate::create(&options).unwrap());
     let error = Delegate::plugin(&[("require_device", "1")]).unwrap_err();
     assert!(!error.is_empty());

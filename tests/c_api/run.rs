@@ -1,7 +1,7 @@
 //! Models run: whole, in parts, at changing shapes, with memory that moves.
 
 use crate::child;
-use crate::delegate::{Delegate, Options};
+use crate::delegate::{Delegate, Options, for_tests};
 use crate::probe::Seen;
 use crate::tflite::{Interpreter, Model};
 
@@ -40,7 +40,7 @@ fn a_static_model_is_one_kernel() {
 #[test]
 fn halves_are_near() {
     let model = Model::new("static");
-    let delegate = Delegate::create(&Options { precision: 1, ..Options::for_tests() }).unwrap();
+    let delegate = Delegate::create(&Options { precision: 1, ..for_tests() }).unwrap();
     let mut interpreter = Interpreter::allocated(&model, &delegate);
     let (a, b) = (numbers(24, 1), numbers(24, 2));
     assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-2);
@@ -116,7 +116,7 @@ fn a_node_of_the_cpu_makes_two_partitions() {
     let want =
         |x: &[f32]| -> Vec<f32> { x.iter().zip([1.0, 2.0, 3.0, 4.0]).map(|(x, w)| (x + w) * w).collect() };
     for (limit, kernels, others) in [(0, 2, 2), (2, 2, 2), (1, 1, 3)] {
-        let options = Options { max_delegated_partitions: limit, ..Options::for_tests() };
+        let options = Options { max_delegated_partitions: limit, ..for_tests() };
         let delegate = Delegate::create(&options).unwrap();
         let mut interpreter = Interpreter::allocated(&model, &delegate);
         let seen = interpreter.seen()[0];

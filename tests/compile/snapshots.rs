@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
-use tflite_vulkan::compile::compile;
+use tflite_vulkan::compile::{compile, heuristic};
 use tflite_vulkan::ir::Graph;
 use tflite_vulkan::op::{Broadcast, Operand, Padding, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
@@ -47,7 +47,7 @@ fn check(name: &str, build: impl Fn() -> Graph) {
         [(Caps::minimum(), Precision::Fp32), (desktop(), Precision::Fp32), (desktop(), Precision::Fp16)];
     for (caps, precision) in devices {
         let options = Options { precision, ..Options::default() };
-        let compiled = compile(build(), &caps, &options).expect("the graph compiles");
+        let compiled = compile(build(), &caps, &options, &heuristic).expect("the graph compiles");
         if !text.contains("\npasses\n") {
             text += "\npasses\n";
             for outcome in &compiled.outcomes {

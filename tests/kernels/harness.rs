@@ -145,13 +145,15 @@ impl Case {
     }
 }
 
-/// Runs the cases side by side in one graph; returns how each fails, if it does.
+/// Runs the cases side by side in one graph, each choice taking its candidate `nth` or the last one;
+/// returns how each case fails, if it does, and the most candidates that there are.
 fn run(
     cases: &[Case],
     device: &Arc<Device>,
     precision: Precision,
     seed: u64,
-) -> Result<Vec<Vec<String>>, String> {
+    nth: usize,
+) -> Result<(Vec<Vec<String>>, usize), String> {
     let (mut graph, mut inputs, mut random) = (Graph::default(), Vec::new(), Random(seed));
     let mut results = Vec::new();
     for (n, case) in cases.iter().enumerate() {
@@ -161,7 +163,9 @@ fn run(
     graph.set_interface(ids, results.concat());
     let expected = reference::run(&graph, &inputs).map_err(|e| e.to_string())?;
     let options = Options { precision, ..Options::default() };
-    let compiled = compile(graph, device.caps(), &options).map_err(|e| e.to_string())?;
+    let tactics = |_: &str, candidates: &[String]| nth.min(candidates.len() - 1);
+    let compiled = compile(graph, device.caps(), &options, &tactics).map_err(|e| e.to_string())?;
+    let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let mut session = Session::new(device.clone());
     let recording = session
         .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
@@ -191,7 +195,7 @@ fn run(
         };
         compared.by_ref().take(results.len()).enumerate().filter_map(compare).collect()
     });
-    Ok(failures.collect())
+    Ok((failures.collect(), candidates.unwrap_or(1)))
 }
 
 /// A device of any kind; a machine without one cannot run these tests.
@@ -203,20 +207,33 @@ fn device() -> Arc<Device> {
 /// Checks every case in every precision and reports all that fail. The seed of the numbers is 1
 /// unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
+    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1);
+}
+
+/// The same with every candidate of every choice in turn.
+pub fn check_every_candidate(cases: &[Case]) {
+    check_candidates(cases, usize::MAX);
+}
+
+fn check_candidates(cases: &[Case], most: usize) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let precisions = [Precision::Fp32, Precision::Fp16];
-    let cases: Vec<Case> = cases.into_iter().collect();
     let (mut failures, mut failed, mut checked) = (String::new(), 0, 0);
     for precision in precisions.into_iter().filter(|p| *p == Precision::Fp32 || fp16) {
         for cases in cases.chunks(SIDE_BY_SIDE) {
-            checked += cases.len();
-            let found = run(cases, &device, precision, seed)
-                .unwrap_or_else(|e| panic!("SEED={seed}: {e}\n{cases:#?}"));
-            for (case, found) in cases.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
-                failed += 1;
-                let _ = writeln!(failures, "{precision:?} {case:?}\n    {}", found.join("\n    "));
+            let (mut nth, mut candidates) = (0, 1);
+            while nth < candidates.min(most) {
+                checked += cases.len();
+                let (found, count) = run(cases, &device, precision, seed, nth)
+                    .unwrap_or_else(|e| panic!("SEED={seed}: {e}\n{cases:#?}"));
+                for (case, found) in cases.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
+                    failed += 1;
+                    let what = found.join("\n    ");
+                    let _ = writeln!(failures, "{precision:?} candidate {nth} {case:?}\n    {what}");
+                }
+                (nth, candidates) = (nth + 1, count);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Creating and dropping, in every order and often; losing the device.
 
 use tflite_vulkan::error::Error;
-use tflite_vulkan::runtime::Session;
+use tflite_vulkan::runtime::{Session, Way};
 
 use crate::child::{self, Child};
 use crate::net::{self, Net};
@@ -31,8 +31,11 @@ fn loops_do_not_grow() {
 #[ignore = "a child of loops_do_not_grow: alone in its process"]
 fn two_hundred_loops() {
     let round = |i: u32| {
-        let mut session =
-            if i.is_multiple_of(2) { Session::new(net::device()) } else { Session::staged(net::device()) };
+        let mut session = if i.is_multiple_of(2) {
+            Session::new(net::device())
+        } else {
+            Session::with_way(net::device(), Way::Staged)
+        };
         net::check_sample(&mut session, 1000, i);
         net::check_sample(&mut session, 2000, i);
     };

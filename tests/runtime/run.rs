@@ -1,8 +1,9 @@
 //! Results of single sessions.
 
+use tflite_vulkan::caps::Submission;
 use tflite_vulkan::error::Error;
 use tflite_vulkan::plan::{self, Barriers};
-use tflite_vulkan::runtime::Session;
+use tflite_vulkan::runtime::{Session, Way};
 
 use crate::net::{self, Net};
 
@@ -11,6 +12,21 @@ fn awkward_sizes() {
     let mut session = Session::new(net::device());
     for n in [1, 3, 31, 32, 33, 63, 1000, 4097] {
         net::check_sample(&mut session, n, n);
+    }
+}
+
+#[test]
+fn work_in_several_submissions_computes_the_same() {
+    for (dispatches, submissions) in [(1, 4), (2, 2), (3, 2), (4, 1)] {
+        let most = Submission { seconds: f64::INFINITY, dispatches };
+        for way in [Way::Mapped, Way::Staged] {
+            let mut session = Session::with_way(net::device(), way).with_submission(most);
+            let recording = Net::sample(1000).prepare(&mut session).unwrap();
+            assert_eq!(session.stats().submissions, submissions);
+            for seed in 0..3 {
+                net::check_recording(&mut session, &recording, 1000, seed);
+            }
+        }
     }
 }
 

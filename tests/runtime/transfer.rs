@@ -1,20 +1,63 @@
-//! The road over host memory, which devices take whose memory cannot be mapped.
+//! The ways between the host and the shaders.
 
-use tflite_vulkan::runtime::Session;
+use std::time::{Duration, Instant};
+
+use tflite_vulkan::runtime::{Session, Way};
 
 use crate::net::{self, Net};
 
+const WAYS: [Way; 3] = [Way::Mapped, Way::Host, Way::Staged];
+
 #[test]
-fn staged_sessions_compute_the_same() {
-    let mut session = Session::staged(net::device());
-    for n in [1, 33, 4097] {
-        net::check_sample(&mut session, n, n);
+fn every_way_leads_to_the_same_result() {
+    for way in WAYS {
+        let mut session = Session::with_way(net::device(), way);
+        for n in [1, 33, 4097] {
+            net::check_sample(&mut session, n, n);
+        }
+        let (a, b) = (
+            Net::sample(10).prepare(&mut session).unwrap(),
+            Net::sample(3000).prepare(&mut session).unwrap(),
+        );
+        for seed in 0..3 {
+            net::check_recording(&mut session, &a, 10, seed);
+            net::check_recording(&mut session, &b, 3000, seed);
+        }
     }
-    let (a, b) =
-        (Net::sample(10).prepare(&mut session).unwrap(), Net::sample(3000).prepare(&mut session).unwrap());
-    for seed in 0..3 {
-        net::check_recording(&mut session, &a, 10, seed);
-        net::check_recording(&mut session, &b, 3000, seed);
+}
+
+/// Prints microseconds per run for each way, as medians of interleaved rounds.
+#[test]
+#[ignore = "a measurement"]
+fn times_of_every_way() {
+    const ROUNDS: usize = 200;
+    for n in [1 << 8, 1 << 12, 1 << 16, 150_000, 1 << 20] {
+        let x = net::ramp(n, 0);
+        let mut ready: Vec<_> = WAYS
+            .iter()
+            .map(|way| {
+                let mut session = Session::with_way(net::device(), *way);
+                let mut net = Net::new(n);
+                let (input, output) = (net.input(), net.output());
+                net.affine(input, output, 2, 1.0);
+                let recording = net.prepare(&mut session).unwrap();
+                (session, recording, Vec::<Duration>::new())
+            })
+            .collect();
+        for _ in 0..ROUNDS {
+            for (session, recording, times) in &mut ready {
+                let start = Instant::now();
+                net::run(session, recording, &x).unwrap();
+                times.push(start.elapsed());
+            }
+        }
+        let median = |times: &mut Vec<Duration>| {
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64() * 1e6
+        };
+        let times: Vec<String> =
+            WAYS.iter().zip(&mut ready).map(|(way, (.., t))| format!("{way:?} {:.1}", median(t))).collect();
+        println!("{} bytes in, as many out, us: {}", n * 4, times.join(", "));
     }
 }
 
@@ -32,7 +75,7 @@ fn many_and_large_weights() {
     }
     net.affine(from, y, 1, 0.0);
     let expected = |i: usize, x: f32| (0..10).fold(x, |sum, c| sum + (c as f32 + i as f32));
-    for mut session in [Session::new(net::device()), Session::staged(net::device())] {
+    for mut session in [Session::new(net::device()), Session::with_way(net::device(), Way::Staged)] {
         let recording = net.prepare(&mut session).unwrap();
         let x = net::ramp(n, 5);
         let got = net::run(&mut session, &recording, &x).unwrap();

@@ -1,5 +1,7 @@
 //! Convolutions and matrix products on cooperative matrices, where the device has them.
 
+use std::fmt;
+
 use super::{Push as Convolution, Spec as Form};
 use crate::caps::Caps;
 use crate::compile::Lower;
@@ -53,37 +55,43 @@ impl Tile {
     fn shared_bytes(&self, shape: Shape) -> u32 {
         let (m, n, k) = shape;
         let [bm, bn, bk] = self.block(shape);
-        let pixels = bm * (bk / 4 + 2);
-        let weights = if self.staged { bn / n * (bk / k) * n * (k / 4 + 2) } else { 0 };
-        let sums = self.subgroups.iter().product::<u32>() * m * (self.matrices[1] * n / 2 + 2);
-        8 * (2 * (pixels + weights)).max(sums)
+        let pixels = bm * (bk / 8 + 1);
+        let weights = if self.staged { bn / n * (bk / k) * n * (k / 8 + 1) } else { 0 };
+        let sums = self.subgroups.iter().product::<u32>() * m * (self.matrices[1] * n / 4 + 1);
+        16 * (2 * (pixels + weights)).max(sums)
     }
 
     fn fits(&self, caps: &Caps, shape: Shape) -> bool {
         let [bm, bn, bk] = self.block(shape);
         let threads = self.invocations(caps);
-        let whole = |elements: u32| elements / 4 % threads == 0;
+        let whole = |elements: u32| elements / 8 % threads == 0;
         threads <= caps.max_invocations
             && self.shared_bytes(shape) <= caps.max_shared_bytes
             && whole(bm * bk)
-            && threads % (bk / 4) == 0
+            && threads % (bk / 8) == 0
             && (!self.staged || whole(bn * bk))
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "subgroups {:?} of matrices {:?}", self.subgroups, self.matrices)?;
+        f.write_str(if self.staged { " with shared weights" } else { "" })
     }
 }
 
 /// The device's matrices for fp16 products that are added up in fp32, the largest ones.
 fn shape(caps: &Caps) -> Option<Shape> {
-    let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 4 == 0);
+    let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 8 == 0);
     usable.max_by_key(|(m, n, k)| m * n * k).copied()
 }
 
-/// Whether the kernel takes a convolution of one group on this device.
-pub fn fits(caps: &Caps, store: Store, channels: u32) -> bool {
+/// Whether the kernel takes convolutions of one group on this device.
+pub fn fits(caps: &Caps, store: Store) -> bool {
     store == Store::F16
         && caps.features.contains(kernel(From::F32).needs)
         && caps.max_storage_buffers as usize >= kernel(From::F32).bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
-        && channels >= 8
 }
 
 fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
@@ -120,8 +128,16 @@ pub fn emit(
 ) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
-    let tile = choose(caps, shape, [conv.rows, conv.channels, products]);
+    let first = choose(caps, shape, [conv.rows, conv.channels, products]);
+    let mut candidates = vec![first];
+    candidates.extend(tiles(caps, shape).filter(|tile| *tile != first));
+    let behind = if depthwise.is_some() { " behind depthwise" } else { "" };
+    let key = format!("cooperative{behind} {:?} products {products} to {}", conv.taps, conv.channels);
+    let tile = cx.choose(&key, &candidates);
     let [bm, bn, bk] = tile.block(shape);
+    let want: u32 = std::env::var("TFLV_PARTS").map_or(1, |n| n.parse().unwrap());
+    let part = products.div_ceil(want).next_multiple_of(bk);
+    let part_count = products.div_ceil(part);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
     let (_, n, k) = shape;
     let packing = format!("cooperative/{n}x{k}/{columns}x{depth}");
@@ -143,9 +159,10 @@ pub fn emit(
         depth: conv.depth,
         products,
         w_depth: depth / k,
+        part,
+        part_count,
         x_size: conv.x_size,
         y_size: conv.y_size,
-        taps: conv.taps,
         stride: conv.stride,
         dilation: conv.dilation,
         origin: conv.origin,
@@ -155,6 +172,8 @@ pub fn emit(
     let (mm, mn, mk) = shape;
     let mut spec = Spec {
         wg_x: tile.invocations(caps),
+        taps_y: conv.taps[0],
+        taps_x: conv.taps[1],
         pointwise: form.pointwise && depthwise.is_none(),
         depthwise: depthwise.is_some(),
         staged: tile.staged,
@@ -188,8 +207,11 @@ pub fn emit(
         unsupported!("{} rows are too many for one dispatch", conv.rows);
     }
     let [e0, e1, e2] = epilogue.e;
-    let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2 };
+    let blocks = u64::from(tall) * u64::from(columns / bn);
+    let left = blocks * u64::from(part_count) * u64::from(bm * bn) * 4;
+    let [parts, arrived] = cx.parts(left, blocks, part_count)?;
+    let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2, parts, arrived };
     let taps = depthwise.map_or(0, |d| d.window.taps());
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
-    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn, y, z]), ops)
+    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn * part_count, y, z]), ops)
 }

@@ -1,9 +1,17 @@
-//! What a device reaches at best, and so the least time that work can take.
+//! What work costs, and the least time that it can take.
 
 use std::fmt;
 
-use crate::caps::Features;
-use crate::program::Cost;
+use crate::caps::{DeviceKind, Features};
+
+/// What a dispatch costs at least, for profiles and for splitting long work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Arithmetic operations; a multiply-add counts 2.
+    pub ops: u64,
+    /// Bytes read and written, each once.
+    pub bytes: u64,
+}
 
 /// What a device reaches at best.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,10 +32,18 @@ impl fmt::Display for Peaks {
 }
 
 impl Peaks {
+    /// What a device of this kind reaches at least, as far as one can tell without measuring.
+    pub fn guess(kind: DeviceKind) -> Self {
+        match kind {
+            DeviceKind::Discrete => Self { bytes_per_s: 200e9, fp32: 4e12, fp16: None },
+            _ => Self { bytes_per_s: 10e9, fp32: 100e9, fp16: None },
+        }
+    }
+
     /// The least time for this work in seconds: the larger of the time for its bytes at the speed of a
     /// copy and that for its operations at the peak of the arithmetic that the kernel uses. `None` for
     /// kernels whose peak was not measured.
-    pub(super) fn floor(&self, cost: Cost, needs: Features) -> Option<f64> {
+    pub fn floor(&self, cost: Cost, needs: Features) -> Option<f64> {
         let ops_per_s = if needs.contains(Features::COOPERATIVE_MATRIX) {
             return None;
         } else if needs.contains(Features::FLOAT_16) {
@@ -36,5 +52,10 @@ impl Peaks {
             self.fp32
         };
         Some((cost.bytes as f64 / self.bytes_per_s).max(cost.ops as f64 / ops_per_s))
+    }
+
+    /// The least time in seconds of any work; arithmetic whose peak was not measured counts as 32-bit.
+    pub fn estimate(&self, cost: Cost, needs: Features) -> f64 {
+        self.floor(cost, needs).or_else(|| self.floor(cost, Features::NONE)).unwrap_or_default()
     }
 }

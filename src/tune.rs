@@ -1,0 +1,265 @@
+//! Finds out which of several ways of computing a node is the fastest on a device, by timing them there.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cache::Table;
+use crate::error::{Error, Result};
+use crate::kernel::Store;
+use crate::options::Tune;
+use crate::plan;
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program};
+use crate::runtime::{Session, Way};
+use crate::vk::Device;
+
+/// The share of the estimated time that [`Tune::Fast`] looks at.
+const SHARE: f64 = 0.9;
+/// How many ways [`Tune::Fast`] tries for each choice.
+const FEW: usize = 5;
+/// A way is better than the first if it takes at most this part of the time: others need more pipelines.
+const CLEARLY: f64 = 0.97;
+/// Runs of each way, interleaved, of which the median counts; one more before them warms up.
+const RUNS: usize = 7;
+
+/// The tuned way's place among the candidates; the first if the choice was not tuned.
+pub fn tactic(table: &Table, key: &str, candidates: &[String]) -> usize {
+    let known = table.get(key);
+    known.and_then(|name| candidates.iter().position(|other| *other == name)).unwrap_or(0)
+}
+
+/// Times the choices of `program` that `table` does not know yet, and lets it learn the winners. `lower`
+/// gives the program with another candidate taken for the choices with this key. Nothing happens without
+/// a clock.
+///
+/// # Errors
+/// As [`Session::prepare`] and [`Session::run`]; ways that the device refuses are left out.
+pub fn tune(
+    device: &Arc<Device>,
+    effort: Tune,
+    store: Store,
+    program: &Program,
+    table: &Table,
+    lower: &dyn Fn(&str, usize) -> Result<Program>,
+) -> Result<()> {
+    let work = work(program, effort, &Peaks::guess(device.caps().kind), table);
+    if work.is_empty() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let (mut first, mut best) = (0.0, 0.0);
+    for choice in &work {
+        let tried = if effort == Tune::Fast { FEW } else { usize::MAX };
+        let names: Vec<&String> = choice.candidates.iter().take(tried).collect();
+        let mut trials = Vec::new();
+        for (taken, name) in names.iter().enumerate() {
+            match Trial::new(device, store, &lower(&choice.key, taken)?, &choice.key) {
+                Ok(trial) => trials.push((taken, trial)),
+                Err(Error::DeviceLost) => return Err(Error::DeviceLost),
+                Err(e) => log::debug!("{}: {name} is left out: {e}", choice.key),
+            }
+        }
+        for _ in 0..=RUNS {
+            for (_, trial) in &mut trials {
+                trial.run()?;
+            }
+        }
+        let times: Vec<(usize, f64)> =
+            trials.iter().filter_map(|(taken, trial)| Some((*taken, trial.median()?))).collect();
+        let Some((mut winner, mut time)) = times.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            continue;
+        };
+        let usual = times.iter().find(|(taken, _)| *taken == 0).map_or(time, |(_, time)| *time);
+        if time > usual * CLEARLY {
+            (winner, time) = (0, usual);
+        }
+        (first, best) = (first + usual, best + time);
+        log::info!(
+            "tuned {}: {:.1} us with {}, {:.1} with {}",
+            choice.key,
+            time * 1e6,
+            names[winner],
+            usual * 1e6,
+            names[0]
+        );
+        table.learn([(choice.key.clone(), names[winner].clone())]);
+    }
+    log::info!(
+        "{} choices tuned in {:.1} s: {:.0} us instead of {:.0}, what is usual takes {:.2} times the best",
+        work.len(),
+        started.elapsed().as_secs_f64(),
+        best * 1e6,
+        first * 1e6,
+        first / f64::max(best, 1e-12)
+    );
+    Ok(())
+}
+
+/// One choice for each key that is worth tuning, the most expensive first.
+fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, table: &Table) -> Vec<&'a Choice> {
+    let estimate = |dispatch: &Dispatch| peaks.estimate(dispatch.cost, dispatch.kernel.needs);
+    let all: f64 = program.dispatches.iter().map(estimate).sum();
+    let mut keys: BTreeMap<&str, (f64, &Choice)> = BTreeMap::new();
+    for choice in &program.choices {
+        let time: f64 = program.dispatches[choice.dispatches.clone()].iter().map(estimate).sum();
+        keys.entry(&choice.key).or_insert((0.0, choice)).0 += time;
+    }
+    let mut sorted: Vec<(f64, &Choice)> = keys.into_values().collect();
+    sorted.sort_by_key(|(time, _)| Reverse((time * 1e9) as u64));
+    let mut seen = 0.0;
+    let enough = if effort == Tune::Fast { SHARE * all } else { f64::INFINITY };
+    let worth = |(time, choice): (f64, &'a Choice)| {
+        let before = seen;
+        seen += time;
+        let open = choice.candidates.len() > 1 && table.get(&choice.key).is_none();
+        (before < enough && open).then_some(choice)
+    };
+    sorted.into_iter().filter_map(worth).collect()
+}
+
+/// The nodes with one key, computed in one way.
+struct Trial {
+    session: Session,
+    recording: crate::runtime::Recording,
+    inputs: Vec<Vec<u8>>,
+    times: Vec<Duration>,
+}
+
+impl Trial {
+    fn new(device: &Arc<Device>, store: Store, program: &Program, key: &str) -> Result<Self> {
+        let (part, inputs) = alone(program, key, store);
+        // Inputs that lie where they lie in a network.
+        let mut session = Session::with_way(device.clone(), Way::Staged);
+        let memory = plan::memory(&part, device.caps().buffer_alignment);
+        let recording = session.prepare_profiled(&part, &memory, &plan::barriers(&part, &memory))?;
+        Ok(Self { session, recording, inputs, times: Vec::new() })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let inputs: Vec<&[u8]> = self.inputs.iter().map(Vec::as_slice).collect();
+        self.session.run(&self.recording, &inputs, &mut [])?;
+        self.times.extend(self.recording.times()?.map(|times| times.iter().sum::<Duration>()));
+        Ok(())
+    }
+
+    /// In seconds; `None` without a clock.
+    fn median(&self) -> Option<f64> {
+        let mut times: Vec<Duration> = self.times.get(1..)?.to_vec();
+        times.sort_unstable();
+        times.get(times.len() / 2).map(Duration::as_secs_f64)
+    }
+}
+
+/// The dispatches of the nodes with this key as a program of their own, and noise for what they read.
+fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) {
+    let (mut part, mut inputs) = (Program::default(), Vec::new());
+    let mut buffers: HashMap<BufferId, BufferId> = HashMap::new();
+    let mut noise = Noise(0x9e37_79b9);
+    let ranges = program.choices.iter().filter(|c| c.key == key).map(|c| c.dispatches.clone());
+    for dispatch in ranges.flat_map(|range| &program.dispatches[range]) {
+        let written: Vec<BufferId> = dispatch.writes().collect();
+        let mut dispatch = dispatch.clone();
+        for id in &mut dispatch.bindings {
+            *id = *buffers.entry(*id).or_insert_with(|| {
+                let Buffer { bytes, kind, name } = program.buffer(*id).clone();
+                let new = BufferId(part.buffers.len() as u32);
+                let kind = match kind {
+                    BufferKind::Weights(n) => {
+                        part.weights.push(program.weights[n].clone());
+                        BufferKind::Weights(part.weights.len() - 1)
+                    }
+                    _ if written.contains(id) => BufferKind::Temp,
+                    _ => {
+                        part.inputs.push(Some(new));
+                        inputs.push(noise.bytes(bytes, store));
+                        BufferKind::Input(part.inputs.len() - 1)
+                    }
+                };
+                part.buffers.push(Buffer { bytes, kind, name });
+                new
+            });
+        }
+        part.dispatches.push(dispatch);
+    }
+    (part, inputs)
+}
+
+/// Numbers between -1 and 1.
+struct Noise(u32);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 as f32 / u32::MAX as f32 * 2.0 - 1.0
+    }
+
+    fn bytes(&mut self, bytes: u64, store: Store) -> Vec<u8> {
+        let count = bytes / store.bytes();
+        let mut all: Vec<u8> = match store {
+            Store::F32 => (0..count).flat_map(|_| self.next().to_le_bytes()).collect(),
+            Store::F16 => (0..count).flat_map(|_| half::f16::from_f32(self.next()).to_le_bytes()).collect(),
+        };
+        all.resize(bytes as usize, 0);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::table::convert::{Dst, Src, kernel};
+    use crate::program::Cost;
+
+    /// Dispatches of so many operations, each a choice of its own with this key.
+    fn program(nodes: &[(&str, u64)]) -> Program {
+        let kernel = kernel(Src::F32, Dst::F32);
+        let mut program = Program::default();
+        for (i, (key, ops)) in nodes.iter().enumerate() {
+            let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
+            let at = program.buffers.len() as u32;
+            for (n, kind) in [BufferKind::Input(i), BufferKind::Temp].into_iter().enumerate() {
+                program.buffers.push(Buffer { bytes: 16, kind, name: format!("{i}.{n}") });
+            }
+            let bindings = vec![BufferId(at), BufferId(at + 1)];
+            let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1; 3]);
+            dispatch.cost = Cost { ops: *ops, bytes: 0 };
+            program.dispatches.push(dispatch);
+            let candidates = vec!["a".into(), "b".into()];
+            program.choices.push(Choice { key: (*key).into(), candidates, dispatches: i..i + 1 });
+        }
+        program
+    }
+
+    fn keys(program: &Program, effort: Tune, table: &Table) -> Vec<String> {
+        let peaks = Peaks { bytes_per_s: 1e9, fp32: 1e9, fp16: None };
+        work(program, effort, &peaks, table).iter().map(|choice| choice.key.clone()).collect()
+    }
+
+    #[test]
+    fn the_most_expensive_comes_first_and_the_cheap_not_at_all() {
+        let million = 1_000_000;
+        let program =
+            program(&[("x", 10 * million), ("y", 80 * million), ("x", 5 * million), ("z", million)]);
+        let table = Table::default();
+        assert_eq!(keys(&program, Tune::Full, &table), ["y", "x", "z"]);
+        assert_eq!(keys(&program, Tune::Fast, &table), ["y", "x"]);
+        table.learn([("y".into(), "b".into())]);
+        assert_eq!(keys(&program, Tune::Full, &table), ["x", "z"]);
+        assert_eq!(tactic(&table, "y", &program.choices[1].candidates), 1);
+        assert_eq!(tactic(&table, "y", &["c".into()]), 0, "a way that is gone");
+        assert_eq!(tactic(&table, "x", &program.choices[0].candidates), 0);
+    }
+
+    #[test]
+    fn nodes_alone_read_noise() {
+        let (part, inputs) = alone(&program(&[("x", 1), ("y", 1), ("x", 1)]), "x", Store::F32);
+        assert_eq!((part.dispatches.len(), part.buffers.len(), inputs.len()), (2, 4, 2));
+        assert_eq!(part.inputs, [Some(BufferId(0)), Some(BufferId(2))]);
+        assert!(inputs.iter().all(|bytes| bytes.len() == 16));
+        let halves = Noise(1).bytes(15, Store::F16);
+        assert_eq!(halves.len(), 15);
+    }
+}
