@@ -5,9 +5,7 @@ mod lower;
 mod pack;
 
 pub use import::{import, reshape};
-pub use lower::{
-    Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store,
-};
+pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store};
 
 use crate::caps::Caps;
 use crate::error::Result;
