@@ -27,7 +27,7 @@ struct Tile {
     step: [u32; 2],
 }
 
-const TILES: [Tile; 7] = [
+const TILES: [Tile; 10] = [
     Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
     Tile { name: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
     Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
@@ -35,6 +35,9 @@ const TILES: [Tile; 7] = [
     Tile { name: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
     Tile { name: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
     Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
+    Tile { name: "pair", subgroups: [2, 1, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { name: "flat", subgroups: [1, 2, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { name: "fine", subgroups: [1, 1, 16], matrices: [1, 2, 1], staged: false, step: [160, 200] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -194,6 +197,7 @@ pub fn emit(
         depthwise: depthwise.is_some(),
         staged: tile.staged,
         vec_x: conv.depth.is_multiple_of(4),
+        vec_x8: conv.depth.is_multiple_of(8),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
