@@ -37,10 +37,11 @@ layout(push_constant) uniform Push {
 layout(constant_id = 10) const bool POINTWISE = false;
 layout(constant_id = 11) const bool DEPTHWISE = false;
 layout(constant_id = 12) const bool STAGED = false;
-layout(constant_id = 13) const bool VEC_X = true;
+layout(constant_id = 13) const bool VEC_X = true;   // depth is a multiple of four
 layout(constant_id = 14) const bool VEC_Y = true;
 layout(constant_id = 15) const uint TAPS_Y = 1;
 layout(constant_id = 16) const uint TAPS_X = 1;
+layout(constant_id = 17) const bool VEC_X8 = true;  // of eight
 layout(constant_id = 20) const uint SUBGROUP = 32;
 layout(constant_id = 21) const uint MM = 16;
 layout(constant_id = 22) const uint MN = 16;
@@ -78,6 +79,7 @@ const uint POOL = 2 * (A_SIZE + B_SIZE);
 READS_AS(0, X, x, float, vec4)
 #else
 READS(0, X, x)
+layout(std430, set = 0, binding = 0) readonly buffer X8 { uvec4 x8[]; };
 #endif
 READS_AS(1, W, w, uint, uvec4)
 WRITES(2, Y, y)
@@ -168,12 +170,66 @@ void fetch_quads(uint k, const uint half_) {
     }
 }
 
+// Eight elements of x from a multiple of eight on.
+void load_x8(uint place, out f16vec4 low, out f16vec4 high) {
+#ifdef FROM_F32
+    low = f16vec4(x4[place >> 2]);
+    high = f16vec4(x4[(place >> 2) + 1]);
+#else
+    uvec4 v = x8[place >> 3];
+    low = f16vec4(unpackFloat2x16(v.x), unpackFloat2x16(v.y));
+    high = f16vec4(unpackFloat2x16(v.z), unpackFloat2x16(v.w));
+#endif
+}
+
+// The same for eight channels under one tap.
+void load_tap8(uint i, uvec2 tap, uint c, out f16vec4 low, out f16vec4 high) {
+    uint place;
+    bool inside = find_x(i, tap, c, place);
+    load_x8(place, low, high);
+    if (!inside) low = high = f16vec4(0);
+}
+
+// Every pixel's elements k to k + 7 of the depth, where eight never belong to two taps.
+void fetch_octets(uint k) {
+    if (k >= products) {
+        [[unroll]] for (uint i = 0; i < 2 * A_LOADS; ++i) a_next[i] = f16vec4(0);
+    } else if (POINTWISE) {
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) load_x8(at[i] * depth + k, a_next[2 * i], a_next[2 * i + 1]);
+    } else if (DEPTHWISE) {
+        vec4 sums[2 * A_LOADS];
+        vec4 start[2] = {vec4(d_bias4[k >> 2]), vec4(d_bias4[(k >> 2) + 1])};
+        [[unroll]] for (uint i = 0; i < 2 * A_LOADS; ++i) sums[i] = start[i % 2];
+        [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky) {
+            [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx) {
+                uint w_at = ((ky * TAPS_X + kx) * depth + k) >> 2;
+                vec4 q0 = vec4(d_4[w_at]), q1 = vec4(d_4[w_at + 1]);
+                [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
+                    f16vec4 low, high;
+                    load_tap8(i, uvec2(ky, kx), k, low, high);
+                    sums[2 * i] += vec4(low) * q0;
+                    sums[2 * i + 1] += vec4(high) * q1;
+                }
+            }
+        }
+        [[unroll]] for (uint i = 0; i < 2 * A_LOADS; ++i) a_next[i] = f16vec4(clamp(sums[i], D_LO, D_HI));
+    } else {
+        uvec2 tap = tap_of(k);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i)
+            load_tap8(i, tap, k % depth, a_next[2 * i], a_next[2 * i + 1]);
+    }
+}
+
 // The pixels' part of the step that starts at element k of the depth.
 void fetch_a(uint k) {
     // All loads of an invocation lie in the same eight columns, as the rows' length divides THREADS.
     k += gl_LocalInvocationID.x % (BK / 8) * 8;
-    fetch_quads(k, 0);
-    fetch_quads(k + 4, 1);
+    if (VEC_X8) {
+        fetch_octets(k);
+    } else {
+        fetch_quads(k, 0);
+        fetch_quads(k + 4, 1);
+    }
 }
 
 void place_a(uint start) {

@@ -27,14 +27,17 @@ struct Tile {
     step: [u32; 2],
 }
 
-const TILES: [Tile; 7] = [
-    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [200, 120] },
+const TILES: [Tile; 10] = [
+    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
     Tile { name: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
-    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [210, 320] },
+    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
     Tile { name: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
     Tile { name: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
     Tile { name: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
-    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [205, 260] },
+    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
+    Tile { name: "pair", subgroups: [2, 1, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { name: "flat", subgroups: [1, 2, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { name: "fine", subgroups: [1, 1, 16], matrices: [1, 2, 1], staged: false, step: [160, 200] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -80,11 +83,11 @@ impl Tile {
     fn fits(&self, caps: &Caps, shape: Shape) -> bool {
         let [bm, bn, bk] = self.block(shape);
         let threads = self.invocations(caps);
-        let whole = |elements: u32| elements / 8 % threads == 0;
+        let whole = |elements: u32| (elements / 8).is_multiple_of(threads);
         threads <= caps.max_invocations
             && self.shared_bytes(shape) <= caps.max_shared_bytes
             && whole(bm * bk)
-            && threads % (bk / 8) == 0
+            && threads.is_multiple_of(bk / 8)
             && (!self.staged || whole(bn * bk))
     }
 }
@@ -117,7 +120,9 @@ impl Cut {
         let loads = 10 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
         let [alone, shared] = self.tile.step.map(|step| u64::from(step + loads));
         let busy = (groups * shared).div_ceil(u64::from(CORES));
-        u64::from(steps) * alone.max(busy) + if self.parts > 1 { 180 } else { 0 }
+        // Parts are written, read back by one workgroup, and waited for.
+        let joined = if self.parts > 1 { 150 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
+        u64::from(steps) * alone.max(busy) + joined
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
@@ -192,6 +197,7 @@ pub fn emit(
         depthwise: depthwise.is_some(),
         staged: tile.staged,
         vec_x: conv.depth.is_multiple_of(4),
+        vec_x8: conv.depth.is_multiple_of(8),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
