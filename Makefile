@@ -16,7 +16,7 @@ VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
 .NOTPARALLEL:
-.PHONY: help demo test bench build table lint fmt system drivers models clean
+.PHONY: help demo test bench bench-kernels bench-mobile build table lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
@@ -25,6 +25,8 @@ help:
 	@echo 'make lint      rustfmt, clippy, ruff'
 	@echo 'make table     measure the models and renew the table in README.md'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
+	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
+	@echo 'make bench-mobile    what the shader compilers of phones make of the kernels: build/bench/mobile.md'
 	@echo 'make clean     remove build/ and target/'
 	@echo
 	@echo 'The first build compiles the shader compiler: 5 to 9 minutes on two cores, once.'
@@ -42,6 +44,25 @@ table: build models
 # BENCH holds further arguments, for example BENCH='--models resnet50 --driver swiftshader'.
 bench: build models
 	@build/venv/bin/python bench/run.py --delegate $(LIBRARY) $(BENCH)
+
+bench-kernels: build
+	@cargo build --quiet --release --example bench-kernels
+	@$(dir $(LIBRARY))examples/bench-kernels $(BENCH)
+
+# Under qemu-user, so without a phone; needs 130 MB more of Debian packages.
+MOBILE_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross libvulkan-dev qemu-user-static
+bench-mobile: PACKAGES += $(MOBILE_PACKAGES)
+bench-mobile: build $(VENV) build/mobile/version build/mobile/stats
+	@cargo build --quiet --release --example bench-mobile-modules
+	@build/venv/bin/python bench/mobile/report.py --modules $(dir $(LIBRARY))examples/bench-mobile-modules $(BENCH)
+
+build/mobile/version: bench/mobile/fetch.sh | system
+	@echo 'fetching the Vulkan drivers for phones of Debian sid (40 MB)'
+	@bench/mobile/fetch.sh $(@D)
+
+build/mobile/stats: bench/mobile/stats.c | system
+	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
+	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
 lint: system $(VENV)
 	cargo fmt --check

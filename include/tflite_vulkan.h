@@ -55,6 +55,7 @@ struct TfLiteDelegate;
 enum TfLiteVulkanPrecision {
     kTfLiteVulkanPrecisionFp32 = 0, /* as the model says; results match the CPU's closely */
     kTfLiteVulkanPrecisionFp16 = 1, /* 16-bit floats for weights and between nodes: half the memory */
+    kTfLiteVulkanPrecisionFp16Fast = 2, /* also short sums in 16 bits, where the GPU has arithmetic for it */
 };
 
 /* What goes to the log, each level including those before it. */
@@ -156,7 +157,7 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  * `options_keys` and `options_values` hold `num_options` strings each, and are not kept; both may be
  * NULL if there are none. An unknown key or a bad value is an error that lists what is known:
  *
- *     precision                  fp32|fp16
+ *     precision                  fp32|fp16|fp16-fast
  *     device                     <index>|<part of the name>|<uuid>
  *     allow_software             0|1
  *     require_device             0|1

@@ -1,27 +1,36 @@
 #version 450
-// y = epilogue(convolution of x with w): each invocation computes TM neighbouring pixels by TN quads
-// of channels. A matrix product is the case of one tap (POINTWISE).
+// y = epilogue(convolution of x with w): each invocation computes TM neighbouring pixels of a line by TN
+// quads of channels. A matrix product is the case of one tap (POINTWISE): all its rows are one line.
 //
 // w holds one row of `quads` vectors per tap and input channel; a group's channels fill whole blocks.
-// A workgroup covers `columns` blocks of channels by as many blocks of pixels as fit.
+// A workgroup covers `columns` blocks of channels by as many strips of pixels as fit.
 //! variant STORE = f32 | f16
 //! variant TM = 4 | 8
 //! variant TN = 2 | 1
+//! variant SUM = f32 | f16
+//! skip STORE=f32 SUM=f16
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifndef TM
 #define TM 4
 #define TN 2
 #endif
+#ifdef SUM_F16
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 
 layout(push_constant) uniform Push {
     uint rows;             // of y: batch × height × width
+    uint width;            // rows per line
+    uint strips;           // per line; the last of TM rows overlaps the one before
+    uint strip_rows;       // TM, or 1 on lines shorter than that
     uint channels;         // of y
     uint rows_per_batch;
     uint depth;            // input channels that one output channel sums over
     uint x_channels;
+    uint products;         // depth times taps
     uint quads;            // vectors per row of w
     uint blocks;           // of TN quads
     uint columns;          // blocks per workgroup
@@ -39,9 +48,15 @@ layout(constant_id = 11) const bool BORDER = true;
 layout(constant_id = 12) const bool GROUPED = false;
 layout(constant_id = 13) const bool VEC_X = true;
 layout(constant_id = 14) const bool VEC_Y = true;
+// With 16-bit sums: eight elements are read at once, and the weights of a block lie one after the other.
+layout(constant_id = 15) const bool WIDE = false;
 
 READS(0, X, x)
 READS(1, W, w)
+#ifdef SUM_F16
+layout(std430, set = 0, binding = 0) readonly buffer X8 { uvec4 x8[]; };
+layout(std430, set = 0, binding = 1) readonly buffer W8 { uvec4 w8[]; };
+#endif
 WRITES(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
@@ -50,56 +65,52 @@ WRITES(2, Y, y)
 #include "lib/epilogue.glsl"
 #include "lib/tile.glsl"
 
-int at[TM];         // of the first tap of each pixel, in pixels of x
-ivec2 corner[TM];   // its row and column
-
-// Finds where the windows of TM pixels start, the first of them at row `first` of y.
-void place(uint first) {
-    ivec3 pixel = ivec3(first / y_size.y, first % y_size.y, 0);
-    pixel.z = pixel.x / int(y_size.x);
-    pixel.x %= int(y_size.x);
-    [[unroll]] for (int m = 0; m < TM; ++m) {
-        corner[m] = pixel.xy * ivec2(stride) + origin;
-        at[m] = (pixel.z * int(x_size.x) + corner[m].x) * int(x_size.y) + corner[m].y;
-        // Beyond the last row of y the last one is computed again.
-        if (first + m + 1 < rows && ++pixel.y == y_size.y) {
-            pixel.y = 0;
-            if (++pixel.x == y_size.x) {
-                pixel.x = 0;
-                ++pixel.z;
-            }
-        }
-    }
-}
+// Elements of x as what is read at once.
+#define SCALE(elements) (WIDE ? (elements) >> 3 : VEC_X ? (elements) >> 2 : (elements))
 
 void main() {
     uint lane = gl_LocalInvocationID.x;
     uint tall = WG_X / columns;
     uint block = gl_WorkGroupID.x * columns + lane % columns;
-    uint first = ((gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * tall + lane / columns) * TM;
-    if (lane >= tall * columns || block >= blocks || first >= rows) return;
+    uint strip = (gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * tall + lane / columns;
+    uint line = POINTWISE ? 0 : strip / strips;
+    uint start = min((strip - line * strips) * strip_rows, width - strip_rows);
+    uint first = line * width + start;
+    if (lane >= tall * columns || block >= blocks || strip >= strips && POINTWISE || first >= rows) return;
 
     uint group = GROUPED ? block / group_blocks : 0;
     uint channel = group * depth;
-    uint w = block * TN;
+    uint w = WIDE ? block * products * TN / 2 : block * TN;
     uint c = group * group_channels + (block - group * group_blocks) * TN * 4;
     uint c_end = (group + 1) * group_channels;
     tile_start(c, c_end);
-    if (!POINTWISE) place(first);
-    for (uint ky = 0; ky < (POINTWISE ? 1 : taps.x); ++ky) {
-        for (uint kx = 0; kx < (POINTWISE ? 1 : taps.y); ++kx) {
-            ivec2 tap = ivec2(uvec2(ky, kx) * dilation);
-            [[unroll]] for (int m = 0; m < TM; ++m) {
-                uint start = min(first + m, rows - 1);
-                if (!POINTWISE) {
-                    uvec2 p = uvec2(corner[m] + tap);
-                    tile_inside[m] = p.x < x_size.x && p.y < x_size.y;
-                    start = BORDER && !tile_inside[m] ? 0 : uint(at[m] + tap.x * int(x_size.y) + tap.y);
-                }
-                start = start * x_channels + channel;
-                tile_at[m] = VEC_X ? start >> 2 : start;
+    // On a line shorter than TM the rows of a tile are all the same.
+    int step = strip_rows == 1 ? 0 : POINTWISE ? 1 : int(stride.y);
+    uint pitch = SCALE(step * x_channels);
+    if (POINTWISE) {
+        tile_add_line(depth, w, quads, SCALE(start * x_channels + channel), pitch);
+    } else {
+        int image = int(line / y_size.x * x_size.x);
+        ivec2 corner = ivec2(line % y_size.x, start) * ivec2(stride) + origin;
+        for (uint ky = 0; ky < taps.x; ++ky) {
+            int row = corner.x + int(ky * dilation.x);
+            if (BORDER && uint(row) >= x_size.x) {
+                w += taps.y * (WIDE ? depth * TN / 2 : depth * quads);
+                continue;
             }
-            w = tile_add(depth, w, quads);
+            for (uint kx = 0; kx < taps.y; ++kx) {
+                int column = corner.y + int(kx * dilation.y);
+                uint at = uint((image + row) * int(x_size.y) + column) * x_channels + channel;
+                if (BORDER && (column < 0 || column + (TM - 1) * step >= int(x_size.y))) {
+                    [[unroll]] for (int m = 0; m < TM; ++m) {
+                        bool inside = uint(column + m * step) < x_size.y;
+                        tile_at[m] = inside ? SCALE(at + m * step * x_channels) : OUTSIDE;
+                    }
+                    w = tile_add(depth, w, quads);
+                } else {
+                    w = tile_add_line(depth, w, quads, SCALE(at), pitch);
+                }
+            }
         }
     }
 
@@ -107,7 +118,7 @@ void main() {
     vec4 result[TM * TN];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) result[i] = tile[i];
     [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
-        uint row = first + i / TN;
-        if (row < rows) store_quad(result[i], row, c + i % TN * 4, c_end);
+        uint m = i / TN;
+        if (m < strip_rows) store_quad(result[i], first + m, c + i % TN * 4, c_end);
     }
 }

@@ -79,20 +79,22 @@ const int SPAN = (PIXELS - 1) * STRIDE_X + TAPS_X;
 // Adds the windows' part in one row of x, which starts at `line`; `pitch` is one pixel, `left` the
 // first column.
 void add_row(uint line, uint pitch, int left, uint w_at, uint w_pitch, const bool border) {
-    T v[SPAN];
+    T q[TAPS_X];
+    [[unroll]] for (int k = 0; k < TAPS_X; ++k) q[k] = LOAD_W(w_at + k * w_pitch);
     [[unroll]] for (int i = 0; i < SPAN; ++i) {
+        T v;
         if (border) {
             int column = left + i;
             bool inside = uint(column) < x_size.y;
-            v[i] = LOAD_X(line + (inside ? uint(column) : 0) * pitch);
-            if (!inside) v[i] = T(0);
+            v = LOAD_X(line + (inside ? uint(column) : 0) * pitch);
+            if (!inside) v = T(0);
         } else {
-            v[i] = LOAD_X(line + uint(left + i) * pitch);
+            v = LOAD_X(line + uint(left + i) * pitch);
         }
-    }
-    [[unroll]] for (int k = 0; k < TAPS_X; ++k) {
-        T q = LOAD_W(w_at + k * w_pitch);
-        [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] += v[m * STRIDE_X + k] * q;
+        [[unroll]] for (int k = 0; k < TAPS_X; ++k) {
+            int m = (i - k) / STRIDE_X;
+            if (i >= k && (i - k) % STRIDE_X == 0 && m < PIXELS) sum[m] += v * q[k];
+        }
     }
 }
 #else
@@ -120,7 +122,7 @@ void main() {
     uint c = i % w_pitch;
     uint strip = i / w_pitch;
     uint line = strip / strips;
-    uint first = strip % strips * PIXELS;
+    uint first = (strip - line * strips) * PIXELS;
     uint image = line / y_size.x;
 
     uint pitch = WIDTH == 4 ? w_pitch : w_pitch / multiplier;
@@ -132,15 +134,22 @@ void main() {
 
     T start = START(c * WIDTH);
     [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] = start;
-    for (uint ky = 0; ky < taps.x; ++ky) {
-        uint row = uint(top + int(ky * dilation.x));
-        if (row >= x_size.x) continue;
-        uint at = (image * x_size.x + row) * x_size.y * pitch + x_c;
-        uint w_at = ky * taps.y * w_pitch + c;
-        if (interior) {
+    // The taps that see rows of x.
+    uint ky = top < 0 ? (uint(-top) + dilation.x - 1) / dilation.x : 0;
+    uint ky_end = min(taps.x, uint(max(0, int(x_size.x) - top + int(dilation.x) - 1)) / dilation.x);
+    uint at = (image * x_size.x + uint(top + int(ky * dilation.x))) * x_size.y * pitch + x_c;
+    uint w_at = ky * taps.y * w_pitch + c;
+    if (interior) {
+        for (; ky < ky_end; ++ky) {
             add_row(at, pitch, left, w_at, w_pitch, false);
-        } else {
+            at += dilation.x * x_size.y * pitch;
+            w_at += taps.y * w_pitch;
+        }
+    } else {
+        for (; ky < ky_end; ++ky) {
             add_row(at, pitch, left, w_at, w_pitch, true);
+            at += dilation.x * x_size.y * pitch;
+            w_at += taps.y * w_pitch;
         }
     }
 

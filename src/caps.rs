@@ -164,6 +164,20 @@ pub struct Caps {
 }
 
 impl Caps {
+    /// Whether an invocation has no more than 64 registers at any occupancy, so that larger tiles would
+    /// spill: GPUs of Arm, Broadcom and Imagination.
+    pub fn few_registers(&self) -> bool {
+        matches!(self.vendor, 0x13b5 | 0x14e4 | 0x1010)
+    }
+
+    /// Whether sums of 16-bit numbers can be 16 bits wide, and are faster for it. V3D has such arithmetic,
+    /// but takes the halves of registers apart for it; CPUs convert before and after each operation.
+    pub fn sums_16(&self) -> bool {
+        self.features.contains(Features::STORAGE_16.with(Features::FLOAT_16))
+            && self.vendor != 0x14e4
+            && self.kind != DeviceKind::Software
+    }
+
     /// The weakest device that Vulkan 1.1 allows; the base for tests.
     pub fn minimum() -> Self {
         Self {

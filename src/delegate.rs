@@ -113,7 +113,9 @@ impl Delegate {
 fn precision(options: &Options, device: &Device) -> &'static str {
     match options.precision {
         Precision::Fp32 => "fp32",
-        Precision::Fp16 if device.caps().features.contains(Features::STORAGE_16) => "fp16",
-        Precision::Fp16 => "fp32, as it cannot store fp16",
+        _ if !device.caps().features.contains(Features::STORAGE_16) => "fp32, as it cannot store fp16",
+        Precision::Fp16 => "fp16",
+        Precision::Fp16Fast if device.caps().sums_16() => "fp16-fast",
+        Precision::Fp16Fast => "fp16, as sums of 16 bits are not faster",
     }
 }

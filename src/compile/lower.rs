@@ -47,6 +47,8 @@ pub struct Lower<'a> {
     pub caps: &'a Caps,
     /// How float activations and packed weights are stored.
     pub store: Store,
+    /// Whether sums of a few products may be 16 bits wide.
+    pub sums_16: bool,
     buffers: &'a HashMap<ValueId, BufferId>,
     replaced: Option<(usize, BufferId)>,
     unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
@@ -354,7 +356,7 @@ fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, name: String)
 /// How floats are stored on this device: fp16 needs 16-bit storage buffers, and stays fp32 without.
 pub fn store(caps: &Caps, options: &Options) -> Store {
     match options.precision {
-        Precision::Fp16 if caps.features.contains(Features::STORAGE_16) => Store::F16,
+        Precision::Fp16 | Precision::Fp16Fast if caps.features.contains(Features::STORAGE_16) => Store::F16,
         _ => Store::F32,
     }
 }
@@ -384,6 +386,7 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
             node,
             caps,
             store,
+            sums_16: options.precision == Precision::Fp16Fast && caps.sums_16(),
             buffers: &buffers,
             replaced: None,
             unconverted: &mut unconverted,

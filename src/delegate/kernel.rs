@@ -234,7 +234,10 @@ impl Kernel {
         if store(self.session.device().caps(), &self.options) == Store::F32 {
             return;
         }
-        let identity = precision::identity(&self.graph);
+        let mut identity = precision::identity(&self.graph);
+        if self.options.precision == Precision::Fp16Fast {
+            identity += "-fast";
+        }
         match self.setup.verdicts.get(&identity).map(Verdict::from_text) {
             None => self.unproven = Some(identity),
             Some(Verdict::Holds) => {}

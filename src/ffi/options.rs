@@ -94,8 +94,9 @@ impl TfLiteVulkanDelegateOptions {
     pub unsafe fn parse(&self) -> Result<Options> {
         let bad =
             |name: &str, value: c_int| Error::Option(format!("options.{name} is {value}: out of range"));
-        let precision =
-            [Precision::Fp32, Precision::Fp16].into_iter().find(|p| *p as c_int == self.precision);
+        let precision = [Precision::Fp32, Precision::Fp16, Precision::Fp16Fast]
+            .into_iter()
+            .find(|p| *p as c_int == self.precision);
         let log_level = log::LevelFilter::iter().find(|level| *level as c_int == self.log_level);
         let tune = [Tune::Off, Tune::Fast, Tune::Full].into_iter().find(|tune| *tune as c_int == self.tune);
         let partitions = usize::try_from(self.max_delegated_partitions);
@@ -253,7 +254,7 @@ mod tests {
         let cases = [
             (Raw { size: 0, ..Raw::default() }, "options.size"),
             (Raw { size: usize::MAX, ..Raw::default() }, "options.size"),
-            (Raw { precision: 2, ..Raw::default() }, "options.precision is 2"),
+            (Raw { precision: 3, ..Raw::default() }, "options.precision is 3"),
             (
                 Raw { max_delegated_partitions: -1, ..Raw::default() },
                 "options.max_delegated_partitions is -1",

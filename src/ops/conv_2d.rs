@@ -14,7 +14,7 @@ use super::separable_conv_2d::SeparableConv2d;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::kernel::table::conv_2d::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
+use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
 use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -83,18 +83,21 @@ impl Operator for Conv2d {
             return fully_connected::product(cx, y.rows(), depth, y.channels(), whole);
         }
         let group_channels = y.channels() / groups;
+        // A picture of one column is as good as one of one line, and lines are what tiles are cut from.
+        let column = x[2] == 1 && self.window.size[1] == 1 && !v.border;
+        let turned = |pair: [u32; 2]| if column { [pair[1], pair[0]] } else { pair };
         let push = Push {
             rows: y.rows(),
             channels: y.channels(),
             depth,
             x_channels: x.channels(),
             group_channels,
-            x_size: [x[1], x[2]],
-            y_size: [y[1], y[2]],
-            taps: self.window.size,
-            stride: self.window.stride,
-            dilation: self.window.dilation,
-            origin: [h.origin, v.origin],
+            x_size: turned([x[1], x[2]]),
+            y_size: turned([y[1], y[2]]),
+            taps: turned(self.window.size),
+            stride: turned(self.window.stride),
+            dilation: turned(self.window.dilation),
+            origin: if column { [v.origin, h.origin] } else { [h.origin, v.origin] },
             ..Push::default()
         };
         let spec = Spec { pointwise, border: h.border || v.border, grouped: groups > 1, ..Spec::default() };
@@ -162,18 +165,30 @@ fn emit(
     if quads::fits(cx.caps) {
         return quads::emit(cx, &push, &spec, products);
     }
-    let ([tall, wide], stride) = (push.taps, push.stride);
+    let multiple = |n: u32| push.depth.is_multiple_of(n) && push.x_channels.is_multiple_of(n);
+    let sum = if cx.sums_16 && multiple(4) { Sum::F16 } else { Sum::F32 };
+    let wide = sum == Sum::F16 && multiple(8);
+    let small = !spec.pointwise || sum == Sum::F16;
+    let ([tall, broad], stride) = (push.taps, push.stride);
     let key = format!(
-        "conv_2d {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
+        "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
         push.depth, push.channels
     );
-    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels));
+    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels, small));
+    let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
-    let grid = t.grid(cx.caps, push.rows)?;
+    let width = if spec.pointwise { push.rows } else { push.y_size[1] };
+    let strip_rows = if width < t.tm { 1 } else { t.tm };
+    let strips = width.div_ceil(strip_rows);
+    let grid = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
     let ops = 2 * u64::from(push.rows) * u64::from(push.channels) * u64::from(products);
     let push = Push {
+        width,
+        strips,
+        strip_rows,
+        products,
         rows_per_batch: epilogue.rows_per_batch,
         quads: t.quads,
         blocks: t.blocks,
@@ -183,7 +198,8 @@ fn emit(
     };
     let spec = Spec {
         wg_x: t.invocations,
-        vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
+        vec_x: multiple(4),
+        wide,
         vec_y: push.group_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
@@ -194,5 +210,8 @@ fn emit(
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    cx.dispatch(dispatch(kernel(cx.store, tm, tn), spec, push, bind, grid), ops)
+    let Some(kernel) = kernel(cx.store, tm, tn, sum) else {
+        unreachable!("16-bit sums are of 16-bit numbers")
+    };
+    cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }

@@ -142,7 +142,7 @@ pub fn product(
     if !few_rows || rows > max_rows {
         return super::conv_2d::gemm(cx, rows, depth, channels);
     }
-    let tiling = Tiling::new(cx.caps, 1, channels);
+    let tiling = Tiling::new(cx.caps, 1, channels, false);
     let w = tiling.weights(cx, 1, depth)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;

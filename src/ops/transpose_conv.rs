@@ -145,19 +145,23 @@ impl Operator for TransposeConv {
         if tiled && quads::fits(cx.caps) {
             return quads::emit_transposed(cx, self.x(), stride);
         }
-        let t = Tiling::new(cx.caps, 1, channels);
+        let t = Tiling::new(cx.caps, 1, channels, true);
         let products = w_shape[1] * w_shape[2] * depth;
         let w = t.weights(cx, 1, products)?;
         let x = cx.x(self.x())?;
         let epilogue = cx.epilogue(&[], x)?;
         let phase_size = [0, 1].map(|d| y_shape[d + 1].div_ceil(self.stride[d]));
-        let rows = y_shape[0] * phase_size[0] * phase_size[1];
-        let [columns, tall, deep] = t.grid(cx.caps, rows)?;
+        let lines = y_shape[0] * phase_size[0];
+        let strip_rows = if phase_size[1] < t.tm { 1 } else { t.tm };
+        let strips = phase_size[1].div_ceil(strip_rows);
+        let [columns, tall, deep] = t.grid(cx.caps, lines * strips)?;
         if deep != 1 {
-            unsupported!("{rows} rows are too many for one dispatch");
+            unsupported!("{lines} lines are too many for one dispatch");
         }
         let push = Push {
-            rows,
+            lines,
+            strips,
+            strip_rows,
             channels,
             rows_per_batch: epilogue.rows_per_batch,
             depth,

@@ -32,7 +32,7 @@ fn keys_and_values_make_the_same_delegate() {
 fn errors_name_the_culprit_and_what_is_known() {
     for (pair, want) in [
         (("presicion", "fp16"), "unknown option 'presicion'"),
-        (("precision", "fp8"), "option precision='fp8': must be fp32|fp16"),
+        (("precision", "fp8"), "option precision='fp8': must be fp32|fp16|fp16-fast"),
         (("require_device", "yes"), "option require_device='yes': must be 0|1"),
         (("log_level", "5"), "option log_level='5': must be off|error|warn|info|debug|trace"),
     ] {
