@@ -100,10 +100,11 @@ struct Group {
 }
 
 impl Group {
+    /// The usual one first.
     fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
         let quads = channels.div_ceil(4).next_power_of_two();
-        // A driver that runs on the CPU has no more than a few threads, and pays dearly for shared memory.
         if caps.kind == DeviceKind::Software {
+            // There are no more than a few threads, and shared memory is dear.
             return vec![Self { wide: quads.min(8), deep: 1 }];
         }
         let parts = depth.div_ceil(4).next_power_of_two();

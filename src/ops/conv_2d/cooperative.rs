@@ -28,13 +28,13 @@ struct Tile {
 }
 
 const TILES: [Tile; 7] = [
-    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [200, 120] },
+    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
     Tile { name: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
-    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [210, 320] },
+    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
     Tile { name: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
     Tile { name: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
     Tile { name: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
-    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [205, 260] },
+    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -117,7 +117,9 @@ impl Cut {
         let loads = 10 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
         let [alone, shared] = self.tile.step.map(|step| u64::from(step + loads));
         let busy = (groups * shared).div_ceil(u64::from(CORES));
-        u64::from(steps) * alone.max(busy) + if self.parts > 1 { 180 } else { 0 }
+        // Parts are written, read back by one workgroup, and waited for.
+        let joined = if self.parts > 1 { 150 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
+        u64::from(steps) * alone.max(busy) + joined
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
