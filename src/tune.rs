@@ -30,8 +30,8 @@ pub fn tactic(table: &Table, key: &str, candidates: &[String]) -> usize {
 }
 
 /// Times the choices of `program` that `table` does not know yet, and lets it learn the winners. `lower`
-/// gives the program with another candidate taken for the choices with this key. Nothing happens without
-/// a clock.
+/// gives the program with another candidate taken for the choices with this key. Nothing happens on a
+/// device without a clock.
 ///
 /// # Errors
 /// As [`Session::prepare`] and [`Session::run`]; ways that the device refuses are left out.
@@ -45,6 +45,10 @@ pub fn tune(
 ) -> Result<()> {
     let work = work(program, effort, &Peaks::guess(device.caps().kind), table);
     if work.is_empty() {
+        return Ok(());
+    }
+    if !device.has_clock() {
+        log::warn!("nothing is tuned: the device has no clock");
         return Ok(());
     }
     let started = Instant::now();

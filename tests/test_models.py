@@ -147,8 +147,8 @@ def test_model(outcomes, delegate, facts, config, model):
         facts.append(
             f"{config:17}{model:58}arena {peak:9} = {peak / bound:.3f} x lower bound; error {error:.1e}"
         )
-        if peak > 1.15 * bound:
-            outcome.faults[model].append(f"arena {peak} bytes > 1.15 x lower bound {bound}")
+        if peak > 1.05 * bound:
+            outcome.faults[model].append(f"arena {peak} bytes > 1.05 x lower bound {bound}")
     elif delegate != "none":
         outcome.faults[model].append("the library logged no arena size")
     if group.KEPT_FP32 in outcome.printed.get(model, "") and model not in STEEP:

@@ -109,7 +109,7 @@ impl Group {
         }
         let parts = depth.div_ceil(4).next_power_of_two();
         let mut all = Vec::new();
-        for wide in [8, 16, 4, 32, 2] {
+        for wide in [4, 8, 16, 32, 2] {
             for invocations in [WORKGROUP, WORKGROUP / 2, WORKGROUP / 4] {
                 let wide = quads.min(wide);
                 let group = Self { wide, deep: (invocations / wide).min(parts) };

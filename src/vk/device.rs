@@ -141,6 +141,11 @@ impl Device {
         self.limits.allocation
     }
 
+    /// Whether it can take the time of dispatches.
+    pub fn has_clock(&self) -> bool {
+        self.limits.timestamp_bits > 0
+    }
+
     /// How the host reaches its memory.
     pub fn mapping(&self) -> Mapping {
         self.memory.mapping()

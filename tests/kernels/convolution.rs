@@ -315,6 +315,36 @@ fn epilogues() {
     check(cases);
 }
 
+/// What the tuner may choose is as right as what is chosen without it.
+#[test]
+fn every_candidate() {
+    let rows: [Row; 4] = [
+        ([2, 9, 5, 8], [3, 3], [1, 1], [1, 1], 12),
+        ([1, 7, 5, 5], [2, 3], [2, 1], [1, 1], 7),
+        ([1, 6, 11, 12], [1, 1], [1, 1], [1, 1], 40),
+        ([2, 7, 6, 4], [3, 3], [1, 1], [1, 1], 6),
+    ];
+    let convolution = |(i, row): (usize, &Row)| {
+        let (x, size, stride, dilation, channels) = *row;
+        // The last one has two groups.
+        let depth = if i == 3 { x[3] / 2 } else { x[3] };
+        let conv = Conv2d { window: window(size, stride, dilation, Same) };
+        Case::new(conv, [tensor(&x), constant(&[channels, size[0], size[1], depth]), constant(&[channels])])
+            .step(Step::bias(2))
+    };
+    let mut cases: Vec<Case> = rows.iter().enumerate().map(convolution).collect();
+    for (channels, size) in [(8, 3), (3, 5)] {
+        let conv = DepthwiseConv2d { window: window([size; 2], [1, 1], [1, 1], Same) };
+        let x = tensor(&[2, 9, 11, channels]);
+        cases.push(Case::new(conv, [x, constant(&[1, size, size, channels])]));
+    }
+    for (rows, depth, channels) in [(1, 37, 10), (3, 128, 130)] {
+        let fc = FullyConnected { keep_num_dims: false };
+        cases.push(Case::new(fc, [tensor(&[rows, depth]), constant(&[channels, depth])]));
+    }
+    check_every_candidate(&cases);
+}
+
 /// Adds an operand that has fewer channels than the result, and zeros behind them.
 #[test]
 fn padded_operands() {
@@ -344,34 +374,4 @@ fn one_window() {
         let args = [tensor(&x), constant(&[channels, x[1], x[2], x[3]]), constant(&[channels])];
         Case::new(Conv2d { window }, args).step(Step::bias(2))
     }));
-}
-
-/// What the tuner may choose is as right as what is chosen without it.
-#[test]
-fn every_candidate() {
-    let rows: [Row; 4] = [
-        ([2, 9, 5, 8], [3, 3], [1, 1], [1, 1], 12),
-        ([1, 7, 5, 5], [2, 3], [2, 1], [1, 1], 7),
-        ([1, 6, 11, 12], [1, 1], [1, 1], [1, 1], 40),
-        ([2, 7, 6, 4], [3, 3], [1, 1], [1, 1], 6),
-    ];
-    let convolution = |(i, row): (usize, &Row)| {
-        let (x, size, stride, dilation, channels) = *row;
-        // The last one has two groups.
-        let depth = if i == 3 { x[3] / 2 } else { x[3] };
-        let conv = Conv2d { window: window(size, stride, dilation, Same) };
-        Case::new(conv, [tensor(&x), constant(&[channels, size[0], size[1], depth]), constant(&[channels])])
-            .step(Step::bias(2))
-    };
-    let mut cases: Vec<Case> = rows.iter().enumerate().map(convolution).collect();
-    for (channels, size) in [(8, 3), (3, 5)] {
-        let conv = DepthwiseConv2d { window: window([size; 2], [1, 1], [1, 1], Same) };
-        let x = tensor(&[2, 9, 11, channels]);
-        cases.push(Case::new(conv, [x, constant(&[1, size, size, channels])]));
-    }
-    for (rows, depth, channels) in [(1, 37, 10), (3, 128, 130)] {
-        let fc = FullyConnected { keep_num_dims: false };
-        cases.push(Case::new(fc, [tensor(&[rows, depth]), constant(&[channels, depth])]));
-    }
-    check_every_candidate(&cases);
 }

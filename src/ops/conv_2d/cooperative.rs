@@ -14,28 +14,44 @@ use crate::unsupported;
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tile {
+    /// For people.
+    name: &'static str,
     /// Subgroups along pixels, channels and depth.
     subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
     matrices: [u32; 3],
     /// Whether the workgroup shares the weights.
     staged: bool,
+    /// What a step takes in tens of nanoseconds, measured on an NVIDIA H100: alone on a core, and of the
+    /// core's time when it has many workgroups.
+    step: [u32; 2],
 }
 
-const ALL: [Tile; 12] = [
-    Tile { subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false },
-    Tile { subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false },
-    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false },
-    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false },
-    Tile { subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false },
-    Tile { subgroups: [1, 1, 8], matrices: [1, 2, 4], staged: false },
-    Tile { subgroups: [1, 1, 8], matrices: [2, 2, 2], staged: false },
-    Tile { subgroups: [1, 1, 4], matrices: [2, 2, 4], staged: false },
-    Tile { subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false },
-    Tile { subgroups: [4, 1, 2], matrices: [1, 2, 4], staged: false },
-    Tile { subgroups: [2, 2, 1], matrices: [4, 4, 2], staged: true },
-    Tile { subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true },
+const TILES: [Tile; 7] = [
+    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
+    Tile { name: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
+    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
+    Tile { name: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
+    Tile { name: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
+    Tile { name: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
+    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
 ];
+
+/// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
+const CORES: u32 = 132;
+
+/// A tile, and how many workgroups share a block by splitting its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    tile: Tile,
+    parts: u32,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.tile.name, self.parts)
+    }
+}
 
 /// The matrices of a device: rows, columns, depth.
 type Shape = (u32, u32, u32);
@@ -73,13 +89,6 @@ impl Tile {
     }
 }
 
-impl fmt::Display for Tile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "subgroups {:?} of matrices {:?}", self.subgroups, self.matrices)?;
-        f.write_str(if self.staged { " with shared weights" } else { "" })
-    }
-}
-
 /// The device's matrices for fp16 products that are added up in fp32, the largest ones.
 fn shape(caps: &Caps) -> Option<Shape> {
     let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 8 == 0);
@@ -95,26 +104,36 @@ pub fn fits(caps: &Caps, store: Store) -> bool {
 }
 
 fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
-    ALL.into_iter().filter(move |tile| tile.fits(caps, shape))
+    TILES.into_iter().filter(move |tile| tile.fits(caps, shape))
 }
 
-/// Workgroups that keep a device with cooperative matrices busy.
-const BUSY: u32 = 128;
-
-/// The tile for a result of rows × channels with sums of `products`.
-fn choose(caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3]) -> Tile {
-    if let Ok(n) = std::env::var("TFLV_TILE") {
-        return ALL[n.parse::<usize>().unwrap()];
+impl Cut {
+    /// The estimated time, in tens of nanoseconds.
+    fn cost(&self, caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3], taps: u32) -> u64 {
+        let [bm, bn, bk] = self.tile.block(shape);
+        let steps = products.div_ceil(bk).div_ceil(self.parts);
+        let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
+        // A depthwise convolution in front: what each invocation loads, tap by tap.
+        let loads = 10 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
+        let [alone, shared] = self.tile.step.map(|step| u64::from(step + loads));
+        let busy = (groups * shared).div_ceil(u64::from(CORES));
+        // Parts are written, read back by one workgroup, and waited for.
+        let joined = if self.parts > 1 { 150 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
+        u64::from(steps) * alone.max(busy) + joined
     }
-    let groups = |tile: &Tile| {
-        let [bm, bn, _] = tile.block(shape);
-        rows.div_ceil(bm) * channels.div_ceil(bn)
-    };
-    let _ = products;
-    tiles(caps, shape)
-        .find(|tile| groups(tile) >= BUSY)
-        .or_else(|| tiles(caps, shape).last())
-        .unwrap_or_else(|| unreachable!("fits has found one"))
+
+    /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
+    /// are those of a depthwise convolution in front.
+    fn candidates(caps: &Caps, shape: Shape, sizes: [u32; 3], taps: u32) -> Vec<Self> {
+        let cuts = |tile: Tile| {
+            let steps = sizes[2].div_ceil(tile.block(shape)[2]);
+            let parts = [1, 2, 4, 8].into_iter().filter(move |n| *n == 1 || *n <= steps);
+            parts.map(move |parts| Self { tile, parts })
+        };
+        let mut cuts: Vec<Self> = tiles(caps, shape).flat_map(cuts).collect();
+        cuts.sort_by_key(|cut| cut.cost(caps, shape, sizes, taps));
+        cuts
+    }
 }
 
 /// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
@@ -128,15 +147,12 @@ pub fn emit(
 ) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
-    let first = choose(caps, shape, [conv.rows, conv.channels, products]);
-    let mut candidates = vec![first];
-    candidates.extend(tiles(caps, shape).filter(|tile| *tile != first));
-    let behind = if depthwise.is_some() { " behind depthwise" } else { "" };
-    let key = format!("cooperative{behind} {:?} products {products} to {}", conv.taps, conv.channels);
-    let tile = cx.choose(&key, &candidates);
+    let taps = depthwise.map_or(0, |d| d.window.taps());
+    let sizes = [conv.rows, conv.channels, products];
+    let key = format!("conv_2d_cooperative rows, channels, products {sizes:?} behind {taps} taps");
+    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, taps));
     let [bm, bn, bk] = tile.block(shape);
-    let want: u32 = std::env::var("TFLV_PARTS").map_or(1, |n| n.parse().unwrap());
-    let part = products.div_ceil(want).next_multiple_of(bk);
+    let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
     let (_, n, k) = shape;
@@ -211,7 +227,6 @@ pub fn emit(
     let left = blocks * u64::from(part_count) * u64::from(bm * bn) * 4;
     let [parts, arrived] = cx.parts(left, blocks, part_count)?;
     let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2, parts, arrived };
-    let taps = depthwise.map_or(0, |d| d.window.taps());
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
     cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn * part_count, y, z]), ops)
 }
