@@ -1,5 +1,7 @@
 //! Convolutions and matrix products on drivers that run on the CPU.
 
+use std::fmt;
+
 use super::{Push as Convolution, Spec as Form};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
@@ -11,7 +13,7 @@ use crate::program::BufferId;
 const QUAD: u32 = 4;
 /// Pixels per invocation, as the kernel has it.
 const PIXELS: u32 = 4;
-/// Invocations per workgroup.
+/// Invocations per workgroup, as a rule.
 const WORKGROUP: u32 = 16;
 
 /// How the channels of a convolution are cut into blocks.
@@ -27,6 +29,8 @@ struct Blocks {
     group_channels: u32,
     /// Neighbouring elements of the operand that a step sums.
     run: u32,
+    /// Invocations per workgroup.
+    workgroup: u32,
 }
 
 impl Blocks {
@@ -35,8 +39,21 @@ impl Blocks {
         // Loads of the operand and of weights cost as much as the sums.
         let cost = |tn: &u32| quads.div_ceil(*tn) * (5 + 4 * tn);
         let tn = (1..=4).rev().min_by_key(cost).unwrap_or(1);
-        let group_blocks = quads.div_ceil(tn);
-        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run }
+        Self::with(tn, WORKGROUP, [groups, group_channels, run])
+    }
+
+    /// What may suit the device, the best as a rule first.
+    fn candidates(groups: u32, group_channels: u32, run: u32) -> Vec<Self> {
+        let first = Self::new(groups, group_channels, run);
+        let with = |tn, workgroup| Self::with(tn, workgroup, [groups, group_channels, run]);
+        let mut all = vec![first, with(first.tn, 2 * WORKGROUP), with(first.tn, 4 * WORKGROUP)];
+        all.extend((1..=4).filter(|tn| *tn != first.tn).map(|tn| with(tn, WORKGROUP)));
+        all
+    }
+
+    fn with(tn: u32, workgroup: u32, [groups, group_channels, run]: [u32; 3]) -> Self {
+        let group_blocks = group_channels.div_ceil(4).div_ceil(tn);
+        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup }
     }
 
     /// Elements per four neighbouring elements of the operand.
@@ -61,6 +78,12 @@ impl Blocks {
     }
 }
 
+impl fmt::Display for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "blocks of {} channels in workgroups of {}", 4 * self.tn, self.workgroup)
+    }
+}
+
 /// Whether the kernel is the best one on this device.
 pub fn fits(caps: &Caps) -> bool {
     caps.kind == DeviceKind::Software
@@ -74,7 +97,12 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let rows = !form.pointwise && !form.grouped && conv.dilation[1] == 1;
     let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
     let groups = conv.channels / conv.group_channels.max(1);
-    let blocks = Blocks::new(groups, conv.group_channels, run);
+    let ([tall, wide], stride) = (conv.taps, conv.stride);
+    let key = format!(
+        "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
+        conv.depth, conv.channels
+    );
+    let blocks = cx.choose(&key, &Blocks::candidates(groups, conv.group_channels, run));
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
     let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
     let push = Push {
@@ -149,7 +177,7 @@ fn product(
     let x = cx.x(x)?;
     let epilogue = cx.epilogue(&[], x)?;
     let items = u64::from(push.rows.div_ceil(QUAD * PIXELS)) * u64::from(blocks.blocks);
-    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(WORKGROUP / QUAD)))?;
+    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(blocks.workgroup / QUAD)))?;
     let push = Push {
         rows_per_batch: epilogue.rows_per_batch,
         row_groups,
@@ -158,7 +186,7 @@ fn product(
         ..push
     };
     let spec = Spec {
-        wg_x: WORKGROUP,
+        wg_x: blocks.workgroup,
         vec_x: push.depth.is_multiple_of(4) && push.x_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
@@ -188,7 +216,7 @@ mod tests {
     #[test]
     fn four_elements_of_a_channel_lie_side_by_side() {
         // Two groups of one channel, two steps of three elements.
-        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3 };
+        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16 };
         assert_eq!(b.elements(6), 64);
         let place = b.place();
         let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();
