@@ -4,6 +4,7 @@
 // One invocation computes 4 × 4 elements of y.
 //! variant STORE = f32 | f16
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 
@@ -66,12 +67,32 @@ void main() {
 
     // Columns of these are rows of the matrices.
     mat4 sum = mat4(0);
-    for (uint k = 0; k < depth; k += 4) {
-        mat4 ma = SWAP_A ? transpose(block_a(a_base, k, i, depth, rows, wide_a != 0u))
-                         : block_a(a_base, i, k, rows, depth, wide_a != 0u);
-        mat4 mb = SWAP_B ? transpose(block_b(b_base, j, k, columns, depth, wide_b != 0u))
-                         : block_b(b_base, k, j, depth, columns, wide_b != 0u);
-        for (uint r = 0; r < 4; ++r) sum[r] += mb * ma[r];
+    if (wide_a != 0u && wide_b != 0u && depth % 4 == 0 && i + 4 <= rows && j + 4 <= columns) {
+        // Whole vectors throughout: where the first one of four lies, how far the next, and the next four.
+        uint a_at = (a_base + (SWAP_A ? i : i * depth)) / 4, a_pitch = (SWAP_A ? rows : depth) / 4;
+        uint b_at = (b_base + (SWAP_B ? j * depth : j)) / 4, b_pitch = (SWAP_B ? depth : columns) / 4;
+        for (uint k = 0; k < depth; k += 4) {
+            mat4 ma, mb;
+            [[unroll]] for (int r = 0; r < 4; ++r) {
+                ma[r] = vec4(a4[a_at + r * a_pitch]);
+                mb[r] = vec4(b4[b_at + r * b_pitch]);
+            }
+            a_at += SWAP_A ? rows : 1;
+            b_at += SWAP_B ? 1 : columns;
+            ma = SWAP_A ? transpose(ma) : ma;
+            mb = SWAP_B ? transpose(mb) : mb;
+            [[unroll]] for (int r = 0; r < 4; ++r) {
+                [[unroll]] for (int c = 0; c < 4; ++c) sum[r] += ma[r][c] * mb[c];
+            }
+        }
+    } else {
+        for (uint k = 0; k < depth; k += 4) {
+            mat4 ma = SWAP_A ? transpose(block_a(a_base, k, i, depth, rows, wide_a != 0u))
+                             : block_a(a_base, i, k, rows, depth, wide_a != 0u);
+            mat4 mb = SWAP_B ? transpose(block_b(b_base, j, k, columns, depth, wide_b != 0u))
+                             : block_b(b_base, k, j, depth, columns, wide_b != 0u);
+            for (uint r = 0; r < 4; ++r) sum[r] += mb * ma[r];
+        }
     }
 
     for (uint r = 0; r < 4; ++r) {
