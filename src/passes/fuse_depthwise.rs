@@ -26,7 +26,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
         let reader = graph.consumers(output)[0];
         let Some(behind) = graph.node(reader) else { continue };
         let depth = graph.value(output).ty.shape.channels();
-        if depth % 4 != 0 || !cooperative::fits(caps, store) {
+        if !depth.is_multiple_of(4) || !cooperative::fits(caps, store) {
             outcome.declined.push(format!("{label}: the device has no kernel for {depth} channels"));
             continue;
         }

@@ -83,11 +83,11 @@ impl Tile {
     fn fits(&self, caps: &Caps, shape: Shape) -> bool {
         let [bm, bn, bk] = self.block(shape);
         let threads = self.invocations(caps);
-        let whole = |elements: u32| elements / 8 % threads == 0;
+        let whole = |elements: u32| (elements / 8).is_multiple_of(threads);
         threads <= caps.max_invocations
             && self.shared_bytes(shape) <= caps.max_shared_bytes
             && whole(bm * bk)
-            && threads % (bk / 8) == 0
+            && threads.is_multiple_of(bk / 8)
             && (!self.staged || whole(bn * bk))
     }
 }
