@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use super::separable_conv_2d::SeparableConv2d;
+use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -151,6 +152,19 @@ pub fn gemm(cx: &mut Lower<'_>, rows: u32, depth: u32, channels: u32) -> Result<
     emit(cx, 1, push, Spec { pointwise: true, border: false, ..Spec::default() }, depth)
 }
 
+/// From so many products per sum on, workgroups may share a sum.
+const DEEP: u32 = 256;
+/// The fewest input channels of a part.
+const PART: u32 = 32;
+
+/// Workgroups that a dispatch should have before its sums are worth keeping together.
+fn busy(caps: &Caps) -> u32 {
+    match caps.kind {
+        DeviceKind::Discrete => 512,
+        _ => 32,
+    }
+}
+
 /// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
 fn emit(
     cx: &mut Lower<'_>,
@@ -182,13 +196,23 @@ fn emit(
     let width = if spec.pointwise { push.rows } else { push.y_size[1] };
     let strip_rows = if width < t.tm { 1 } else { t.tm };
     let strips = width.div_ceil(strip_rows);
-    let grid = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
+    let [x_groups, y_groups, z_groups] = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
+    // Whether sums may be split depends on the depth alone, so that a resize keeps the pipeline.
+    let split = products >= DEEP && multiple(8);
+    let groups = x_groups * y_groups * z_groups;
+    let part_count = if split { (busy(cx.caps) / groups).clamp(1, (push.depth / PART).max(1)) } else { 1 };
+    let part = push.depth.div_ceil(part_count).next_multiple_of(8);
+    let part_count = push.depth.div_ceil(part);
+    let left = u64::from(groups * part_count) * u64::from(t.invocations * t.tm * t.tn) * 16;
+    let [parts, arrived] = cx.parts(left, u64::from(groups), part_count)?;
     let ops = 2 * u64::from(push.rows) * u64::from(push.channels) * u64::from(products);
     let push = Push {
         width,
         strips,
         strip_rows,
         products,
+        part,
+        part_count,
         rows_per_batch: epilogue.rows_per_batch,
         quads: t.quads,
         blocks: t.blocks,
@@ -200,6 +224,7 @@ fn emit(
         wg_x: t.invocations,
         vec_x: multiple(4),
         wide,
+        split,
         vec_y: push.group_channels.is_multiple_of(4),
         epi_op: epilogue.op,
         epi_a: epilogue.a,
@@ -209,9 +234,10 @@ fn emit(
     let tm = if t.tm == 8 { Tm::N8 } else { Tm::N4 };
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let [e0, e1, e2] = epilogue.e;
-    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
+    let bind = Bind { x, w, y: cx.y(0), e0, e1, e2, parts, arrived };
     let Some(kernel) = kernel(cx.store, tm, tn, sum) else {
         unreachable!("16-bit sums are of 16-bit numbers")
     };
+    let grid = [x_groups * part_count, y_groups, z_groups];
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
