@@ -182,7 +182,11 @@ fn emit(
     let multiple = |n: u32| push.depth.is_multiple_of(n) && push.x_channels.is_multiple_of(n);
     let sum = if cx.sums_16 && multiple(4) { Sum::F16 } else { Sum::F32 };
     let wide = sum == Sum::F16 && multiple(8);
-    let small = !spec.pointwise || sum == Sum::F16;
+    // Whether sums may be split depends on the depth alone, so that a resize keeps the pipeline. Few
+    // registers have room for it only where windows and sums in 16 bits need none.
+    let room = spec.pointwise && sum == Sum::F32 || !cx.caps.few_registers();
+    let split = products >= DEEP && multiple(8) && room;
+    let small = !spec.pointwise || sum == Sum::F16 || split;
     let ([tall, broad], stride) = (push.taps, push.stride);
     let key = format!(
         "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
@@ -197,8 +201,6 @@ fn emit(
     let strip_rows = if width < t.tm { 1 } else { t.tm };
     let strips = width.div_ceil(strip_rows);
     let [x_groups, y_groups, z_groups] = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
-    // Whether sums may be split depends on the depth alone, so that a resize keeps the pipeline.
-    let split = products >= DEEP && multiple(8);
     let groups = x_groups * y_groups * z_groups;
     let part_count = if split { (busy(cx.caps) / groups).clamp(1, (push.depth / PART).max(1)) } else { 1 };
     let part = push.depth.div_ceil(part_count).next_multiple_of(8);
