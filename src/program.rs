@@ -134,7 +134,8 @@ impl Dispatch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key,
-    /// so that a resize needs no other pipeline.
+    /// so that a resize needs no other pipeline; only where cooperative matrices compute does the number
+    /// of rows belong to it.
     pub key: String,
     /// The ways by name; the first is what a device like this does best as a rule.
     pub candidates: Vec<String>,

@@ -47,9 +47,22 @@ impl Tiling {
         Self::with([tm, tn], caps.max_invocations.min(64), groups, group_channels)
     }
 
-    /// What may suit the device, those first that differ least from the first.
-    pub fn candidates(caps: &Caps, groups: u32, group_channels: u32, small: bool) -> Vec<Self> {
-        let first = Self::new(caps, groups, group_channels, small);
+    /// What may suit the device for sums of so many products, those first that differ least from the first.
+    pub fn candidates(
+        caps: &Caps,
+        groups: u32,
+        group_channels: u32,
+        small: bool,
+        products: u32,
+    ) -> Vec<Self> {
+        let first = match caps.kind {
+            // Many small workgroups keep a large machine busy; long sums profit from sharing a cache.
+            DeviceKind::Discrete => {
+                let invocations = if products < 256 { 32 } else { 128 };
+                Self::with([4, 1], invocations.min(caps.max_invocations), groups, group_channels)
+            }
+            _ => Self::new(caps, groups, group_channels, small),
+        };
         let mut all = vec![first];
         for invocations in [64, 128, 256, 32] {
             for [tm, tn] in [[4, 2], [4, 1], [8, 1], [8, 2]] {
@@ -162,7 +175,7 @@ mod tests {
     fn candidates_differ_in_name() {
         let caps = Caps { max_invocations: 128, ..Caps::minimum() };
         for channels in [1, 8, 12, 100] {
-            let all = Tiling::candidates(&caps, 1, channels, false);
+            let all = Tiling::candidates(&caps, 1, channels, false, 64);
             let names: HashSet<String> = all.iter().map(ToString::to_string).collect();
             assert_eq!(names.len(), all.len());
             assert_eq!(all[0], Tiling::new(&caps, 1, channels, false));

@@ -192,7 +192,7 @@ fn emit(
         "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
         push.depth, push.channels
     );
-    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels, small));
+    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels, small, products));
     let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;

@@ -80,7 +80,8 @@ impl Operator for DepthwiseConv2d {
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
         let [[tall, wide], stride] = [self.window.size, self.window.stride];
         let key = format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels}");
-        let mut sizes = [64, 128, 256, 32].map(|size: u32| size.min(cx.caps.max_invocations)).to_vec();
+        let sizes = if cx.caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
+        let mut sizes = sizes.map(|size: u32| size.min(cx.caps.max_invocations)).to_vec();
         sizes.dedup();
         let wg_x = cx.choose(&key, &sizes);
         let (grid, row_items) = cx.grid_of(wg_x, items)?;

@@ -15,7 +15,7 @@ use crate::unsupported;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tile {
     /// For people.
-    name: &'static str,
+    label: &'static str,
     /// Subgroups along pixels, channels and depth.
     subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
@@ -28,16 +28,16 @@ struct Tile {
 }
 
 const TILES: [Tile; 10] = [
-    Tile { name: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
-    Tile { name: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
-    Tile { name: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
-    Tile { name: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
-    Tile { name: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
-    Tile { name: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
-    Tile { name: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
-    Tile { name: "pair", subgroups: [2, 1, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
-    Tile { name: "flat", subgroups: [1, 2, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
-    Tile { name: "fine", subgroups: [1, 1, 16], matrices: [1, 2, 1], staged: false, step: [160, 200] },
+    Tile { label: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
+    Tile { label: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
+    Tile { label: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
+    Tile { label: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
+    Tile { label: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
+    Tile { label: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
+    Tile { label: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
+    Tile { label: "pair", subgroups: [2, 1, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { label: "flat", subgroups: [1, 2, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
+    Tile { label: "fine", subgroups: [1, 1, 16], matrices: [1, 2, 1], staged: false, step: [160, 200] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -52,7 +52,7 @@ struct Cut {
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", self.tile.name, self.parts)
+        write!(f, "{} in {}", self.tile.label, self.parts)
     }
 }
 
