@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::pack;
-use crate::caps::{Caps, Features};
+use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
 use crate::kernel::table::convert::{Dst, Src};
@@ -533,7 +533,8 @@ fn convert(
 
 /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
 fn linear_grid(caps: &Caps, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
-    let wg = caps.max_invocations.min(64);
+    // Large machines start few workgroups at a time.
+    let wg = caps.max_invocations.min(if caps.kind == DeviceKind::Discrete { 256 } else { 64 });
     let (grid, row_items) = grid_of(caps, wg, items)?;
     Ok((grid, row_items, wg))
 }
