@@ -3,6 +3,7 @@
 mod import;
 mod lower;
 mod pack;
+mod place;
 
 pub use import::{import, reshape};
 pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store};
