@@ -133,14 +133,26 @@ impl Dispatch {
 /// A choice among ways of computing a node that the device's speed decides about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key,
-    /// so that a resize needs no other pipeline; only where cooperative matrices compute does the number
-    /// of rows belong to it.
+    /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key
+    /// but for a number behind `rows`, where the best way depends on that.
     pub key: String,
     /// The ways by name; the first is what a device like this does best as a rule.
     pub candidates: Vec<String>,
+    /// The one that was taken.
+    pub taken: usize,
     /// The dispatches that compute the node.
     pub dispatches: Range<usize>,
+}
+
+impl Choice {
+    /// A key without its number of rows: the same for every batch and size.
+    pub fn class(key: &str) -> String {
+        let mut words: Vec<&str> = key.split(' ').collect();
+        if let Some(at) = words.iter().position(|word| *word == "rows") {
+            words.drain(at..(at + 2).min(words.len()));
+        }
+        words.join(" ")
+    }
 }
 
 /// What runs for one set of input shapes.
@@ -152,6 +164,8 @@ pub struct Program {
     pub weights: Vec<Weights>,
     /// The dispatches in an order that respects data flow.
     pub dispatches: Vec<Dispatch>,
+    /// What other shapes may dispatch instead: their pipelines are created as well.
+    pub spare: Vec<Dispatch>,
     /// Input buffers by input number; `None` for an input that nothing reads.
     pub inputs: Vec<Option<BufferId>>,
     /// Output buffers by output number. One buffer per output.
@@ -190,5 +204,16 @@ impl fmt::Display for Program {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_of_a_choice_leaves_out_rows() {
+        assert_eq!(Choice::class("matrix rows 196 to 64 F16"), "matrix to 64 F16");
+        assert_eq!(Choice::class("matrix to 64 F16"), "matrix to 64 F16");
     }
 }

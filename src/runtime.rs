@@ -159,7 +159,7 @@ impl Session {
             fits(dispatch, self.device.caps())
                 .map_err(|why| Error::Model { node: format!("#{i} {}", dispatch.label), what: why.0 })?;
         }
-        self.pipelines.create(program.dispatches.iter().map(key).collect())?;
+        self.pipelines.create(program.dispatches.iter().chain(&program.spare).map(key).collect())?;
         self.weights.upload(program, self.transfers.weights())?;
         let recording = recording::record(self, program, memory, barriers, profiled)?;
         self.stats.recordings += 1;

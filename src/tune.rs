@@ -232,7 +232,7 @@ mod tests {
             dispatch.cost = Cost { ops: *ops, bytes: 0 };
             program.dispatches.push(dispatch);
             let candidates = vec!["a".into(), "b".into()];
-            program.choices.push(Choice { key: (*key).into(), candidates, dispatches: i..i + 1 });
+            program.choices.push(Choice { key: (*key).into(), candidates, taken: 0, dispatches: i..i + 1 });
         }
         program
     }

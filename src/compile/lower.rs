@@ -136,14 +136,14 @@ impl Lower<'_> {
     }
 
     /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
-    /// first. `key` names the kernel and all that the choice depends on but batch and size; where
-    /// the ways differ each needs a name of its own.
+    /// first. `key` names the kernel and all that the choice depends on but batch and size, or `rows` and
+    /// their number; where the ways differ each needs a name of its own.
     pub fn choose<T: Clone + fmt::Display>(&mut self, key: &str, candidates: &[T]) -> T {
         let key = format!("{key} {:?}", self.store);
         let names: Vec<String> = candidates.iter().map(T::to_string).collect();
         let taken = (self.tactics)(&key, &names);
         let next = self.program.dispatches.len();
-        self.program.choices.push(Choice { key, candidates: names, dispatches: next..next });
+        self.program.choices.push(Choice { key, candidates: names, taken, dispatches: next..next });
         candidates[taken].clone()
     }
 
@@ -341,6 +341,15 @@ impl Lower<'_> {
         dispatch.label.clone_from(&self.node.label);
         dispatch.origin.clone_from(&self.node.origin);
         self.program.dispatches.push(dispatch);
+        Ok(())
+    }
+
+    /// Runs `f`, and keeps what it dispatches for other shapes instead of running it.
+    pub fn spare(&mut self, f: impl FnOnce(&mut Self) -> Result<(), Unsupported>) -> Result<(), Unsupported> {
+        let (dispatches, buffers) = (self.program.dispatches.len(), self.program.buffers.len());
+        f(self)?;
+        self.program.spare.extend(self.program.dispatches.drain(dispatches..));
+        debug_assert_eq!(self.program.buffers.len(), buffers, "what is spared needs no memory");
         Ok(())
     }
 

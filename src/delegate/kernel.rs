@@ -1,7 +1,7 @@
 //! What stands for a partition in the interpreter: it keeps what was compiled and recorded for the
 //! last few shapes of its inputs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
 use crate::kernel::Store;
 use crate::options::{Options, Precision, Tune};
 use crate::profile::Profile;
+use crate::program::Choice;
 use crate::reference;
 use crate::runtime::{Recording, Session};
 use crate::tflite::{Buffers, Context};
@@ -39,6 +40,9 @@ pub struct Kernel {
     compiled: Option<(Vec<Shape>, Program)>,
     /// The one in use first.
     recorded: Vec<Recorded>,
+    /// By class of choice, the ways that were taken for the first shapes: other shapes take them too, as
+    /// their pipelines are there.
+    taken: HashMap<String, Vec<String>>,
 }
 
 /// What was compiled for one set of shapes.
@@ -89,6 +93,7 @@ impl Kernel {
             session: Session::new(setup.device.clone()),
             compiled: None,
             recorded: Vec::new(),
+            taken: HashMap::new(),
             setup: setup.clone(),
         };
         kernel.remember();
@@ -173,7 +178,7 @@ impl Kernel {
         }
     }
 
-    fn compile(&self, shapes: &[Shape]) -> Result<Program> {
+    fn compile(&mut self, shapes: &[Shape]) -> Result<Program> {
         let mut graph = self.graph.clone();
         reshape(&mut graph, shapes)?;
         let empty = |id: &ValueId| graph.value(*id).ty.shape.elements() == 0;
@@ -182,7 +187,13 @@ impl Kernel {
         }
         let Setup { device, tuning, .. } = &*self.setup;
         let (caps, options) = (device.caps(), &self.options);
-        let tuned = |key: &str, candidates: &[String]| tune::tactic(tuning, key, candidates);
+        let known = |key: &str, candidates: &[String]| {
+            let taken = self.taken.get(&Choice::class(key))?;
+            candidates.iter().position(|name| taken.contains(name))
+        };
+        let tuned = |key: &str, candidates: &[String]| {
+            known(key, candidates).unwrap_or_else(|| tune::tactic(tuning, key, candidates))
+        };
         let mut compiled = compile(graph.clone(), caps, options, &tuned)?;
         if options.tune != Tune::Off {
             let lower = |forced: &str, taken: usize| {
@@ -193,6 +204,14 @@ impl Kernel {
             };
             tune::tune(device, options.tune, store(caps, options), &compiled.program, tuning, &lower)?;
             compiled = compile(graph.clone(), caps, options, &tuned)?;
+        }
+        let mut first: HashMap<String, Vec<String>> = HashMap::new();
+        for choice in &compiled.program.choices {
+            let name = choice.candidates[choice.taken].clone();
+            first.entry(Choice::class(&choice.key)).or_default().push(name);
+        }
+        for (class, names) in first {
+            self.taken.entry(class).or_insert(names);
         }
         Ok(Program { graph, compiled: Some(compiled) })
     }

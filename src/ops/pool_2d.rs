@@ -55,23 +55,14 @@ fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
 }
 
-impl Operator for Pool2d {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        let x = operand(inputs, 0)?;
-        let [rows, columns] = self.window.extents(&x.shape)?;
-        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, x.shape[3]])])
-    }
-
-    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+impl Pool2d {
+    /// Emits the kernel for any window.
+    fn windows(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::pool_2d::{Bind, Push, Spec, dispatch, kernel};
         let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
         let [rows, columns] = self.window.extents(&x_shape)?;
         let Window { size, stride, zeros, .. } = self.window;
         let channels = y_shape.channels();
-        if [rows.size, columns.size] == [1, 1] && size == [x_shape[1], x_shape[2]] && !rows.border && !columns.border {
-            let kind = if self.kind == Kind::Average { reduce::Kind::Mean } else { reduce::Kind::Largest };
-            return reduce::emit(cx, kind, &[false, true, true, false]);
-        }
         let vec4 = channels % 4 == 0;
         let items = y_shape.elements() / if vec4 { 4 } else { 1 };
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
@@ -103,6 +94,28 @@ impl Operator for Pool2d {
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
         cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), y_shape.elements() * u64::from(self.window.taps()))
+    }
+}
+
+impl Operator for Pool2d {
+    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let [rows, columns] = self.window.extents(&x.shape)?;
+        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, x.shape[3]])])
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let x = cx.input(0).shape;
+        let [rows, columns] = self.window.extents(&x)?;
+        let whole = self.window.size == [x[1], x[2]] && !rows.border && !columns.border;
+        let key = format!("pool_2d {:?} channels {} {:?}", self.window.size, x.channels(), self.kind);
+        if cx.choose(&key, if whole { &["reduction", "window"] } else { &["window"] }) == "window" {
+            return self.windows(cx);
+        }
+        let kind = if self.kind == Kind::Average { reduce::Kind::Mean } else { reduce::Kind::Largest };
+        reduce::emit(cx, kind, &[false, true, true, false])?;
+        // Of a larger picture the window is a part.
+        cx.spare(|cx| self.windows(cx))
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

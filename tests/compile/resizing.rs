@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::compile::{Tactics, compile, reshape};
+use tflite_vulkan::compile::{Tactics, compile, heuristic, reshape};
 use tflite_vulkan::ir::{Graph, Shape};
 use tflite_vulkan::op::{Padding, StepOp};
 use tflite_vulkan::ops::binary::Binary;
@@ -15,6 +15,7 @@ use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
 use tflite_vulkan::ops::transpose::Transpose;
 use tflite_vulkan::options::Options;
+use tflite_vulkan::program::Dispatch;
 
 use crate::net::{Net, RELU, window};
 
@@ -83,4 +84,26 @@ fn pipelines_stay_with(tactics: Tactics<'_>) -> usize {
         assert!(new.is_empty(), "{shape:?}: {new:?}");
     }
     choices
+}
+
+/// A pooling of the whole picture is a reduction; the kernel for windows that a larger picture needs is spared.
+#[test]
+fn a_larger_picture_needs_no_other_pooling() {
+    let pipelines = |shape: [u32; 4]| {
+        let mut net = Net::default();
+        let x = net.input(&[1, 4, 4, 8]);
+        let pool = Pool2d { kind: pool_2d::Kind::Average, window: window([4, 4], [1, 1], Padding::Valid) };
+        let y = net.node("AVERAGE_POOL_2D", pool, &[x], &[]);
+        let mut graph = net.outputs(&[y]);
+        reshape(&mut graph, &[Shape::from(shape)]).unwrap();
+        let program = compile(graph, &Caps::minimum(), &Options::default(), &heuristic).unwrap().program;
+        let of = |all: &[Dispatch]| -> HashSet<_> {
+            all.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
+        };
+        (of(&program.dispatches), of(&program.spare))
+    };
+    let (first, spare) = pipelines([1, 4, 4, 8]);
+    let (second, none) = pipelines([2, 9, 5, 8]);
+    assert_eq!((spare, none), (second.clone(), HashSet::new()));
+    assert!(first.is_disjoint(&second));
 }

@@ -152,7 +152,8 @@ pub fn emit(
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
     let taps = depthwise.map_or(0, |d| d.window.taps());
     let sizes = [conv.rows, conv.channels, products];
-    let key = format!("conv_2d_cooperative rows, channels, products {sizes:?} behind {taps} taps");
+    let [rows, channels, _] = sizes;
+    let key = format!("conv_2d_cooperative rows {rows} products {products} to {channels} behind {taps} taps");
     let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, taps));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
