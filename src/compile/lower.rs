@@ -250,7 +250,9 @@ impl Lower<'_> {
         if parts == 1 {
             return Ok([self.y(0); 2]);
         }
-        let key = WeightKey { constant: self.node.outputs[0].0, packing: "counters".into() };
+        // Other shapes need other numbers; the same key means the same bytes.
+        let counters = counters.next_power_of_two();
+        let key = WeightKey { constant: self.node.outputs[0].0, packing: format!("counters/{counters}") };
         Ok([
             self.scratch(bytes),
             self.upload(key, counters * 4, format!("{} counters", self.node.label), |_| ())?,

@@ -195,7 +195,8 @@ impl Kernel {
             known(key, candidates).unwrap_or_else(|| tune::tactic(tuning, key, candidates))
         };
         let mut compiled = compile(graph.clone(), caps, options, &tuned)?;
-        if options.tune != Tune::Off {
+        let is_new = |choice: &Choice| !self.taken.contains_key(&Choice::class(&choice.key));
+        if options.tune != Tune::Off && compiled.program.choices.iter().any(is_new) {
             let lower = |forced: &str, taken: usize| {
                 let tactics = |key: &str, candidates: &[String]| {
                     if key == forced { taken } else { tuned(key, candidates) }

@@ -201,12 +201,13 @@ fn emit(
     let strip_rows = if width < t.tm { 1 } else { t.tm };
     let strips = width.div_ceil(strip_rows);
     let [x_groups, y_groups, z_groups] = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
-    let groups = x_groups * y_groups * z_groups;
-    let part_count = if split { (busy(cx.caps) / groups).clamp(1, (push.depth / PART).max(1)) } else { 1 };
+    let groups = u64::from(x_groups) * u64::from(y_groups) * u64::from(z_groups);
+    let shares = (u64::from(busy(cx.caps)) / groups.max(1)) as u32;
+    let part_count = if split { shares.clamp(1, (push.depth / PART).max(1)) } else { 1 };
     let part = push.depth.div_ceil(part_count).next_multiple_of(8);
     let part_count = push.depth.div_ceil(part);
-    let left = u64::from(groups * part_count) * u64::from(t.invocations * t.tm * t.tn) * 16;
-    let [parts, arrived] = cx.parts(left, u64::from(groups), part_count)?;
+    let left = groups * u64::from(part_count) * u64::from(t.invocations * t.tm * t.tn) * 16;
+    let [parts, arrived] = cx.parts(left, groups, part_count)?;
     let ops = 2 * u64::from(push.rows) * u64::from(push.channels) * u64::from(products);
     let push = Push {
         width,

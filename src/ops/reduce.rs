@@ -129,6 +129,9 @@ const PART: u32 = 256;
 pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsupported> {
     use table::reduce::{Bind, Push, Spec, dispatch, kernel};
     let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+    if y_shape.elements() == 0 {
+        return Ok(());
+    }
     let last_kept = !reduced.last().copied().unwrap_or(false);
     let vec4 = last_kept && x_shape.channels() % 4 == 0;
     let lanes = if vec4 { 4 } else { 1 };

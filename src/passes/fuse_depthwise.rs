@@ -8,12 +8,19 @@ use crate::kernel::Store;
 use crate::op::{Broadcast, Depthwise, Operand, StepOp, Window};
 use crate::ops::conv_2d::cooperative;
 
+/// The kernel writes out all taps, so that their loads are under way together.
+const MAX_TAPS: u32 = 25;
+
 pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
     let mut outcome = Outcome { pass: "fuse depthwise", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
         let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
         let Some(window) = node.op.depthwise(&types) else { continue };
+        if window.taps() > MAX_TAPS {
+            outcome.declined.push(format!("{} #{}: {} taps are too many", node.label, id.0, window.taps()));
+            continue;
+        }
         let (label, output) = (format!("{} #{}", node.label, id.0), node.outputs[0]);
         if !graph.has_one_use(output) {
             outcome.declined.push(format!("{label}: its result has several uses"));

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use ash::{khr, vk};
+use ash::{ext, khr, vk};
 
 use super::device_info;
 use super::instance::{Instance, NEWEST};
@@ -131,6 +131,10 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if features.contains(needed) {
         cooperative_matrix = matrix_shapes(instance, physical);
     }
+    // Matrices are spread over a subgroup, whose size the kernel has to know.
+    if !subgroups_have_one_size(instance, physical, &known) {
+        cooperative_matrix.clear();
+    }
     if cooperative_matrix.is_empty() {
         features = features.without(Features::COOPERATIVE_MATRIX);
     }
@@ -170,6 +174,18 @@ pub(super) fn subgroup(instance: &Instance, physical: vk::PhysicalDevice) -> (u3
         }
     }
     (subgroup.subgroup_size.max(1), features)
+}
+
+/// Whether every subgroup of the device has the size that it reports.
+fn subgroups_have_one_size(instance: &Instance, physical: vk::PhysicalDevice, known: &Known) -> bool {
+    if known.api < vk::API_VERSION_1_3 && !known.extension(ext::subgroup_size_control::NAME) {
+        return false;
+    }
+    let mut sizes = vk::PhysicalDeviceSubgroupSizeControlProperties::default();
+    let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut sizes);
+    // SAFETY: the device knows the structure, by its version or by the extension.
+    unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
+    sizes.min_subgroup_size == sizes.max_subgroup_size
 }
 
 fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32, u32, u32)> {

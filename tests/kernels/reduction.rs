@@ -1,9 +1,17 @@
 //! MEAN, SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, SOFTMAX, LOG_SOFTMAX, L2_NORMALIZATION.
 
-use tflite_vulkan::op::{Broadcast, Operand, Step, StepOp};
+use std::sync::Arc;
+
+use tflite_vulkan::caps::{Caps, DeviceKind};
+use tflite_vulkan::compile::{Compiled, compile, heuristic};
+use tflite_vulkan::ir::{Graph, Node, Shape, TensorType};
+use tflite_vulkan::op::{Broadcast, Operand, Operator, Step, StepOp};
 use tflite_vulkan::ops::l2_normalization::L2Normalization;
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::softmax::Softmax;
+use tflite_vulkan::options::Options;
+use tflite_vulkan::runtime::Session;
+use tflite_vulkan::vk::Device;
 
 use crate::harness::{Case, check, tensor};
 
@@ -74,4 +82,40 @@ fn softmax() {
 #[test]
 fn l2_normalization() {
     check(ROWS.iter().map(|x| Case::new(L2Normalization, [tensor(x)])));
+}
+
+/// Several workgroups share a sum, in numbers that differ from shape to shape.
+#[test]
+fn other_sizes_in_one_session() {
+    let device = Device::open(&Options { allow_software: true, ..Options::default() }).unwrap();
+    // CPUs get fewer parts than GPUs.
+    let caps = Caps { kind: DeviceKind::Integrated, ..device.caps().clone() };
+    let mut session = Session::new(device);
+    for batch in [1, 9, 40, 3, 1] {
+        let shape = Shape::from([batch, 64, 40, 8]);
+        let op = Reduce { kind: Kind::Mean, axes: vec![1, 2], keep_dims: false };
+        let mut graph = Graph::default();
+        let x = graph.add_value("x", TensorType::f32(shape), None);
+        let result = op.infer(&[Some(&TensorType::f32(shape))]).unwrap().remove(0);
+        let y = graph.add_value("y", result, None);
+        graph.add_node(Node {
+            op: Arc::new(op),
+            inputs: vec![Some(x)],
+            outputs: vec![y],
+            epilogue: Vec::new(),
+            origin: vec![0],
+            label: "MEAN".into(),
+        });
+        graph.set_interface(vec![x], vec![y]);
+        let Compiled { program, memory, barriers, .. } =
+            compile(graph, &caps, &Options::default(), &heuristic).unwrap();
+        let recording = session.prepare(&program, &memory, &barriers).unwrap();
+        let numbers = (0..shape.elements()).map(|i| (i / 20480) as f32 + (i % 8) as f32);
+        let x: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
+        let mut y = vec![0xff; batch as usize * 32];
+        session.run(&recording, &[&x], &mut [&mut y]).unwrap();
+        let expected: Vec<u8> =
+            (0..batch * 8).flat_map(|i| ((i / 8) as f32 + (i % 8) as f32).to_le_bytes()).collect();
+        assert_eq!(y, expected, "batch {batch}");
+    }
 }
