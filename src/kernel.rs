@@ -87,8 +87,35 @@ impl Store {
     }
 }
 
+/// What kernels/lib/divide.glsl divides numbers below 2³¹ by `d` with: a factor and a shift, for d from 1 to
+/// 2³¹. The quotient is the product of the dividend and the factor without its lowest 31 + shift bits
+/// (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994).
+pub fn divisor(d: u32) -> [u32; 2] {
+    let d = d.max(1);
+    let shift = d.next_power_of_two().trailing_zeros();
+    let factor = (1_u64 << (31 + shift)).div_ceil(u64::from(d));
+    [u32::try_from(factor).unwrap_or_else(|_| unreachable!("below 2³² as d exceeds 2^(shift - 1)")), shift]
+}
+
 /// Every kernel module that `build.rs` generated.
 pub mod table {
     #![allow(missing_docs, reason = "generated: the names are the shaders' own")]
     include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divisor;
+
+    #[test]
+    fn divides_by_multiplying() {
+        let numbers = |top: u32| (0..70).chain((0..31).map(|i| 1 << i)).chain([top / 3, top - 1, top]);
+        for d in (1..300).chain((1..32).flat_map(|i| [(1 << i) - 1, 1 << i])).chain([999_983, 2_147_483_647]) {
+            let [factor, shift] = divisor(d);
+            for n in numbers(i32::MAX as u32).flat_map(|n| [n.saturating_sub(1), n, n / d * d]) {
+                let high = (u64::from(n << 1) * u64::from(factor)) >> 32;
+                assert_eq!(high >> shift, u64::from(n / d), "{n} / {d}");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{Push as Convolution, Spec as Form};
 use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::Store;
+use crate::kernel::{Store, divisor};
 use crate::kernel::table::conv_2d_cooperative::{Bind, From, Push, Spec, dispatch, kernel};
 use crate::op::Depthwise;
 use crate::unsupported;
@@ -14,30 +14,29 @@ use crate::unsupported;
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tile {
-    /// For people.
+    /// For people: pixels × channels × products of a step, for matrices of 16.
     label: &'static str,
     /// Subgroups along pixels, channels and depth.
     subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
     matrices: [u32; 3],
-    /// Whether the workgroup shares the weights.
-    staged: bool,
     /// What a step takes in tens of nanoseconds, measured on an NVIDIA H100: alone on a core, and of the
     /// core's time when it has many workgroups.
     step: [u32; 2],
 }
 
-const TILES: [Tile; 10] = [
-    Tile { label: "big", subgroups: [2, 4, 1], matrices: [4, 2, 2], staged: true, step: [260, 120] },
-    Tile { label: "wide", subgroups: [2, 2, 1], matrices: [2, 2, 4], staged: false, step: [165, 260] },
-    Tile { label: "wide split", subgroups: [2, 2, 2], matrices: [2, 2, 4], staged: false, step: [230, 340] },
-    Tile { label: "tall", subgroups: [4, 1, 1], matrices: [1, 2, 4], staged: false, step: [150, 170] },
-    Tile { label: "split", subgroups: [1, 1, 4], matrices: [2, 2, 2], staged: false, step: [140, 120] },
-    Tile { label: "deep", subgroups: [1, 1, 8], matrices: [1, 2, 2], staged: false, step: [140, 130] },
-    Tile { label: "deeper", subgroups: [1, 1, 16], matrices: [1, 2, 2], staged: false, step: [215, 280] },
-    Tile { label: "pair", subgroups: [2, 1, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
-    Tile { label: "flat", subgroups: [1, 2, 4], matrices: [1, 2, 2], staged: false, step: [140, 140] },
-    Tile { label: "fine", subgroups: [1, 1, 16], matrices: [1, 2, 1], staged: false, step: [160, 200] },
+const TILES: [Tile; 11] = [
+    Tile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], step: [70, 48] },
+    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], step: [43, 50] },
+    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], step: [28, 25] },
+    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], step: [28, 30] },
+    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], step: [20, 12] },
+    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], step: [25, 17] },
+    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], step: [35, 40] },
+    Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], step: [24, 14] },
+    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], step: [30, 28] },
+    Tile { label: "16x32x256", subgroups: [1, 1, 8], matrices: [1, 2, 2], step: [50, 80] },
+    Tile { label: "16x64x128", subgroups: [1, 4, 2], matrices: [1, 1, 4], step: [40, 45] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -74,10 +73,9 @@ impl Tile {
     fn shared_bytes(&self, shape: Shape) -> u32 {
         let (m, n, k) = shape;
         let [bm, bn, bk] = self.block(shape);
-        let pixels = bm * (bk / 8 + 1);
-        let weights = if self.staged { bn / n * (bk / k) * n * (k / 8 + 1) } else { 0 };
+        let step = bm * (bk / 8 + 1) + bn * (bk / k) * (k / 8 + 1);
         let sums = self.subgroups.iter().product::<u32>() * m * (self.matrices[1] * n / 4 + 1);
-        16 * (2 * (pixels + weights)).max(sums)
+        16 * step.max(sums)
     }
 
     fn fits(&self, caps: &Caps, shape: Shape) -> bool {
@@ -85,10 +83,11 @@ impl Tile {
         let threads = self.invocations(caps);
         let whole = |elements: u32| (elements / 8).is_multiple_of(threads);
         threads <= caps.max_invocations
-            && self.shared_bytes(shape) <= caps.max_shared_bytes
+            // And one word of kernels/lib/last.glsl.
+            && self.shared_bytes(shape) + 4 <= caps.max_shared_bytes
             && whole(bm * bk)
+            && whole(bn * bk)
             && threads.is_multiple_of(bk / 8)
-            && (!self.staged || whole(bn * bk))
     }
 }
 
@@ -117,12 +116,13 @@ impl Cut {
         let steps = products.div_ceil(bk).div_ceil(self.parts);
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
         // A depthwise convolution in front: what each invocation loads, tap by tap.
-        let loads = 10 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
+        let loads = 4 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
         let [alone, shared] = self.tile.step.map(|step| u64::from(step + loads));
         let busy = (groups * shared).div_ceil(u64::from(CORES));
         // Parts are written, read back by one workgroup, and waited for.
-        let joined = if self.parts > 1 { 150 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
-        u64::from(steps) * alone.max(busy) + joined
+        let joined = if self.parts > 1 { 120 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
+        // What stands around the steps takes as long as one.
+        u64::from(steps + 1) * alone.max(busy) + joined
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
@@ -180,12 +180,14 @@ pub fn emit(
         products,
         w_depth: depth / k,
         part,
-        part_count,
         x_size: conv.x_size,
         y_size: conv.y_size,
         stride: conv.stride,
         dilation: conv.dilation,
         origin: conv.origin,
+        by_depth: divisor(conv.depth),
+        by_height: divisor(conv.y_size[0]),
+        by_width: divisor(conv.y_size[1]),
     };
     let [sm, sn, sk] = tile.subgroups;
     let [fm, fn_, fk] = tile.matrices;
@@ -196,7 +198,7 @@ pub fn emit(
         taps_x: conv.taps[1],
         pointwise: form.pointwise && depthwise.is_none(),
         depthwise: depthwise.is_some(),
-        staged: tile.staged,
+        unrolled: fm * fn_ >= 16,
         vec_x: conv.depth.is_multiple_of(4),
         vec_x8: conv.depth.is_multiple_of(8),
         vec_y: conv.channels.is_multiple_of(4),
@@ -221,10 +223,8 @@ pub fn emit(
         before = [cx.x(*weights)?, cx.x(*bias)?];
     }
     let [d, dbias] = before;
-    let tall = conv.rows.div_ceil(bm);
-    let y = tall.min(caps.max_grid[1]).max(1);
-    let z = tall.div_ceil(y);
-    if z > caps.max_grid[2] {
+    let tall = conv.rows.div_ceil(bm).max(1);
+    if tall > caps.max_grid[0] {
         unsupported!("{} rows are too many for one dispatch", conv.rows);
     }
     let [e0, e1, e2] = epilogue.e;
@@ -233,5 +233,5 @@ pub fn emit(
     let [parts, arrived] = cx.parts(left, blocks, part_count)?;
     let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2, parts, arrived };
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
-    cx.dispatch(dispatch(kernel(from), spec, push, bind, [columns / bn * part_count, y, z]), ops)
+    cx.dispatch(dispatch(kernel(from), spec, push, bind, [tall, columns / bn, part_count]), ops)
 }
