@@ -109,19 +109,19 @@ MATRIX_C sums[FM * FN];
 // What this invocation loads for the next step, and where from.
 uvec4 a_next[A_LOADS];
 uvec4 b_next[B_LOADS];
-uint at[A_LOADS];        // of the first tap of each pixel, in pixels of x
-ivec2 corner[A_LOADS];   // its row and column
+uint at[A_LOADS];        // of the first channel under the first tap of each pixel
+ivec2 corner[A_LOADS];   // that tap's row and column in x
 uint w_at[B_LOADS];
 
 void find(uint first_row, uint first_channel) {
     [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
         uint row = min(first_row + (i * THREADS + gl_LocalInvocationID.x) / (BK / 8), rows - 1);
         if (POINTWISE) {
-            at[i] = row;
+            at[i] = row * depth;
         } else {
             uint line = divide(row, by_width), picture = divide(line, by_height);
             corner[i] = ivec2(uvec2(line - picture * y_size.x, row - line * y_size.y) * stride) + origin;
-            at[i] = (picture * x_size.x + corner[i].x) * x_size.y + corner[i].y;
+            at[i] = ((picture * x_size.x + corner[i].x) * x_size.y + corner[i].y) * depth;
         }
     }
     const uint BLOCK = BK / MK * W_SIZE;  // of a step, for MN channels
@@ -135,9 +135,8 @@ void find(uint first_row, uint first_channel) {
 bool find_x(uint i, uvec2 tap, uint c, out uint place) {
     uvec2 step = tap * dilation;
     uvec2 p = uvec2(corner[i]) + step;
-    bool inside = p.x < x_size.x && p.y < x_size.y;
-    place = (inside ? at[i] + step.x * x_size.y + step.y : 0) * depth + c;
-    return inside;
+    place = at[i] + ((step.x * x_size.y + step.y) * depth + c);
+    return p.x < x_size.x && p.y < x_size.y;
 }
 
 uvec2 pack(f16vec4 v) {
@@ -158,9 +157,9 @@ uvec2 tap_of(uint k, out uint c) {
 // Four input channels of pixel i under one tap.
 f16vec4 load_x(uint i, uvec2 tap, uint c) {
     uint place;
-    bool inside = find_x(i, tap, c, place);
-    f16vec4 v = f16vec4(x4[place >> 2]);
-    return inside ? v : f16vec4(0);
+    f16vec4 v = f16vec4(0);
+    if (find_x(i, tap, c, place)) v = f16vec4(x4[place >> 2]);
+    return v;
 }
 
 // Pixel i's elements k to k + 3 of the depth.
@@ -171,15 +170,13 @@ f16vec4 fetch_quad(uint i, uint k) {
     if (!VEC_X) {
         // Neighbouring elements may belong to different taps.
         [[unroll]] for (uint j = 0; j < 4; ++j) {
-            bool known = k + j < products;
             uvec2 tap = tap_of(k + j, c);
             bool inside = POINTWISE || find_x(i, tap, c, place);
-            if (POINTWISE) place = at[i] * depth + k + j;
-            float16_t one = float16_t(x[known ? place : 0]);
-            v[j] = known && inside ? one : float16_t(0);
+            if (POINTWISE) place = at[i] + k + j;
+            if (inside && k + j < products) v[j] = float16_t(x[place]);
         }
     } else if (POINTWISE) {
-        v = f16vec4(x4[(at[i] * depth + k) >> 2]);
+        v = f16vec4(x4[(at[i] + k) >> 2]);
     } else if (DEPTHWISE) {
         vec4 sum = vec4(d_bias4[k >> 2]);
         [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky)
@@ -205,8 +202,9 @@ uvec4 load_x8(uint place) {
 // The same for eight channels of pixel i under one tap.
 uvec4 load_tap8(uint i, uvec2 tap, uint c) {
     uint place;
-    bool inside = find_x(i, tap, c, place);
-    return mix(uvec4(0), load_x8(place), bvec4(inside));
+    uvec4 v = uvec4(0);
+    if (find_x(i, tap, c, place)) v = load_x8(place);
+    return v;
 }
 
 // Every pixel's elements k to k + 7 of the depth, where eight never belong to two taps.
@@ -214,7 +212,7 @@ void fetch_octets(uint k) {
     if (k >= products) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
     } else if (POINTWISE) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x8(at[i] * depth + k);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x8(at[i] + k);
     } else if (DEPTHWISE) {
         vec4 sums[2 * A_LOADS];
         vec4 start[2] = {vec4(d_bias4[k >> 2]), vec4(d_bias4[(k >> 2) + 1])};

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn divides_by_multiplying() {
         let numbers = |top: u32| (0..70).chain((0..31).map(|i| 1 << i)).chain([top / 3, top - 1, top]);
-        for d in (1..300).chain((1..32).flat_map(|i| [(1 << i) - 1, 1 << i])).chain([999_983, 2_147_483_647]) {
+        for d in (1..300).chain((1..32).flat_map(|i| [(1 << i) - 1, 1 << i])).chain([999_983, 2_147_483_647])
+        {
             let [factor, shift] = divisor(d);
             for n in numbers(i32::MAX as u32).flat_map(|n| [n.saturating_sub(1), n, n / d * d]) {
                 let high = (u64::from(n << 1) * u64::from(factor)) >> 32;

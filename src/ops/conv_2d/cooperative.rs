@@ -20,23 +20,23 @@ struct Tile {
     subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
     matrices: [u32; 3],
-    /// What a step takes in tens of nanoseconds, measured on an NVIDIA H100: alone on a core, and of the
-    /// core's time when it has many workgroups.
-    step: [u32; 2],
+    /// Fitted to times on an NVIDIA H100, in tens of nanoseconds: what a step takes alone on a core, and of
+    /// the core's time when it has many workgroups; what stands around the steps.
+    time: [u32; 3],
 }
 
 const TILES: [Tile; 11] = [
-    Tile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], step: [70, 48] },
-    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], step: [43, 50] },
-    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], step: [28, 25] },
-    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], step: [28, 30] },
-    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], step: [20, 12] },
-    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], step: [25, 17] },
-    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], step: [35, 40] },
-    Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], step: [24, 14] },
-    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], step: [30, 28] },
-    Tile { label: "16x32x256", subgroups: [1, 1, 8], matrices: [1, 2, 2], step: [50, 80] },
-    Tile { label: "16x64x128", subgroups: [1, 4, 2], matrices: [1, 1, 4], step: [40, 45] },
+    Tile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], time: [70, 44, 470] },
+    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], time: [64, 122, 128] },
+    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], time: [55, 50, 51] },
+    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], time: [42, 36, 40] },
+    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], time: [39, 17, 31] },
+    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], time: [34, 28, 36] },
+    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], time: [38, 39, 62] },
+    Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], time: [39, 16, 31] },
+    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [60, 40, 58] },
+    Tile { label: "16x32x256", subgroups: [1, 1, 8], matrices: [1, 2, 2], time: [55, 72, 83] },
+    Tile { label: "16x64x128", subgroups: [1, 4, 2], matrices: [1, 1, 4], time: [52, 76, 88] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -116,13 +116,13 @@ impl Cut {
         let steps = products.div_ceil(bk).div_ceil(self.parts);
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
         // A depthwise convolution in front: what each invocation loads, tap by tap.
-        let loads = 4 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
-        let [alone, shared] = self.tile.step.map(|step| u64::from(step + loads));
-        let busy = (groups * shared).div_ceil(u64::from(CORES));
+        let loads = 9 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
+        let [alone, shared, around] = self.tile.time.map(u64::from);
+        let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(CORES));
+        let step = (alone + u64::from(loads)).max(of_a_core(shared + u64::from(loads)));
         // Parts are written, read back by one workgroup, and waited for.
-        let joined = if self.parts > 1 { 120 + u64::from(self.parts * bm * bn) / 50 } else { 0 };
-        // What stands around the steps takes as long as one.
-        u64::from(steps + 1) * alone.max(busy) + joined
+        let joined = if self.parts > 1 { 160 + u64::from(self.parts * bm * bn) / 70 } else { 0 };
+        u64::from(steps) * step + around.max(of_a_core(around)) + joined
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
