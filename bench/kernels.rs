@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use tflite_vulkan::caps::{DeviceKind, Features};
 use tflite_vulkan::compile::{compile, heuristic};
 use tflite_vulkan::ir::Shape;
-use tflite_vulkan::kernel::table::convert;
+use tflite_vulkan::kernel::Store;
+use tflite_vulkan::kernel::table::copy;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::plan::{self, Barriers};
 use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program};
@@ -88,13 +89,13 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// The median wall time of a program of `count` dispatches that copy four numbers each, every one from the
 /// one before, behind a barrier, or all at once.
 fn wall(device: &Arc<Device>, count: u32, chained: bool) -> Result<Duration, Box<dyn Error>> {
-    let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, name: "four".into() };
+    let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, floats: None, name: "four".into() };
     let dispatch = |i: u32| {
-        convert::dispatch(
-            convert::kernel(convert::Src::F32, convert::Dst::F32),
-            convert::Spec { wg_x: 64, ..Default::default() },
-            convert::Push { elements: 4, row_items: 64 },
-            convert::Bind { x: BufferId(i), y: BufferId(i + 1) },
+        copy::dispatch(
+            copy::kernel(Store::F32),
+            copy::Spec { wg_x: 64, ..Default::default() },
+            copy::Push { elements: 4, row_items: 64 },
+            copy::Bind { x: BufferId(i), y: BufferId(i + 1) },
             [1, 1, 1],
         )
     };

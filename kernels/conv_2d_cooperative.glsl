@@ -9,7 +9,6 @@
 // memory in a step, and the next step's are loaded while this one's are multiplied: matrices that come
 // from device memory itself arrive element by element. w holds whole matrices, those of one block of
 // channels behind each other along the depth, each with its columns in a row.
-//! variant FROM = f16 | f32
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -79,12 +78,8 @@ const uint C_TILE = MM * C_ROW;      // MM rows of a subgroup's results
 const uint C_SIZE = SM * SN * SK * C_TILE;
 const uint AB_SIZE = A_SIZE + B_SIZE;
 
-#ifdef FROM_F32
-READS_AS(0, X, x, float, vec4)
-#else
 READS(0, X, x)
 layout(std430, set = 0, binding = 0) readonly buffer X8 { uvec4 x8[]; };
-#endif
 READS_AS(1, W, w, uint, uvec4)
 WRITES(2, Y, y)
 READS(3, D, d_)
@@ -158,7 +153,7 @@ uvec2 tap_of(uint k, out uint c) {
 f16vec4 load_x(uint i, uvec2 tap, uint c) {
     uint place;
     f16vec4 v = f16vec4(0);
-    if (find_x(i, tap, c, place)) v = f16vec4(x4[place >> 2]);
+    if (find_x(i, tap, c, place)) v = x4[place >> 2];
     return v;
 }
 
@@ -173,10 +168,10 @@ f16vec4 fetch_quad(uint i, uint k) {
             uvec2 tap = tap_of(k + j, c);
             bool inside = POINTWISE || find_x(i, tap, c, place);
             if (POINTWISE) place = at[i] + k + j;
-            if (inside && k + j < products) v[j] = float16_t(x[place]);
+            if (inside && k + j < products) v[j] = x[place];
         }
     } else if (POINTWISE) {
-        v = f16vec4(x4[(at[i] + k) >> 2]);
+        v = x4[(at[i] + k) >> 2];
     } else if (DEPTHWISE) {
         vec4 sum = vec4(d_bias4[k >> 2]);
         [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky)
@@ -190,20 +185,11 @@ f16vec4 fetch_quad(uint i, uint k) {
     return v;
 }
 
-// Eight elements of x from a multiple of eight on.
-uvec4 load_x8(uint place) {
-#ifdef FROM_F32
-    return uvec4(pack(f16vec4(x4[place >> 2])), pack(f16vec4(x4[(place >> 2) + 1])));
-#else
-    return x8[place >> 3];
-#endif
-}
-
-// The same for eight channels of pixel i under one tap.
+// Eight channels of pixel i under one tap.
 uvec4 load_tap8(uint i, uvec2 tap, uint c) {
     uint place;
     uvec4 v = uvec4(0);
-    if (find_x(i, tap, c, place)) v = load_x8(place);
+    if (find_x(i, tap, c, place)) v = x8[place >> 3];
     return v;
 }
 
@@ -212,7 +198,7 @@ void fetch_octets(uint k) {
     if (k >= products) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
     } else if (POINTWISE) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_x8(at[i] + k);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x8[(at[i] + k) >> 3];
     } else if (DEPTHWISE) {
         vec4 sums[2 * A_LOADS];
         vec4 start[2] = {vec4(d_bias4[k >> 2]), vec4(d_bias4[(k >> 2) + 1])};

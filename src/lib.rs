@@ -6,6 +6,7 @@ pub mod compile;
 pub mod delegate;
 pub mod error;
 pub mod ffi;
+pub mod halves;
 pub mod ir;
 pub mod kernel;
 pub mod logging;

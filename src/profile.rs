@@ -200,14 +200,15 @@ mod tests {
     use super::json::quoted;
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::table::convert::{Dst, Src, kernel};
+    use crate::kernel::Store;
+    use crate::kernel::table::copy::kernel;
     use crate::program::{BufferId, Dispatch};
 
     const PEAKS: Peaks = Peaks { bytes_per_s: 1e9, fp32: 4e9, fp16: None };
 
     fn program() -> Program {
         let dispatch = |label: &str, origin: &[u32], ops, bytes| {
-            let kernel = kernel(Src::F32, Dst::F32);
+            let kernel = kernel(Store::F32);
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let bindings = vec![BufferId(0); kernel.bindings.len()];
             let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1, 2, 3]);
@@ -217,11 +218,11 @@ mod tests {
             dispatch
         };
         let dispatches = vec![
-            dispatch("convert", &[], 0, 1000),
+            dispatch("copy", &[], 0, 1000),
             dispatch("MEAN", &[3], 40_000, 1000),
             dispatch("CONV_2D+\"x\"", &[1, 2], 8000, 1000),
             dispatch("MEAN", &[3], 0, 5000),
-            dispatch("convert", &[], 0, 1000),
+            dispatch("copy", &[], 0, 1000),
         ];
         Program { dispatches, ..Program::default() }
     }
@@ -257,7 +258,7 @@ mod tests {
         assert!(lines[1].ends_with("copy 1.0 GB/s, fp32 4.0 GFLOP/s"), "{table}");
         assert_eq!(
             lines[3],
-            "     30.0  75.0%       6.0    0.20     0.040     1.33    50%  #3 MEAN (convert_f32_f32 and 1 more)"
+            "     30.0  75.0%       6.0    0.20     0.040     1.33    50%  #3 MEAN (copy_f32 and 1 more)"
         );
         assert_eq!(lines.len(), 7);
     }

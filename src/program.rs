@@ -37,6 +37,8 @@ pub struct Buffer {
     pub bytes: u64,
     /// Its kind.
     pub kind: BufferKind,
+    /// Of an input or output that kernels see as halves: how many 32-bit floats it is for the host.
+    pub floats: Option<u64>,
     /// The value it holds, for people.
     pub name: String,
 }

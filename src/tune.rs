@@ -166,7 +166,7 @@ fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) 
         let mut dispatch = dispatch.clone();
         for id in &mut dispatch.bindings {
             *id = *buffers.entry(*id).or_insert_with(|| {
-                let Buffer { bytes, kind, name } = program.buffer(*id).clone();
+                let Buffer { bytes, kind, name, .. } = program.buffer(*id).clone();
                 let new = BufferId(part.buffers.len() as u32);
                 let kind = match kind {
                     BufferKind::Weights(n) => {
@@ -180,7 +180,7 @@ fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) 
                         BufferKind::Input(part.inputs.len() - 1)
                     }
                 };
-                part.buffers.push(Buffer { bytes, kind, name });
+                part.buffers.push(Buffer { bytes, kind, floats: None, name });
                 new
             });
         }
@@ -214,18 +214,19 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::table::convert::{Dst, Src, kernel};
+    use crate::kernel::Store;
+    use crate::kernel::table::copy::kernel;
     use crate::program::Cost;
 
     /// Dispatches of so many operations, each a choice of its own with this key.
     fn program(nodes: &[(&str, u64)]) -> Program {
-        let kernel = kernel(Src::F32, Dst::F32);
+        let kernel = kernel(Store::F32);
         let mut program = Program::default();
         for (i, (key, ops)) in nodes.iter().enumerate() {
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let at = program.buffers.len() as u32;
             for (n, kind) in [BufferKind::Input(i), BufferKind::Temp].into_iter().enumerate() {
-                program.buffers.push(Buffer { bytes: 16, kind, name: format!("{i}.{n}") });
+                program.buffers.push(Buffer { bytes: 16, kind, floats: None, name: format!("{i}.{n}") });
             }
             let bindings = vec![BufferId(at), BufferId(at + 1)];
             let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1; 3]);

@@ -8,8 +8,7 @@ use super::pack;
 use super::place::{Copy, place_values};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::{Error, Result, Unsupported};
-use crate::ir::{Constant, Graph, Node, Shape, TensorType, ValueId};
-use crate::kernel::table::convert::{Dst, Src};
+use crate::ir::{Constant, Graph, Node, TensorType, ValueId};
 use crate::kernel::{Store, table};
 use crate::op::{Broadcast, Operand, Step};
 use crate::options::{Options, Precision};
@@ -52,7 +51,6 @@ pub struct Lower<'a> {
     pub sums_16: bool,
     buffers: &'a HashMap<ValueId, BufferId>,
     replaced: Option<(usize, BufferId)>,
-    unconverted: &'a mut HashMap<BufferId, (BufferId, Shape)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
     tactics: Tactics<'a>,
@@ -101,29 +99,11 @@ impl Lower<'_> {
             return Ok(buffer);
         }
         match self.constant(i) {
-            None => {
-                let buffer = self.buffers[&id];
-                if let Some((input, shape)) = self.unconverted.remove(&buffer) {
-                    convert(self.program, self.caps, shape, (input, Store::F32), (buffer, self.store))?;
-                }
-                Ok(buffer)
-            }
+            None => Ok(self.buffers[&id]),
             Some(constant) => {
                 let elements = constant.shape.elements();
                 self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
             }
-        }
-    }
-
-    /// As [`x`](Self::x), but an input of the program that nothing has wanted in the storage type so far is
-    /// given as the host writes it, with its type.
-    pub fn raw_x(&mut self, i: usize) -> Result<(BufferId, Store), Unsupported> {
-        let input = self.buffers.get(&self.input_id(i)).and_then(|buffer| self.unconverted.get(buffer));
-        match input {
-            Some((input, _)) if self.replaced.is_none_or(|(replaced, _)| replaced != i) => {
-                Ok((*input, Store::F32))
-            }
-            _ => Ok((self.x(i)?, self.store)),
         }
     }
 
@@ -361,7 +341,7 @@ impl Lower<'_> {
 }
 
 pub(super) fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, name: String) -> BufferId {
-    program.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, name });
+    program.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, floats: None, name });
     BufferId(program.buffers.len() as u32 - 1)
 }
 
@@ -379,16 +359,6 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
     let mut program = Program::default();
     let (buffers, copies) = place_values(graph, store, &mut program);
     let mut weights = HashMap::new();
-    // Inputs that are wanted in another type, by the buffer for that; converted when somebody asks.
-    let mut unconverted = HashMap::new();
-    for (input, buffer) in graph.inputs().iter().zip(program.inputs.clone()) {
-        let at = buffers.get(input).copied();
-        if let (Some(from), Some(to)) = (buffer, at)
-            && from != to
-        {
-            unconverted.insert(to, (from, graph.value(*input).ty.shape));
-        }
-    }
     for (id, node) in graph.nodes() {
         if node.op.is_alias() {
             continue;
@@ -401,7 +371,6 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
             sums_16: options.precision == Precision::Fp16Fast && caps.sums_16(),
             buffers: &buffers,
             replaced: None,
-            unconverted: &mut unconverted,
             program: &mut program,
             weights: &mut weights,
             tactics,
@@ -412,40 +381,25 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
         let dispatches = first..program.dispatches.len();
         program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
     }
-    for Copy { shape, mut from, to } in copies {
-        if let Some((input, _)) = unconverted.get(&from.0) {
-            from = (*input, Store::F32);
-        }
-        convert(&mut program, caps, shape, from, (to, Store::F32))?;
+    for copy in copies {
+        copy_value(&mut program, caps, copy)?;
     }
     Ok(program)
 }
 
-/// Copies `shape` elements between buffers, converting the storage type.
-fn convert(
-    program: &mut Program,
-    caps: &Caps,
-    shape: Shape,
-    from: (BufferId, Store),
-    to: (BufferId, Store),
-) -> Result<(), Unsupported> {
+fn copy_value(program: &mut Program, caps: &Caps, copy: Copy) -> Result<(), Unsupported> {
+    let Copy { shape, store, from, to } = copy;
     let elements = shape.elements();
-    let kernel = match (from.1, to.1) {
-        (Store::F32, Store::F32) => table::convert::kernel(Src::F32, Dst::F32),
-        (Store::F32, Store::F16) => table::convert::kernel(Src::F32, Dst::F16),
-        (Store::F16, Store::F32) => table::convert::kernel(Src::F16, Dst::F32),
-        (Store::F16, Store::F16) => table::convert::kernel(Src::F16, Dst::F16),
-    };
     let (grid, row_items, wg_x) = linear_grid(caps, elements.div_ceil(4))?;
-    let mut dispatch = table::convert::dispatch(
-        kernel,
-        table::convert::Spec { wg_x, ..Default::default() },
-        table::convert::Push { elements: elements as u32, row_items },
-        table::convert::Bind { x: from.0, y: to.0 },
+    let mut dispatch = table::copy::dispatch(
+        table::copy::kernel(store),
+        table::copy::Spec { wg_x, ..Default::default() },
+        table::copy::Push { elements: elements as u32, row_items },
+        table::copy::Bind { x: from, y: to },
         grid,
     );
-    dispatch.label = "convert".into();
-    dispatch.cost = Cost { ops: 0, bytes: elements * (from.1.bytes() + to.1.bytes()) };
+    dispatch.label = "copy".into();
+    dispatch.cost = Cost { ops: 0, bytes: 2 * elements * store.bytes() };
     program.dispatches.push(dispatch);
     Ok(())
 }

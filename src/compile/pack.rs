@@ -1,8 +1,6 @@
 //! Brings constants into the order and the type in which kernels read them.
 
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
-
+use crate::halves::{narrow, narrow_floats, widen};
 use crate::ir::{Constant, DType};
 use crate::kernel::Store;
 
@@ -47,9 +45,7 @@ pub fn write(floats: &[f32], store: Store, bytes: &mut [u8]) {
             }
         }
         Store::F16 => {
-            for (to, floats) in bytes.as_chunks_mut().0.chunks_mut(NEAR).zip(floats.chunks(NEAR)) {
-                narrow_floats(floats, to);
-            }
+            narrow_floats(floats, bytes.as_chunks_mut().0);
         }
     }
 }
@@ -77,29 +73,11 @@ fn scatter<const FROM: usize, const TO: usize>(
     }
 }
 
-/// At most [`NEAR`] floats at a time: a conversion by itself first asks what the processor can do.
-fn narrow(from: &[[u8; 4]], to: &mut [[u8; 2]]) {
-    let mut floats = [0.0; NEAR];
-    floats.iter_mut().zip(from).for_each(|(x, bytes)| *x = f32::from_le_bytes(*bytes));
-    narrow_floats(&floats[..from.len()], to);
-}
-
-fn narrow_floats(from: &[f32], to: &mut [[u8; 2]]) {
-    let mut halves = [f16::ZERO; NEAR];
-    halves[..from.len()].convert_from_f32_slice(from);
-    to.iter_mut().zip(halves).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
-}
-
-fn widen(from: &[[u8; 2]], to: &mut [[u8; 4]]) {
-    let (mut halves, mut floats) = ([f16::ZERO; NEAR], [0.0; NEAR]);
-    halves.iter_mut().zip(from).for_each(|(x, bytes)| *x = f16::from_le_bytes(*bytes));
-    halves.convert_to_f32_slice(&mut floats);
-    to.iter_mut().zip(floats).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use half::f16;
 
     use super::*;
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::lower::add_buffer;
 use super::pack;
-use crate::ir::{Constant, DType, Graph, Shape, ValueId};
+use crate::ir::{Constant, DType, Graph, Shape, Value, ValueId};
 use crate::kernel::Store;
 use crate::program::{BufferId, BufferKind, Program, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
 pub(super) struct Copy {
     pub shape: Shape,
-    pub from: (BufferId, Store),
+    pub store: Store,
+    pub from: BufferId,
     pub to: BufferId,
 }
 
@@ -44,33 +45,24 @@ pub(super) fn place_values(
             program.inputs.push(None);
             continue;
         }
-        let input = add_buffer(program, value.ty.bytes(), BufferKind::Input(n), value.name.clone());
+        let input = add_io(program, value, BufferKind::Input(n), stored(id));
         program.inputs.push(Some(input));
-        let bytes = value.ty.shape.elements() * store.bytes();
-        let at = match stored(id) {
-            Store::F32 => input,
-            Store::F16 => add_buffer(program, bytes, BufferKind::Temp, value.name.clone()),
-        };
-        buffers.insert(id, at);
+        buffers.insert(id, input);
     }
     let mut copies = Vec::new();
     for (n, &id) in graph.outputs().iter().enumerate() {
         let value = graph.value(id);
-        let output = add_buffer(program, value.ty.bytes(), BufferKind::Output(n), value.name.clone());
-        program.outputs.push(output);
         let source = resolve(&root, id);
-        let in_place = stored(source) == Store::F32 && graph.value(source).constant.is_none();
-        if in_place && !buffers.contains_key(&source) {
-            buffers.insert(source, output);
-        } else if let Some(constant) = &graph.value(source).constant {
-            let from = constant_buffer(program, source, constant, &value.name);
-            copies.push(Copy { shape: value.ty.shape, from: (from, Store::F32), to: output });
-        } else {
-            let from = *buffers.entry(source).or_insert_with(|| {
-                let bytes = value.ty.shape.elements() * store.bytes();
-                add_buffer(program, bytes, BufferKind::Temp, value.name.clone())
-            });
-            copies.push(Copy { shape: value.ty.shape, from: (from, stored(source)), to: output });
+        let constant = graph.value(source).constant.as_ref();
+        let store = if constant.is_some() { Store::F32 } else { stored(source) };
+        let output = add_io(program, value, BufferKind::Output(n), store);
+        program.outputs.push(output);
+        let from = match constant {
+            Some(constant) => constant_buffer(program, source, constant, &value.name),
+            None => *buffers.entry(source).or_insert(output),
+        };
+        if from != output {
+            copies.push(Copy { shape: value.ty.shape, store, from, to: output });
         }
     }
     for (_, node) in graph.nodes().filter(|(_, n)| !n.op.is_alias()) {
@@ -88,6 +80,19 @@ pub(super) fn place_values(
         }
     }
     (buffers, copies)
+}
+
+/// An input or output. The host converts where the device has halves: it touches each element anyway, and
+/// half the bytes cross the bus.
+fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) -> BufferId {
+    let elements = value.ty.shape.elements();
+    let (bytes, floats) = match store {
+        Store::F32 => (value.ty.bytes(), None),
+        Store::F16 => (elements * store.bytes(), Some(elements)),
+    };
+    let id = add_buffer(program, bytes, kind, value.name.clone());
+    program.buffers[id.0 as usize].floats = floats;
+    id
 }
 
 /// A float32 weights buffer with a constant that the host wants as an output.

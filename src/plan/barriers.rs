@@ -148,7 +148,7 @@ mod tests {
 
     /// A program of copies `(from, to)` over temporaries at the given arena offsets, 4 bytes each.
     fn program(offsets: &[u64], copies: &[(u32, u32)]) -> (Program, MemoryPlan) {
-        let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, name: format!("t{i}") };
+        let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, floats: None, name: format!("t{i}") };
         let copy = |&(x, y)| Dispatch::new(&COPY, vec![], vec![], vec![BufferId(x), BufferId(y)], [1; 3]);
         let program = Program {
             buffers: (0..offsets.len()).map(buffer).collect(),

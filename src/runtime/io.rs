@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::transfers::Way;
 use crate::error::Result;
+use crate::halves;
 use crate::program::BufferId;
 use crate::vk::{Buffer, Device, Place, Recorder, Region, Slot, Stage};
 
@@ -22,6 +23,33 @@ pub(super) enum Direction {
 pub(super) struct Part {
     pub offset: usize,
     pub bytes: usize,
+    /// How many 32-bit floats it is for the host where it lies there in halves.
+    pub floats: Option<usize>,
+}
+
+impl Part {
+    /// Its bytes for the host.
+    pub fn host_bytes(&self) -> usize {
+        self.floats.map_or(self.bytes, |n| 4 * n)
+    }
+
+    /// Brings what the host has to its place.
+    pub fn write(&self, from: &[u8], mapped: &mut [u8]) {
+        let to = &mut mapped[self.offset..][..self.bytes];
+        match self.floats {
+            None => to.copy_from_slice(from),
+            Some(_) => halves::narrow(from.as_chunks().0, to.as_chunks_mut().0),
+        }
+    }
+
+    /// Brings what lies at its place to the host.
+    pub fn read(&self, mapped: &[u8], to: &mut [u8]) {
+        let from = &mapped[self.offset..][..self.bytes];
+        match self.floats {
+            None => to.copy_from_slice(from),
+            Some(_) => halves::widen(from.as_chunks().0, to.as_chunks_mut().0),
+        }
+    }
 }
 
 /// All inputs or all outputs.

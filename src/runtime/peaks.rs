@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Session;
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::Result;
-use crate::kernel::table::{convert, multiply_add};
+use crate::kernel::Store;
+use crate::kernel::table::{copy, multiply_add};
 use crate::plan;
 use crate::program::{Buffer, BufferId, BufferKind, Dispatch, Peaks, Program};
 use crate::vk::Device;
@@ -77,11 +78,11 @@ fn copy(session: &mut Session, caps: &Caps) -> Result<Option<(u64, Duration)>> {
     let wg_x = 64;
     let row = caps.max_grid[0].min(32768);
     let groups = (bytes / 16).div_ceil(wg_x.into()) as u32;
-    let dispatch = convert::dispatch(
-        convert::kernel(convert::Src::F32, convert::Dst::F32),
-        convert::Spec { wg_x, ..Default::default() },
-        convert::Push { elements: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
-        convert::Bind { x: BufferId(0), y: BufferId(1) },
+    let dispatch = copy::dispatch(
+        copy::kernel(Store::F32),
+        copy::Spec { wg_x, ..Default::default() },
+        copy::Push { elements: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
+        copy::Bind { x: BufferId(0), y: BufferId(1) },
         [row.min(groups), groups.div_ceil(row), 1],
     );
     Ok(best(session, &[bytes, bytes], dispatch)?.map(|time| (2 * bytes, time)))
@@ -111,7 +112,8 @@ fn arithmetic(session: &mut Session, caps: &Caps, kind: multiply_add::Arithmetic
 
 /// The shortest time of a few dispatches over temporary buffers of these sizes; `None` without a clock.
 fn best(session: &mut Session, buffers: &[u64], dispatch: Dispatch) -> Result<Option<Duration>> {
-    let buffer = |bytes: &u64| Buffer { bytes: *bytes, kind: BufferKind::Temp, name: "peak".into() };
+    let buffer =
+        |bytes: &u64| Buffer { bytes: *bytes, kind: BufferKind::Temp, floats: None, name: "peak".into() };
     let program = Program {
         buffers: buffers.iter().map(buffer).collect(),
         dispatches: vec![dispatch; 3],

@@ -94,6 +94,7 @@ pub(super) fn record(
     let part = |id: BufferId, offset: u64| Part {
         offset: offset as usize,
         bytes: program.buffer(id).bytes as usize,
+        floats: program.buffer(id).floats.map(|n| n as usize),
     };
     let mut offsets = in_offsets.iter();
     let input_parts = program.inputs.iter().map(|id| Some(part((*id)?, *offsets.next()?))).collect();
@@ -149,7 +150,7 @@ impl Recording {
         let mapped = commands.mapped(self.inputs.host())?;
         for (input, part) in inputs.iter().zip(&self.input_parts) {
             if let Some(part) = part {
-                mapped[part.offset..][..part.bytes].copy_from_slice(input);
+                part.write(input, mapped);
             }
         }
         commands.flush(self.inputs.host())?;
@@ -158,7 +159,7 @@ impl Recording {
         commands.invalidate(self.outputs.host())?;
         let mapped = commands.mapped(self.outputs.host())?;
         for (output, part) in outputs.iter_mut().zip(&self.output_parts) {
-            output.copy_from_slice(&mapped[part.offset..][..part.bytes]);
+            part.read(mapped, output);
         }
         Ok(())
     }
@@ -196,13 +197,13 @@ impl Recording {
             return wrong("number of outputs", outputs.len(), self.output_parts.len());
         }
         for (i, (input, part)) in inputs.iter().zip(&self.input_parts).enumerate() {
-            if let Some(part) = part.filter(|part| part.bytes != input.len()) {
-                return wrong(&format!("bytes of input {i}"), input.len(), part.bytes);
+            if let Some(part) = part.filter(|part| part.host_bytes() != input.len()) {
+                return wrong(&format!("bytes of input {i}"), input.len(), part.host_bytes());
             }
         }
         for (i, (output, part)) in outputs.iter().zip(&self.output_parts).enumerate() {
-            if part.bytes != output.len() {
-                return wrong(&format!("bytes of output {i}"), output.len(), part.bytes);
+            if part.host_bytes() != output.len() {
+                return wrong(&format!("bytes of output {i}"), output.len(), part.host_bytes());
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::{Store, divisor};
-use crate::kernel::table::conv_2d_cooperative::{Bind, From, Push, Spec, dispatch, kernel};
+use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::op::Depthwise;
 use crate::unsupported;
 
@@ -100,8 +100,8 @@ fn shape(caps: &Caps) -> Option<Shape> {
 /// Whether the kernel takes convolutions of one group on this device.
 pub fn fits(caps: &Caps, store: Store) -> bool {
     store == Store::F16
-        && caps.features.contains(kernel(From::F32).needs)
-        && caps.max_storage_buffers as usize >= kernel(From::F32).bindings.len()
+        && caps.features.contains(kernel().needs)
+        && caps.max_storage_buffers as usize >= kernel().bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
 }
 
@@ -166,11 +166,7 @@ pub fn emit(
         (channel / n * depth + i / k * k) * n + channel % n * k + i % k
     };
     let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
-    let (x, store) = cx.raw_x(0)?;
-    let from = match store {
-        Store::F32 => From::F32,
-        Store::F16 => From::F16,
-    };
+    let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
         rows: conv.rows,
@@ -233,5 +229,5 @@ pub fn emit(
     let [parts, arrived] = cx.parts(left, blocks, part_count)?;
     let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2, parts, arrived };
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
-    cx.dispatch(dispatch(kernel(from), spec, push, bind, [tall, columns / bn, part_count]), ops)
+    cx.dispatch(dispatch(kernel(), spec, push, bind, [tall, columns / bn, part_count]), ops)
 }
