@@ -10,7 +10,7 @@ use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, Graph, Node, Shape, TensorType, ValueId};
 use crate::kernel::table::convert::{Dst, Src};
-use crate::kernel::{Store, table};
+use crate::kernel::{Join, Store, table};
 use crate::op::{Broadcast, Operand, Step};
 use crate::options::{Options, Precision};
 use crate::program::{Buffer, BufferId, BufferKind, Choice, Cost, Dispatch, Program, WeightKey, Weights};
@@ -160,6 +160,29 @@ impl Lower<'_> {
     /// The grid for so many workgroups: workgroups, and how many of them stand in a row.
     pub fn group_grid(&self, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
         group_grid(self.caps, groups)
+    }
+
+    /// The workgroup of kernels with `lib/row.glsl`: invocations that share a row, and rows.
+    pub fn row_workgroup(&self, channels: u32) -> [u32; 2] {
+        let most = match self.caps.kind {
+            // There are few threads, and nothing should wait at a barrier.
+            DeviceKind::Software => self.caps.subgroup_size.min(self.caps.max_joined()),
+            _ => self.caps.max_joined(),
+        };
+        let wg_x = channels.div_ceil(4).next_power_of_two().min(most);
+        [wg_x, (most.min(64) / wg_x).max(1)]
+    }
+
+    /// How the invocations of a workgroup that computes so many results join what they hold.
+    pub fn join(&self, results: u32) -> Join {
+        let needed = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC);
+        // A smaller subgroup spares a barrier at most.
+        let large = self.caps.subgroup_size >= 4;
+        if results == 1 && large && self.caps.features.contains(needed) {
+            Join::Subgroups
+        } else {
+            Join::Memory
+        }
     }
 
     /// The buffer of result `i`.
