@@ -112,7 +112,9 @@ impl Group {
         let mut all = Vec::new();
         for (deep, wide) in groups {
             let deep = steps.min(*deep);
-            let group = Self { deep, wide: quads.min(*wide) };
+            // Short sums leave room for more of them.
+            let room = if caps.kind == DeviceKind::Software { 1 } else { 32 / deep };
+            let group = Self { deep, wide: quads.min(room.max(*wide)) };
             if group.deep * group.wide <= caps.max_joined() && !all.contains(&group) {
                 all.push(group);
             }
