@@ -207,22 +207,22 @@ impl Lower<'_> {
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
 
-    /// Uploads floats made from constant operand `i` in the storage type. `packing` names the
-    /// arrangement: the same constant with the same packing is uploaded once.
-    pub fn packed(
+    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and hands over a
+    /// place and what belongs there; elsewhere is zero. `packing` names the arrangement: the same constant with
+    /// the same packing is uploaded once.
+    pub fn floats(
         &mut self,
         i: usize,
         packing: &str,
         elements: u64,
-        pack: impl Fn(Vec<f32>) -> Vec<f32> + Send + Sync + 'static,
+        fill: impl Fn(&[f32], &mut dyn FnMut(usize, f32)) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
-        let store = self.store;
-        let fill = move |bytes: &mut [u8]| {
+        self.weights(i, packing, elements * 4, move |bytes| {
             let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-            pack::write(&pack(floats), store, bytes);
-        };
-        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+            let to = bytes.as_chunks_mut::<4>().0;
+            fill(&floats, &mut |place, value| to[place] = value.to_le_bytes());
+        })
     }
 
     /// Uploads bytes made from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.

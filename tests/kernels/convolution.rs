@@ -75,6 +75,34 @@ fn convolution() {
     check(cases);
 }
 
+/// Where devices may compute tiles in another basis: odd sizes, channels that are multiples of four and not,
+/// batches, both paddings, a residual behind it.
+#[test]
+fn convolution_in_tiles() {
+    let rows: &[([u32; 4], u32)] = &[
+        ([3, 7, 9, 12], 20),
+        ([1, 1, 1, 4], 4),
+        ([2, 3, 13, 64], 68),
+        ([3, 5, 6, 10], 8),
+        ([1, 6, 7, 8], 11),
+    ];
+    let cases = rows.iter().flat_map(|(x, channels)| {
+        let row = (*x, [3, 3], [1, 1], [1, 1], *channels);
+        paddings(&row).map(move |padding| {
+            let conv = Conv2d { window: window([3, 3], [1, 1], [1, 1], padding) };
+            let side = |n: u32| if padding == Same { n } else { n - 2 };
+            let residual = tensor(&[x[0], side(x[1]), side(x[2]), *channels]);
+            let operand = Operand::Input { input: 3, broadcast: Broadcast::Full };
+            let args = [tensor(x), constant(&[*channels, 3, 3, x[3]]), constant(&[*channels]), residual];
+            Case::new(conv, args)
+                .step(Step::bias(2))
+                .step(Step { op: StepOp::Add, operand, swapped: false })
+                .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY }))
+        })
+    });
+    check_every_candidate(&cases.collect::<Vec<_>>());
+}
+
 /// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
 #[test]
 fn separable_convolution() {
