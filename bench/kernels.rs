@@ -59,9 +59,6 @@ fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Op
         let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
         session.run(&recording, &inputs, &mut outputs)?;
         let Some(run) = recording.times()? else { return Ok(None) };
-        if std::env::var("PARTS").is_ok() && times.len() == 3 {
-            println!("{:?}", program.dispatches.iter().zip(&run).map(|(d, t)| (d.kernel.name, t)).collect::<Vec<_>>());
-        }
         let parts = program.dispatches.iter().zip(run).filter(|(d, _)| measured(d)).map(|(_, time)| time);
         times.push(parts.sum::<Duration>());
         end = end.or_else(|| Some(Instant::now() + MEASURE));
