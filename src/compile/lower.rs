@@ -207,21 +207,20 @@ impl Lower<'_> {
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
 
-    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and hands over a
-    /// place and what belongs there; elsewhere is zero. `packing` names the arrangement: the same constant with
-    /// the same packing is uploaded once.
+    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and the bytes of
+    /// as many zeros as are wanted. `packing` names the arrangement: the same constant with the same packing is
+    /// uploaded once.
     pub fn floats(
         &mut self,
         i: usize,
         packing: &str,
         elements: u64,
-        fill: impl Fn(&[f32], &mut dyn FnMut(usize, f32)) + Send + Sync + 'static,
+        fill: impl Fn(&[f32], &mut [[u8; 4]]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
         self.weights(i, packing, elements * 4, move |bytes| {
             let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-            let to = bytes.as_chunks_mut::<4>().0;
-            fill(&floats, &mut |place, value| to[place] = value.to_le_bytes());
+            fill(&floats, bytes.as_chunks_mut().0);
         })
     }
 

@@ -206,20 +206,26 @@ pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result
 }
 
 /// Emits `count` products of `rows` × `depth` and `depth` × `channels`, where depth and channels are multiples of
-/// four. `weights` makes those of operand 1: it hands over product, channel, place in the depth, and value.
+/// four. `weights` makes those of operand 1: it hands over channel, place in the depth, and what is there in each
+/// product.
 pub fn batch(
     cx: &mut Lower<'_>,
     [x, y]: [BufferId; 2],
     [count, rows, depth, channels]: [u32; 4],
     packing: &str,
-    weights: impl Fn(&[f32], &mut dyn FnMut([usize; 3], f32)) + Send + Sync + 'static,
+    weights: impl Fn(&[f32], &mut dyn FnMut([usize; 2], &[f32])) + Send + Sync + 'static,
 ) -> Result<(), Unsupported> {
     use crate::kernel::table::batch_product_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
     let blocks = Blocks::new(1, channels, depth);
     let (place, each) = (blocks.place(), blocks.elements(depth));
     let packing = format!("quads/{packing}/{}", blocks.tn);
-    let w = cx.floats(1, &packing, each * u64::from(count), move |floats, put| {
-        weights(floats, &mut |[product, channel, k], v| put(product * each as usize + place(channel, k), v));
+    let w = cx.floats(1, &packing, each * u64::from(count), move |floats, to| {
+        weights(floats, &mut |[channel, k], values| {
+            let at = place(channel, k);
+            for (product, v) in values.iter().enumerate() {
+                to[product * each as usize + at] = v.to_le_bytes();
+            }
+        });
     })?;
     let row_blocks = rows.div_ceil(QUAD * PIXELS);
     let items = u64::from(count) * u64::from(row_blocks) * u64::from(blocks.blocks);

@@ -83,19 +83,20 @@ impl Tile {
         elements * (products + transforms) + DISPATCHES
     }
 
-    /// Brings the filter `g` (channels × 3 × 3 × depth) into the basis: `put` gets product, channel and place in
-    /// the depth of each element.
-    fn filter(self, g: &[f32], depth: usize, put: &mut dyn FnMut([usize; 3], f32)) {
-        let (basis, side) = (self.basis(), self.side() as usize);
+    /// Brings the filter `g` (channels × 3 × 3 × depth) into the basis: `put` gets channel, place in the depth,
+    /// and the elements of all products there.
+    fn filter(self, g: &[f32], depth: usize, put: &mut dyn FnMut([usize; 2], &[f32])) {
+        let basis = self.basis();
+        let mut elements = Vec::new();
         let dot = |a: &[f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
         for (channel, taps) in g.chunks_exact((9 * depth).max(1)).enumerate() {
             for k in 0..depth {
-                for (i, row) in basis.iter().enumerate() {
+                elements.clear();
+                for row in basis {
                     let line = [0, 1, 2].map(|x| dot(row, [0, 1, 2].map(|y| taps[(3 * y + x) * depth + k])));
-                    for (j, column) in basis.iter().enumerate() {
-                        put([i * side + j, channel, k], dot(column, line));
-                    }
+                    elements.extend(basis.iter().map(|column| dot(column, line)));
                 }
+                put([channel, k], &elements);
             }
         }
     }
@@ -131,7 +132,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile) -> Result<(), Un
     let [v, m] = [depth, channels].map(|channels| cx.scratch(tile.bytes(conv, channels)));
     let x = cx.x(0)?;
     input(cx, conv, tile, [x, v])?;
-    let filter = move |g: &[f32], put: &mut dyn FnMut([usize; 3], f32)| tile.filter(g, depth as usize, put);
+    let filter = move |g: &[f32], put: &mut dyn FnMut([usize; 2], &[f32])| tile.filter(g, depth as usize, put);
     quads::batch(cx, [v, m], [tile.side().pow(2), rows, depth, channels], &tile.to_string(), filter)?;
     output(cx, conv, tile, m)
 }
@@ -206,10 +207,9 @@ mod tests {
         for tile in [Tile::Two, Tile::Four] {
             let g: Vec<f32> = (0..2 * 9 * 4).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
             let mut corners = Vec::new();
-            tile.filter(&g, 4, &mut |[product, channel, k], value| {
-                if product == 0 {
-                    corners.push((channel, k, value));
-                }
+            tile.filter(&g, 4, &mut |[channel, k], elements| {
+                assert_eq!(elements.len(), tile.side().pow(2) as usize);
+                corners.push((channel, k, elements[0]));
             });
             let first = tile.basis()[0][0].powi(2);
             let expected = (0..8).map(|i| (i / 4, i % 4, first * g[i / 4 * 36 + i % 4]));
