@@ -94,6 +94,16 @@ fn mean(side: u32, channels: u32) -> Case {
     }
 }
 
+/// The mean of each row.
+fn row_mean(rows: u32, columns: u32) -> Case {
+    Case {
+        name: format!("MEAN of rows {}", dims(&[rows, columns])),
+        op: Arc::new(Reduce { kind: reduce::Kind::Mean, axes: vec![1], keep_dims: true }),
+        inputs: vec![Shape::new(&[rows, columns])],
+        constants: Vec::new(),
+    }
+}
+
 /// Softmax of rows.
 fn softmax(rows: u32, columns: u32) -> Case {
     Case {
@@ -152,6 +162,7 @@ pub fn layers(small: bool) -> Vec<Case> {
     let mut cases: Vec<_> = sizes.iter().map(|n| product(*n, *n, *n)).collect();
     cases.extend([
         product(1, 1024, 1024),
+        product(1, 2048, 1000),
         product(1, 4096, 4096),
         batch_product(8, 128, 64, 128),
         convolution(224, 3, 32, 3, 2),
@@ -176,6 +187,7 @@ pub fn layers(small: bool) -> Vec<Case> {
         addition(large, 32),
         mean(7, 1280),
         mean(128, 64),
+        row_mean(1024, 1024),
         softmax(1, 1000),
         softmax(1024, 1024),
     ]);

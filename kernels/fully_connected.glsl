@@ -1,9 +1,10 @@
 #version 450
-// y = epilogue(x w) for few rows: a workgroup computes WG_X quads of channels of one row, and WG_Y
-// invocations share the depth of each sum.
+// y = epilogue(x w) for few rows: WG_X invocations, a power of two, share the depth of four channels of a
+// row; a workgroup has WG_Y such quads.
 //
-// w holds one row of `quads` vectors per element of the depth.
+// w holds the weights channel by channel, each filled up with zeros to `steps` vectors.
 //! variant STORE = f32 | f16
+//! variant JOIN = memory | subgroups
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
@@ -11,8 +12,9 @@
 
 layout(push_constant) uniform Push {
     uint depth;
+    uint steps;            // vectors per channel of w
     uint channels;
-    uint quads;            // vectors per row of w
+    uint row_groups;       // workgroups per row of the grid
     uint rows_per_batch;
 };
 layout(constant_id = 10) const bool VEC_X = true;
@@ -25,35 +27,34 @@ WRITES(2, Y, y)
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #include "lib/epilogue.glsl"
+#define JOIN_T vec4
+#define JOIN_COUNT WG_X
+#define JOIN_LANE gl_LocalInvocationID.x
+#define JOIN_RESULT gl_LocalInvocationID.y
+#include "lib/join.glsl"
 
-// The smallest limit of a workgroup.
-shared vec4 partial[128];
+// Four elements of a row that starts at `from`; there are zeros behind its end.
+vec4 load_x(uint from, uint k) {
+    if (VEC_X) return vec4(x4[(from >> 2) + k]);
+    vec4 v = vec4(0);
+    [[unroll]] for (int i = 0; i < 4; ++i) {
+        if (4 * k + i < depth) v[i] = float(x[from + 4 * k + i]);
+    }
+    return v;
+}
 
 void main() {
-    uint lane = gl_LocalInvocationID.y;
-    uint quad = gl_GlobalInvocationID.x;
-    uint row = gl_WorkGroupID.y;
-    uint from = row * depth;
+    uint c = 4 * ((gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x) * WG_Y + gl_LocalInvocationID.y);
+    uint row = gl_WorkGroupID.z;
     vec4 sum = vec4(0);
-    if (quad < quads) {
-        if (VEC_X) {
-            for (uint k = lane; k < depth >> 2; k += WG_Y) {
-                vec4 v = vec4(x4[(from >> 2) + k]);
-                [[unroll]] for (int i = 0; i < 4; ++i) sum += v[i] * vec4(w4[(4 * k + i) * quads + quad]);
-            }
-        } else {
-            for (uint k = lane; k < depth; k += WG_Y) sum += float(x[from + k]) * vec4(w4[k * quads + quad]);
+    if (c < channels) {
+        for (uint k = gl_LocalInvocationID.x; k < steps; k += WG_X) {
+            vec4 v = load_x(row * depth, k);
+            [[unroll]] for (int i = 0; i < 4; ++i) sum[i] += dot(v, vec4(w4[(c + i) * steps + k]));
         }
     }
-    if (WG_Y > 1) {
-        uint slot = gl_LocalInvocationID.x;
-        partial[lane * WG_X + slot] = sum;
-        barrier();
-        if (lane != 0) return;
-        for (uint i = 1; i < WG_Y; ++i) sum += partial[i * WG_X + slot];
-    }
-    uint c = 4 * quad;
-    if (c >= channels) return;
+    sum = join_sum(sum);
+    if (gl_LocalInvocationID.x != 0 || c >= channels) return;
     if (VEC_Y) {
         y4[(row * channels + c) >> 2] = S4(epilogue(sum, row, c));
     } else {

@@ -2,7 +2,9 @@
 // y[r,c] = x[r,c] / √max(Σ x[r,k]², 10⁻⁶).
 // WG_X invocations, a power of two, share a row; a workgroup has WG_Y rows.
 //! variant STORE = f32 | f16
+//! variant JOIN = memory | subgroups
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 
@@ -15,27 +17,24 @@ layout(push_constant) uniform Push {
 READS(0, X, x)
 WRITES(1, Y, y)
 
-const uint INVOCATIONS = 128;  // at most
-shared float parts[INVOCATIONS];
+#define JOIN_T float
+#define JOIN_COUNT WG_X
+#define JOIN_LANE gl_LocalInvocationID.x
+#define JOIN_RESULT gl_LocalInvocationID.y
+#include "lib/join.glsl"
+#include "lib/row.glsl"
 
 void main() {
-    uint lane = gl_LocalInvocationID.x, own = gl_LocalInvocationID.y * WG_X + lane;
-    uint row = (gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x) * WG_Y + gl_LocalInvocationID.y;
-    uint base = row * channels;
-    // Every invocation must reach the barriers, those behind the last row too.
-    uint end = row < rows ? channels : 0;
-
+    row_find();
     float sum = 0;
-    for (uint c = lane; c < end; c += WG_X) {
-        float v = float(x[base + c]);
-        sum += v * v;
+    for (uint from = 0; from < row_end; from += ROW_PART) {
+        row_load(from, 0);
+        [[unroll]] for (int i = 0; i < ROW_HELD; ++i) sum += held[i] * held[i];
     }
-    parts[own] = sum;
-    for (uint reach = WG_X / 2; reach > 0; reach /= 2) {
-        barrier();
-        if (lane < reach) parts[own] += parts[own + reach];
+    float scale = inversesqrt(max(join_sum(sum), 1e-6));
+    for (uint from = 0; from < row_end; from += ROW_PART) {
+        row_reload(from, 0);
+        [[unroll]] for (int i = 0; i < ROW_HELD; ++i) held[i] *= scale;
+        row_store(from);
     }
-    barrier();
-    float scale = inversesqrt(max(parts[own - lane], 1e-6));
-    for (uint c = lane; c < end; c += WG_X) y[base + c] = S1(float(x[base + c]) * scale);
 }

@@ -1,9 +1,10 @@
 #version 450
 // y[k] = sum, product, largest or smallest of x[k, r] over all r, times a factor.
-// x is seen as up to three kept and three reduced dimensions. A workgroup computes WG_X results,
-// or four times as many neighbouring ones (VEC4); WG_Y invocations, a power of two, share each. Where
+// x is seen as up to three kept and three reduced dimensions. A workgroup computes RESULTS results,
+// or four times as many neighbouring ones (VEC4); SHARERS invocations share each, a power of two. Where
 // terms are many, several workgroups along z take a part each, and the last one joins the parts.
 //! variant STORE = f32 | f16
+//! variant JOIN = memory | subgroups
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
@@ -25,6 +26,8 @@ layout(push_constant) uniform Push {
 // The codes of Kind in src/ops/reduce.rs.
 layout(constant_id = 10) const bool VEC4 = true;
 layout(constant_id = 11) const uint KIND = 0;
+layout(constant_id = 12) const uint RESULTS = 16;
+const uint SHARERS = WG_X / RESULTS;
 const uint SUM = 0;
 const uint PRODUCT = 1;
 const uint LARGEST = 2;
@@ -39,8 +42,15 @@ WRITES(1, Y, y)
 #define LAST_BINDING 5
 #include "lib/last.glsl"
 
-const uint INVOCATIONS = 128;  // at most
-shared vec4 joined[INVOCATIONS];
+#define JOIN_T vec4
+#define JOIN_COUNT SHARERS
+#define JOIN_LANE (gl_LocalInvocationID.x / RESULTS)
+#define JOIN_RESULT (gl_LocalInvocationID.x % RESULTS)
+#include "lib/join.glsl"
+
+vec4 load(uint from) {
+    return VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0);
+}
 
 vec4 start() {
     float inf = uintBitsToFloat(0x7f800000u);
@@ -53,21 +63,16 @@ vec4 join(vec4 a, vec4 b) {
     return KIND == LARGEST ? max(a, b) : min(a, b);
 }
 
-// Joins what the invocations of a result hold; the first one gets it.
-vec4 join_all(vec4 v, uint lane) {
-    uint own = gl_LocalInvocationID.x * WG_Y + lane;
-    joined[own] = v;
-    for (uint half_ = WG_Y / 2; half_ > 0; half_ /= 2) {
-        barrier();
-        if (lane < half_) joined[own] = join(joined[own], joined[own + half_]);
-    }
-    return joined[own];
+vec4 join_all(vec4 v) {
+    if (KIND == SUM) return join_sum(v);
+    if (KIND == PRODUCT) return join_product(v);
+    return KIND == LARGEST ? join_largest(v) : join_smallest(v);
 }
 
 void main() {
-    uint lane = gl_LocalInvocationID.y;
+    uint lane = JOIN_LANE;
     uint group = gl_WorkGroupID.y * row_groups + gl_WorkGroupID.x;
-    uint item = group * WG_X + gl_LocalInvocationID.x;
+    uint item = group * RESULTS + JOIN_RESULT;
     uint z = gl_WorkGroupID.z, count = gl_NumWorkGroups.z;
     vec4 v = start();
     if (item < items) {
@@ -77,28 +82,27 @@ void main() {
             rest /= keep_shape[d];
         }
         uint end = min((z + 1) * part, terms);
-        // Divisions cost more than the rest.
-        bool one = reduce_shape[0] * reduce_shape[1] == 1;
-        for (uint term = z * part + lane; term < end; term += WG_Y) {
-            uint from = base + term * reduce_stride[2];
-            if (!one) {
-                uint inner = term / reduce_shape[2];
-                from = base + (term - inner * reduce_shape[2]) * reduce_stride[2]
-                     + inner % reduce_shape[1] * reduce_stride[1]
-                     + inner / reduce_shape[1] * reduce_stride[0];
-            }
-            v = join(v, VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0));
+        uint term = z * part + lane;
+        // Divisions cost more than the rest, and some drivers compute both sides of a branch.
+        if (reduce_shape[0] * reduce_shape[1] == 1) {
+            for (; term < end; term += SHARERS) v = join(v, load(base + term * reduce_stride[2]));
+        }
+        for (; term < end; term += SHARERS) {
+            uint inner = term / reduce_shape[2];
+            v = join(v, load(base + (term - inner * reduce_shape[2]) * reduce_stride[2]
+                                  + inner % reduce_shape[1] * reduce_stride[1]
+                                  + inner / reduce_shape[1] * reduce_stride[0]));
         }
     }
-    v = join_all(v, lane);
+    v = join_all(v);
     if (count > 1) {
         if (lane == 0 && item < items) parts[z * items + item] = v;
         if (!is_last(group, count)) return;
         v = start();
         if (item < items) {
-            for (uint i = lane; i < count; i += WG_Y) v = join(v, parts[i * items + item]);
+            for (uint i = lane; i < count; i += SHARERS) v = join(v, parts[i * items + item]);
         }
-        v = join_all(v, lane);
+        v = join_all(v);
     }
     if (lane != 0 || item >= items) return;
     v *= factor;

@@ -178,6 +178,12 @@ impl Caps {
             && self.kind != DeviceKind::Software
     }
 
+    /// The most invocations, a power of two, of a workgroup that joins what they hold (`kernels/lib/join.glsl`).
+    pub fn max_joined(&self) -> u32 {
+        let most = self.max_invocations.min(self.max_workgroup[0]).min(256);
+        1 << most.max(1).ilog2()
+    }
+
     /// The weakest device that Vulkan 1.1 allows; the base for tests.
     pub fn minimum() -> Self {
         Self {

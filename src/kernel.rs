@@ -97,6 +97,17 @@ pub fn divisor(d: u32) -> [u32; 2] {
     [u32::try_from(factor).unwrap_or_else(|_| unreachable!("below 2³² as d exceeds 2^(shift - 1)")), shift]
 }
 
+/// How the invocations of a workgroup join what they hold (`kernels/lib/join.glsl`). The axis `JOIN` of
+/// kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Join {
+    /// Through shared memory, pair by pair.
+    #[default]
+    Memory,
+    /// With subgroup operations, and through shared memory between subgroups.
+    Subgroups,
+}
+
 /// Every kernel module that `build.rs` generated.
 pub mod table {
     #![allow(missing_docs, reason = "generated: the names are the shaders' own")]

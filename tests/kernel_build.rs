@@ -75,6 +75,7 @@ fn headers() {
         ("//! variant A = x\n//! variant A = y", Err("2: error: axis A is declared twice")),
         ("//! variant SPEC = x", Err("1: error: axis SPEC would hide the generated struct of that name")),
         ("//! variant STORE = f32 | f64", Err("1: error: the values of axis STORE are f32 and f16")),
+        ("//! variant JOIN = quads", Err("1: error: the values of axis JOIN are memory and subgroups")),
         ("//! variant A = x\n//! skip B=x", Err("2: error: there is no axis B")),
         ("//! variant A = x\n//! skip A=y", Err("2: error: axis A has no value \"y\"")),
         (

@@ -78,7 +78,7 @@ fn module(kernel: &Kernel) -> Result<String, String> {
     line!(out, "    use crate::caps::Features;");
     line!(out, "    use crate::kernel::{{Access, Binding, Kernel, SpecConstant}};");
     line!(out, "    use crate::program::{{BufferId, Dispatch}};");
-    for axis in kernel.header.axes.iter().filter(|axis| axis.name != "STORE") {
+    for axis in kernel.header.axes.iter().filter(|axis| axis.shared().is_none()) {
         axis_enum(&mut out, axis);
     }
     push_struct(&mut out, &first.interface);
@@ -293,7 +293,7 @@ fn chooser(out: &mut String, kernel: &Kernel) {
     let parameters: Vec<String> =
         axes.iter().map(|axis| format!("{}: {}", parameter(axis), axis_type(axis))).collect();
     let choices: usize =
-        axes.iter().map(|axis| if axis.name == "STORE" { 2 } else { axis.values.len() }).product();
+        axes.iter().map(|axis| axis.shared().map_or(axis.values.len(), <[_]>::len)).product();
     let complete = choices == kernel.variants.len();
     let (result, some, end) = match complete {
         true => ("&'static Kernel", "", ""),
@@ -315,7 +315,8 @@ fn chooser(out: &mut String, kernel: &Kernel) {
 }
 
 fn axis_type(axis: &Axis) -> String {
-    if axis.name == "STORE" { "crate::kernel::Store".to_owned() } else { camel(&axis.name) }
+    let name = camel(&axis.name);
+    if axis.shared().is_some() { format!("crate::kernel::{name}") } else { name }
 }
 
 fn parameter(axis: &Axis) -> String {

@@ -19,7 +19,15 @@ pub struct Axis {
     pub values: Vec<String>,
 }
 
+/// Axes whose type `src/kernel.rs` declares for all kernels, with all its values.
+const SHARED: &[(&str, &[&str])] = &[("STORE", &["f32", "f16"]), ("JOIN", &["memory", "subgroups"])];
+
 impl Axis {
+    /// Every value of its type, if that is one for all kernels.
+    pub fn shared(&self) -> Option<&'static [&'static str]> {
+        SHARED.iter().find(|(name, _)| *name == self.name).map(|(_, values)| *values)
+    }
+
     /// Whether the values are numbers.
     pub fn is_numeric(&self) -> bool {
         self.values.iter().all(|value| is_number(value))
@@ -154,8 +162,11 @@ fn parse_axis(text: &str) -> Result<Axis, String> {
     if let Some(twice) = (1..values.len()).find(|&place| values[..place].contains(&values[place])) {
         return Err(format!("axis {name} has the value {} twice", values[twice]));
     }
-    if name == "STORE" && values.iter().any(|value| !["f32", "f16"].contains(&value.as_str())) {
-        return Err("the values of axis STORE are f32 and f16".into());
+    let axis = Axis { name: name.to_owned(), values };
+    if let Some(known) = axis.shared()
+        && axis.values.iter().any(|value| !known.contains(&value.as_str()))
+    {
+        return Err(format!("the values of axis {name} are {}", known.join(" and ")));
     }
-    Ok(Axis { name: name.to_owned(), values })
+    Ok(axis)
 }

@@ -9,7 +9,7 @@ use super::place::{Copy, place_values};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, Graph, Node, TensorType, ValueId};
-use crate::kernel::{Store, table};
+use crate::kernel::{Join, Store, table};
 use crate::op::{Broadcast, Operand, Step};
 use crate::options::{Options, Precision};
 use crate::program::{Buffer, BufferId, BufferKind, Choice, Cost, Dispatch, Program, WeightKey, Weights};
@@ -142,6 +142,29 @@ impl Lower<'_> {
         group_grid(self.caps, groups)
     }
 
+    /// The workgroup of kernels with `lib/row.glsl`: invocations that share a row, and rows.
+    pub fn row_workgroup(&self, channels: u32) -> [u32; 2] {
+        let most = match self.caps.kind {
+            // There are few threads, and nothing should wait at a barrier.
+            DeviceKind::Software => self.caps.subgroup_size.min(self.caps.max_joined()),
+            _ => self.caps.max_joined(),
+        };
+        let wg_x = channels.div_ceil(4).next_power_of_two().min(most);
+        [wg_x, (most.min(64) / wg_x).max(1)]
+    }
+
+    /// How the invocations of a workgroup that computes so many results join what they hold.
+    pub fn join(&self, results: u32) -> Join {
+        let needed = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC);
+        // A smaller subgroup spares a barrier at most.
+        let large = self.caps.subgroup_size >= 4;
+        if results == 1 && large && self.caps.features.contains(needed) {
+            Join::Subgroups
+        } else {
+            Join::Memory
+        }
+    }
+
     /// The buffer of result `i`.
     pub fn y(&self, i: usize) -> BufferId {
         self.buffers[&self.node.outputs[i]]
@@ -164,22 +187,21 @@ impl Lower<'_> {
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
 
-    /// Uploads floats made from constant operand `i` in the storage type. `packing` names the
-    /// arrangement: the same constant with the same packing is uploaded once.
-    pub fn packed(
+    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and the bytes of
+    /// as many zeros as are wanted. `packing` names the arrangement: the same constant with the same packing is
+    /// uploaded once.
+    pub fn floats(
         &mut self,
         i: usize,
         packing: &str,
         elements: u64,
-        pack: impl Fn(Vec<f32>) -> Vec<f32> + Send + Sync + 'static,
+        fill: impl Fn(&[f32], &mut [[u8; 4]]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
-        let store = self.store;
-        let fill = move |bytes: &mut [u8]| {
+        self.weights(i, packing, elements * 4, move |bytes| {
             let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-            pack::write(&pack(floats), store, bytes);
-        };
-        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+            fill(&floats, bytes.as_chunks_mut().0);
+        })
     }
 
     /// Uploads bytes made from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.

@@ -6,6 +6,7 @@
 
 pub mod cooperative;
 pub mod quads;
+pub mod winograd;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, Tiling, operand};
+use crate::op::{Activation, Def, Fuses, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -87,35 +87,36 @@ impl Operator for FullyConnected {
 
 /// Up to here each row is a matrix-vector product of its own; more share the weights in tiles.
 const FEW_ROWS: u32 = 4;
-/// Invocations that compute one workgroup's channels together.
-const WORKGROUP: u32 = 128;
 
 /// A workgroup of the kernel for few rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Group {
-    /// Quads of channels.
-    wide: u32,
     /// Invocations that share the depth of a sum.
     deep: u32,
+    /// Quads of channels.
+    wide: u32,
 }
 
 impl Group {
     /// The usual one first.
     fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
         let quads = channels.div_ceil(4).next_power_of_two();
-        if caps.kind == DeviceKind::Software {
-            // There are no more than a few threads, and shared memory is dear.
-            return vec![Self { wide: quads.min(8), deep: 1 }];
-        }
-        let parts = depth.div_ceil(4).next_power_of_two();
+        let steps = depth.div_ceil(4).next_power_of_two();
+        let groups: &[_] = match caps.kind {
+            // There are no more than a few threads, and a subgroup needs no barrier.
+            DeviceKind::Software => &[(caps.subgroup_size, 1), (2 * caps.subgroup_size, 1), (1, 8)],
+            // Many loads have to be under way at once.
+            DeviceKind::Discrete => &[(256, 1), (128, 1), (64, 1), (32, 1), (64, 2), (32, 4)],
+            _ => &[(128, 1), (64, 1), (32, 1), (256, 1), (64, 2), (32, 2), (16, 4)],
+        };
         let mut all = Vec::new();
-        for wide in [4, 8, 16, 32, 2] {
-            for invocations in [WORKGROUP, WORKGROUP / 2, WORKGROUP / 4] {
-                let wide = quads.min(wide);
-                let group = Self { wide, deep: (invocations / wide).min(parts) };
-                if !all.contains(&group) {
-                    all.push(group);
-                }
+        for (deep, wide) in groups {
+            let deep = steps.min(*deep);
+            // Short sums leave room for more of them.
+            let room = if caps.kind == DeviceKind::Software { 1 } else { 32 / deep };
+            let group = Self { deep, wide: quads.min(room.max(*wide)) };
+            if group.deep * group.wide <= caps.max_joined() && !all.contains(&group) {
+                all.push(group);
             }
         }
         all
@@ -124,7 +125,7 @@ impl Group {
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "workgroups of {}x{}", self.wide, self.deep)
+        write!(f, "workgroups of {}x{}", self.deep, self.wide)
     }
 }
 
@@ -138,19 +139,22 @@ pub fn product(
     few_rows: bool,
 ) -> Result<(), Unsupported> {
     use crate::kernel::table::fully_connected::{Bind, Push, Spec, dispatch, kernel};
-    let [_, max_rows, _] = cx.caps.max_grid;
+    let [.., max_rows] = cx.caps.max_grid;
     if !few_rows || rows > max_rows {
         return super::conv_2d::gemm(cx, rows, depth, channels);
     }
-    let tiling = Tiling::new(cx.caps, 1, channels, false);
-    let w = tiling.weights(cx, 1, depth)?;
+    let steps = depth.div_ceil(4);
+    let length = 4 * steps as usize;
+    let elements = u64::from(channels.next_multiple_of(4)) * u64::from(4 * steps);
+    let w = cx.rearranged(1, "channels", elements, depth as usize, move |channel, k| channel * length + k)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let key = format!("fully_connected channels {depth} to {channels}");
-    let Group { wide, deep } = cx.choose(&key, &Group::candidates(cx.caps, channels, depth));
+    let Group { deep, wide } = cx.choose(&key, &Group::candidates(cx.caps, channels, depth));
+    let ([grid_x, grid_y, _], row_groups) = cx.group_grid(u64::from(channels.div_ceil(4 * wide)))?;
     let spec = Spec {
-        wg_x: wide,
-        wg_y: deep,
+        wg_x: deep,
+        wg_y: wide,
         vec_x: depth.is_multiple_of(4),
         vec_y: channels.is_multiple_of(4),
         epi_op: epilogue.op,
@@ -158,10 +162,10 @@ pub fn product(
         epi_b: epilogue.b,
         ..Spec::default()
     };
-    let push = Push { depth, channels, quads: tiling.quads, rows_per_batch: epilogue.rows_per_batch };
+    let push = Push { depth, steps, channels, row_groups, rows_per_batch: epilogue.rows_per_batch };
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let grid = [channels.div_ceil(4 * wide), rows, 1];
     let ops = 2 * u64::from(rows) * u64::from(channels) * u64::from(depth);
-    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), ops)
+    let kernel = kernel(cx.store, cx.join(wide));
+    cx.dispatch(dispatch(kernel, spec, push, bind, [grid_x, grid_y, rows]), ops)
 }

@@ -42,13 +42,12 @@ impl Operator for L2Normalization {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::l2_normalization::{Bind, Push, Spec, dispatch, kernel};
         let shape = cx.output(0).shape;
-        let wg_x = shape.channels().div_ceil(4).next_power_of_two().min(64);
-        let wg_y = 64 / wg_x;
+        let [wg_x, wg_y] = cx.row_workgroup(shape.channels());
         let (grid, row_groups) = cx.group_grid(u64::from(shape.rows().div_ceil(wg_y)))?;
         let push = Push { rows: shape.rows(), row_groups, channels: shape.channels() };
         let spec = Spec { wg_x, wg_y, ..Default::default() };
         let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), shape.elements() * 3)
+        cx.dispatch(dispatch(kernel(cx.store, cx.join(wg_y)), spec, push, bind, grid), shape.elements() * 3)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -145,13 +145,13 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
     // channels are kept, else of one result.
     // A driver that runs on the CPU has few threads, and switches between subgroups at each barrier.
     let (threads, busy) = match cx.caps.kind {
-        DeviceKind::Software => (16, 4),
+        DeviceKind::Software if last_kept => (16, 4),
+        DeviceKind::Software => (cx.caps.subgroup_size.min(cx.caps.max_joined()), 4),
         _ => (cx.caps.max_invocations.min(if last_kept { 128 } else { 64 }), BUSY),
     };
-    let wg_x = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
-    let wg_y = threads / wg_x;
+    let results = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
     let items = y_shape.elements() / u64::from(lanes);
-    let item_groups = items.div_ceil(u64::from(wg_x));
+    let item_groups = items.div_ceil(u64::from(results));
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(item_groups)?;
     let terms = (x_shape.elements() / y_shape.elements()) as u32;
     let parts = (busy / item_groups).clamp(1, u64::from(terms.div_ceil(PART))) as u32;
@@ -179,12 +179,12 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
         Kind::Smallest => 3,
     };
     let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
-    let spec = Spec { wg_x, wg_y, vec4, kind, epi_op, epi_a, epi_b, ..Default::default() };
+    let spec = Spec { wg_x: threads, vec4, kind, results, epi_op, epi_a, epi_b, ..Default::default() };
     let [e0, e1, e2] = epilogue.e;
     let [left, arrived] = cx.parts(items * u64::from(parts) * 16, item_groups, parts)?;
     let bind = Bind { x, y: cx.y(0), e0, e1, e2, parts: left, arrived };
     let grid = [grid_x, grid_y, parts];
-    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), x_shape.elements())
+    cx.dispatch(dispatch(kernel(cx.store, cx.join(results)), spec, push, bind, grid), x_shape.elements())
 }
 
 impl Operator for Reduce {

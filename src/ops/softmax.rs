@@ -51,13 +51,12 @@ impl Operator for Softmax {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::softmax::{Bind, Push, Spec, dispatch, kernel};
         let shape = cx.output(0).shape;
-        let wg_x = shape.channels().div_ceil(4).next_power_of_two().min(64);
-        let wg_y = 64 / wg_x;
+        let [wg_x, wg_y] = cx.row_workgroup(shape.channels());
         let (grid, row_groups) = cx.group_grid(u64::from(shape.rows().div_ceil(wg_y)))?;
         let push = Push { rows: shape.rows(), row_groups, channels: shape.channels(), beta: self.beta };
         let spec = Spec { wg_x, wg_y, logarithm: self.logarithm, ..Default::default() };
         let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), shape.elements() * 5)
+        cx.dispatch(dispatch(kernel(cx.store, cx.join(wg_y)), spec, push, bind, grid), shape.elements() * 5)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

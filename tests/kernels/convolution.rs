@@ -75,6 +75,35 @@ fn convolution() {
     check(cases);
 }
 
+/// Enough channels for Winograd's basis on a CPU, in tiles of both sizes: odd sizes, channels that are no multiples
+/// of four, a batch, both paddings, a residual behind it.
+#[test]
+fn convolution_in_tiles() {
+    let rows: &[([u32; 4], u32)] = &[
+        ([1, 13, 11, 64], 68),
+        ([3, 13, 11, 48], 52),
+        ([1, 7, 7, 64], 128),
+        ([1, 9, 9, 64], 128),
+        ([1, 9, 8, 34], 32),
+        ([1, 9, 8, 32], 33),
+    ];
+    let cases = rows.iter().flat_map(|(x, channels)| {
+        let row = (*x, [3, 3], [1, 1], [1, 1], *channels);
+        paddings(&row).map(move |padding| {
+            let conv = Conv2d { window: window([3, 3], [1, 1], [1, 1], padding) };
+            let side = |n: u32| if padding == Same { n } else { n - 2 };
+            let residual = tensor(&[x[0], side(x[1]), side(x[2]), *channels]);
+            let operand = Operand::Input { input: 3, broadcast: Broadcast::Full };
+            let args = [tensor(x), constant(&[*channels, 3, 3, x[3]]), constant(&[*channels]), residual];
+            Case::new(conv, args)
+                .step(Step::bias(2))
+                .step(Step { op: StepOp::Add, operand, swapped: false })
+                .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY }))
+        })
+    });
+    check(cases);
+}
+
 /// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
 #[test]
 fn separable_convolution() {

@@ -216,7 +216,7 @@ fn device() -> Arc<Device> {
 }
 
 /// Checks every case in every precision, as compiled for the device and, if that is a CPU, also as for a
-/// GPU, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
+/// GPU, with subgroup operations and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
     check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1);
 }
@@ -231,10 +231,12 @@ fn check_candidates(cases: &[Case], most: usize) {
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let gpu = Caps { kind: DeviceKind::Integrated, ..device.caps().clone() };
+    let plain = Caps { features: gpu.features.without(Features::SUBGROUP_ARITHMETIC), ..gpu.clone() };
     let ways = [
         (Precision::Fp32, device.caps().clone()),
         (Precision::Fp16, device.caps().clone()),
         (Precision::Fp32, gpu.clone()),
+        (Precision::Fp32, plain),
         (Precision::Fp16Fast, gpu),
     ];
     let (mut failures, mut failed, mut checked) = (String::new(), 0, 0);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::winograd::{self, Tile};
 use super::{Push as Convolution, Spec as Form};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
@@ -84,6 +85,39 @@ impl fmt::Display for Blocks {
     }
 }
 
+/// A way to compute a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Blocks(Blocks),
+    Winograd(Tile),
+}
+
+impl Way {
+    /// The best as a rule first.
+    fn candidates(cx: &Lower<'_>, conv: &Convolution, form: &Form, run: u32) -> Vec<Self> {
+        let groups = conv.channels / conv.group_channels.max(1);
+        let direct: Vec<_> =
+            Blocks::candidates(groups, conv.group_channels, run).into_iter().map(Self::Blocks).collect();
+        if form.grouped || !winograd::fits(cx, conv) {
+            return direct;
+        }
+        let mut tiles = [Tile::Four, Tile::Two];
+        tiles.sort_by_key(|tile| tile.cost(conv));
+        let tiles = tiles.map(Self::Winograd);
+        let [first, second] = if winograd::pays(conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
+        [first, second].concat()
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blocks(blocks) => blocks.fmt(f),
+            Self::Winograd(tile) => tile.fmt(f),
+        }
+    }
+}
+
 /// Whether the kernel is the best one on this device.
 pub fn fits(caps: &Caps) -> bool {
     caps.kind == DeviceKind::Software
@@ -98,11 +132,18 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
     let groups = conv.channels / conv.group_channels.max(1);
     let ([tall, wide], stride) = (conv.taps, conv.stride);
-    let key = format!(
+    let mut key = format!(
         "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
         conv.depth, conv.channels
     );
-    let blocks = cx.choose(&key, &Blocks::candidates(groups, conv.group_channels, run));
+    let ways = Way::candidates(cx, conv, form, run);
+    if matches!(ways[0], Way::Winograd(_)) || matches!(ways.last(), Some(Way::Winograd(_))) {
+        key += &format!(" rows {}", conv.rows);
+    }
+    let blocks = match cx.choose(&key, &ways) {
+        Way::Blocks(blocks) => blocks,
+        Way::Winograd(tile) => return winograd::emit(cx, conv, tile),
+    };
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
     let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
     let push = Push {
@@ -162,6 +203,46 @@ pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result
     let spec = Spec { pointwise: true, border: false, spread: true, vec_y, ..Spec::default() };
     let ops = 2 * x_shape.elements() * u64::from(taps * channels);
     product(cx, x, w, &blocks, push, spec, ops)
+}
+
+/// Emits `count` products of `rows` × `depth` and `depth` × `channels`, where depth and channels are multiples of
+/// four. `weights` makes those of operand 1: it hands over channel, place in the depth, and what is there in each
+/// product.
+pub fn batch(
+    cx: &mut Lower<'_>,
+    [x, y]: [BufferId; 2],
+    [count, rows, depth, channels]: [u32; 4],
+    packing: &str,
+    weights: impl Fn(&[f32], &mut dyn FnMut([usize; 2], &[f32])) + Send + Sync + 'static,
+) -> Result<(), Unsupported> {
+    use crate::kernel::table::batch_product_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+    let blocks = Blocks::new(1, channels, depth);
+    let (place, each) = (blocks.place(), blocks.elements(depth));
+    let packing = format!("quads/{packing}/{}", blocks.tn);
+    let w = cx.floats(1, &packing, each * u64::from(count), move |floats, to| {
+        weights(floats, &mut |[channel, k], values| {
+            let at = place(channel, k);
+            for (product, v) in values.iter().enumerate() {
+                to[product * each as usize + at] = v.to_le_bytes();
+            }
+        });
+    })?;
+    let row_blocks = rows.div_ceil(QUAD * PIXELS);
+    let items = u64::from(count) * u64::from(row_blocks) * u64::from(blocks.blocks);
+    let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(blocks.workgroup / QUAD)))?;
+    let push = Push {
+        items: items as u32,
+        row_groups,
+        rows,
+        row_blocks,
+        quads: depth / 4,
+        channels,
+        blocks: blocks.blocks,
+    };
+    let spec = Spec { wg_x: blocks.workgroup, ..Spec::default() };
+    let ops = 2 * u64::from(count) * u64::from(rows) * u64::from(depth) * u64::from(channels);
+    let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
+    cx.dispatch(dispatch(kernel(tn), spec, push, Bind { x, w, y }, grid), ops)
 }
 
 /// Fills in what follows from the blocks and dispatches.

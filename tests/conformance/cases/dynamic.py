@@ -23,6 +23,10 @@ def cases():
     g.output(convolution(g, g.input(1, 8, 6, 5, signature=(-1, 8, 6, 5)), 7, 3, 3, 5))
     yield Case(g, resizes=[[(n, 8, 6, 5)] for n in (3, 1, 8, 2, 3)])
 
+    g = Graph("batch and size of a convolution with many channels")
+    g.output(convolution(g, g.input(1, 16, 16, 64, signature=(-1, -1, -1, 64)), 64, 3, 3, 64))
+    yield Case(g, resizes=[[s] for s in ((1, 7, 6, 64), (3, 9, 21, 64), (1, 1, 1, 64), (1, 16, 16, 64))])
+
     g = Graph("size of a network")
     g.output(network(g, g.input(1, 16, 16, 3, signature=(1, -1, -1, 3))))
     yield Case(

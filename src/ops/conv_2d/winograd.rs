@@ -1,0 +1,219 @@
+//! 3×3 convolutions as products per element of tiles in another basis: Winograd's F(4×4, 3×3), which needs a
+//! fourth of the multiplications, and F(2×2, 3×3), which needs 4/9 of them.
+//!
+//! Three dispatches: the tiles of x into the basis, a matrix product for each of its elements, and back. The
+//! weights are brought into the basis once. See Lavin and Gray, "Fast Algorithms for Convolutional Neural
+//! Networks", 2015.
+
+use std::fmt;
+
+use super::{Push as Convolution, quads};
+use crate::compile::Lower;
+use crate::error::Unsupported;
+use crate::kernel::Store;
+use crate::kernel::table::{self, winograd_input, winograd_output};
+use crate::program::BufferId;
+
+/// How large the tiles of the result are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tile {
+    /// 2×2 pixels.
+    Two,
+    /// 4×4 pixels.
+    Four,
+}
+
+/// The multiplications that take as long as bringing an element of a tile into the basis, or back: nearly all of
+/// it is a load and a store.
+const TRANSFORM: u64 = 18;
+/// The multiplications that take as long as two more dispatches.
+const DISPATCHES: u64 = 300_000;
+/// Operations per byte of tiles in the basis.
+const OPS: u64 = 1;
+/// Rows of a matrix that are computed together.
+const ROWS: u32 = 16;
+
+impl Tile {
+    /// Pixels along a side.
+    const fn size(self) -> u32 {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
+
+    /// Pixels of the operand along a side, of which there is a product each.
+    const fn side(self) -> u32 {
+        self.size() + 2
+    }
+
+    /// G, which brings three taps into the basis.
+    const fn basis(self) -> &'static [[f32; 3]] {
+        match self {
+            Self::Two => &[[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]],
+            Self::Four => &[
+                [1.0 / 4.0, 0.0, 0.0],
+                [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+                [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+                [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+                [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+                [0.0, 0.0, 1.0],
+            ],
+        }
+    }
+
+    /// Tiles along the result's height and width, and those of all pictures.
+    fn count(self, conv: &Convolution) -> ([u32; 2], u32) {
+        let tiles = conv.y_size.map(|n| n.div_ceil(self.size()));
+        (tiles, conv.rows / (conv.y_size[0] * conv.y_size[1]).max(1) * tiles[0] * tiles[1])
+    }
+
+    /// Bytes of all tiles of so many channels.
+    fn bytes(self, conv: &Convolution, channels: u32) -> u64 {
+        let elements = u64::from(self.side().pow(2)) * u64::from(channels);
+        u64::from(self.count(conv).1) * elements * Store::F32.bytes()
+    }
+
+    /// The multiplications that take as long as the convolution.
+    pub fn cost(self, conv: &Convolution) -> u64 {
+        let (rows, elements) = (self.count(conv).1, u64::from(self.side().pow(2)));
+        let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
+        let products = u64::from(rows.next_multiple_of(ROWS)) * depth * channels;
+        let transforms = u64::from(rows) * (depth + channels) * TRANSFORM;
+        elements * (products + transforms) + DISPATCHES
+    }
+
+    /// Brings the filter `g` (channels × 3 × 3 × depth) into the basis: `put` gets channel, place in the depth,
+    /// and the elements of all products there.
+    fn filter(self, g: &[f32], depth: usize, put: &mut dyn FnMut([usize; 2], &[f32])) {
+        let basis = self.basis();
+        let mut elements = Vec::new();
+        let dot = |a: &[f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+        for (channel, taps) in g.chunks_exact((9 * depth).max(1)).enumerate() {
+            for k in 0..depth {
+                elements.clear();
+                for row in basis {
+                    let line = [0, 1, 2].map(|x| dot(row, [0, 1, 2].map(|y| taps[(3 * y + x) * depth + k])));
+                    elements.extend(basis.iter().map(|column| dot(column, line)));
+                }
+                put([channel, k], &elements);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Winograd's F({0}x{0}, 3x3)", self.size())
+    }
+}
+
+/// Whether the kernels can compute a convolution of one group. fp16 would lose too much in this basis.
+pub fn fits(cx: &Lower<'_>, conv: &Convolution) -> bool {
+    let small = |tile: Tile| tile.bytes(conv, conv.depth.max(conv.channels)) <= cx.caps.max_storage_range;
+    cx.store == Store::F32
+        && (conv.taps, conv.stride, conv.dilation) == ([3, 3], [1, 1], [1, 1])
+        && conv.depth.is_multiple_of(4)
+        && conv.channels.is_multiple_of(4)
+        && [Tile::Two, Tile::Four].into_iter().all(small)
+}
+
+/// Whether the better tile is clearly faster than the plain sums.
+pub fn pays(conv: &Convolution) -> bool {
+    let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
+    let plain = 9 * u64::from(conv.rows.next_multiple_of(ROWS)) * depth * channels;
+    Tile::Two.cost(conv).min(Tile::Four.cost(conv)) * 5 < plain * 4
+}
+
+/// Emits a convolution that [`fits`].
+pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile) -> Result<(), Unsupported> {
+    let (depth, channels) = (conv.depth, conv.channels);
+    let rows = tile.count(conv).1;
+    let [v, m] = [depth, channels].map(|channels| cx.scratch(tile.bytes(conv, channels)));
+    let x = cx.x(0)?;
+    input(cx, conv, tile, [x, v])?;
+    let filter = move |g: &[f32], put: &mut dyn FnMut([usize; 2], &[f32])| tile.filter(g, depth as usize, put);
+    quads::batch(cx, [v, m], [tile.side().pow(2), rows, depth, channels], &tile.to_string(), filter)?;
+    output(cx, conv, tile, m)
+}
+
+/// Emits the tiles of x in the basis.
+fn input(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, [x, y]: [BufferId; 2]) -> Result<(), Unsupported> {
+    use table::winograd_input::{Bind, Push, Spec, dispatch, kernel};
+    let (tiles, rows) = tile.count(conv);
+    let quads = conv.depth / 4;
+    let items = u64::from(rows) * u64::from(quads);
+    let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+    let (x_size, origin) = (conv.x_size, conv.origin);
+    let push = Push { items: items as u32, row_items, quads, rows, tiles, x_size, origin };
+    let kernel = kernel(match tile {
+        Tile::Two => winograd_input::Tile::N2,
+        Tile::Four => winograd_input::Tile::N4,
+    });
+    let spec = Spec { wg_x, ..Spec::default() };
+    cx.dispatch(dispatch(kernel, spec, push, Bind { x, y }, grid), OPS * tile.bytes(conv, conv.depth))
+}
+
+/// Emits the result, through the epilogue.
+fn output(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, x: BufferId) -> Result<(), Unsupported> {
+    use table::winograd_output::{Bind, Push, Spec, dispatch, kernel};
+    let (tiles, rows) = tile.count(conv);
+    let items = u64::from(rows) * u64::from(conv.channels / 4);
+    let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+    let epilogue = cx.epilogue(&[], x)?;
+    let push = Push {
+        items: items as u32,
+        row_items,
+        rows,
+        rows_per_batch: epilogue.rows_per_batch,
+        channels: conv.channels,
+        tiles,
+        y_size: conv.y_size,
+    };
+    let spec =
+        Spec { wg_x, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Spec::default() };
+    let kernel = kernel(match tile {
+        Tile::Two => winograd_output::Tile::N2,
+        Tile::Four => winograd_output::Tile::N4,
+    });
+    let [e0, e1, e2] = epilogue.e;
+    let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
+    cx.dispatch(dispatch(kernel, spec, push, bind, grid), OPS * tile.bytes(conv, conv.channels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conv(side: u32, channels: u32) -> Convolution {
+        let (rows, y_size) = (side * side, [side; 2]);
+        Convolution { rows, y_size, depth: channels, channels, ..Convolution::default() }
+    }
+
+    #[test]
+    fn pays_with_many_channels() {
+        let best = |side, channels| {
+            let conv = conv(side, channels);
+            pays(&conv).then(|| if Tile::Four.cost(&conv) < Tile::Two.cost(&conv) { 4 } else { 2 })
+        };
+        assert_eq!([(56, 64), (28, 128), (14, 256)].map(|(side, c)| best(side, c)), [Some(4); 3]);
+        // Four tiles of 4×4 would leave three of four rows of the products empty.
+        assert_eq!(best(7, 512), Some(2));
+        assert_eq!([(112, 8), (14, 16), (3, 64)].map(|(side, c)| best(side, c)), [None; 3]);
+    }
+
+    #[test]
+    fn corners_of_a_filter_are_its_own() {
+        for tile in [Tile::Two, Tile::Four] {
+            let g: Vec<f32> = (0..2 * 9 * 4).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
+            let mut corners = Vec::new();
+            tile.filter(&g, 4, &mut |[channel, k], elements| {
+                assert_eq!(elements.len(), tile.side().pow(2) as usize);
+                corners.push((channel, k, elements[0]));
+            });
+            let first = tile.basis()[0][0].powi(2);
+            let expected = (0..8).map(|i| (i / 4, i % 4, first * g[i / 4 * 36 + i % 4]));
+            assert_eq!(corners, expected.collect::<Vec<_>>());
+        }
+    }
+}
