@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::parallel;
 use crate::error::{Error, Result};
+use crate::logging::timed;
 use crate::vk::{Device, Pipeline, PipelineKey};
+
+/// How many pipelines are created at the same time: a driver's compiler takes some 10 MB for each.
+const THREADS: usize = 8;
 
 /// Pipelines by what they are made of, refused ones included.
 pub(super) struct Pipelines {
@@ -20,8 +23,8 @@ impl Pipelines {
         Self { device, held: HashMap::new(), created: 0 }
     }
 
-    /// Creates, on as many threads as there are cores, what the session does not hold and no other
-    /// session of the device shares. Refusals are kept for [`get`](Self::get).
+    /// Creates, on several threads, what the session does not hold and no other session of the device
+    /// shares. Refusals are kept for [`get`](Self::get).
     ///
     /// # Errors
     /// [`Error::DeviceLost`].
@@ -37,9 +40,13 @@ impl Pipelines {
                 None => missing.push(key),
             }
         }
-        let started = Instant::now();
-        let all =
-            parallel::map("pipelines", missing.iter().collect(), |key| Pipeline::create(&self.device, key));
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let all = timed(&format!("{} pipelines created", missing.len()), || {
+            let create = |key| Pipeline::create(&self.device, key);
+            parallel::map("pipelines", THREADS, missing.iter().collect(), create)
+        });
         for (key, made) in missing.iter().zip(all) {
             match &made {
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
@@ -47,13 +54,6 @@ impl Pipelines {
                 Ok(_) => self.created += 1,
             }
             self.held.insert(key.clone(), made);
-        }
-        if !missing.is_empty() {
-            log::debug!(
-                "{} pipelines created in {:.1} ms",
-                missing.len(),
-                started.elapsed().as_secs_f64() * 1e3
-            );
         }
         Ok(())
     }
