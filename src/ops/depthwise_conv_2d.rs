@@ -191,3 +191,16 @@ impl Operator for DepthwiseConv2d {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_registers_take_short_strips() {
+        let with = |vendor| Caps { vendor, ..Caps::minimum() };
+        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)] {
+            assert_eq!(Cut::candidates(&with(vendor), wide)[0].pixels, pixels, "{vendor:#x} {wide}");
+        }
+    }
+}
