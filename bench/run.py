@@ -4,10 +4,10 @@
 
 Models: those that `make models` fetches and the networks of networks.py, which are written when they are
 missing; or files, or patterns.  Columns: XNNPACK with one thread and with all cores, LiteRT's accelerator in
-fp32 and with fp16 allowed, the delegate in fp32 and fp16.  A column is a process of its own for each model.
-All load and warm up, then they take turns, one at a time.  A time is that of writing the inputs, invoking
-and reading the outputs; a start is the time from loading the delegate (or the model) to the first result,
-of two processes one after the other that share an empty cache.
+fp32 and with fp16 allowed, the delegate in fp32, fp16 and fp16-fast.  A column is a process of its own for
+each model.  All load and warm up, then they take turns, one at a time.  A time is that of writing the inputs,
+invoking and reading the outputs; a start is the time from loading the delegate (or the model) to the first
+result, of two processes one after the other that share an empty cache.
 
 The report goes to build/bench/report.md, with a picture ratios.svg and all numbers in report.json.  The
 machine's Vulkan driver is used, a CPU driver like lavapipe where there is no GPU; --driver selects one.
@@ -42,6 +42,7 @@ LEFT_OUT = "face_landmark_with_attention"
 SIGNS = {
     "this partition runs in fp32": "a part in fp32, for fp16 is too coarse",
     "as it cannot store fp16": "fp32, for the device cannot store fp16",
+    "as sums of 16 bits are not faster": "as fp16, for sums of 16 bits are not faster on the device",
 }
 # Takes minutes on a CPU driver: only when asked for.
 LARGE = "fully_connected_4096"
@@ -57,7 +58,7 @@ def columns_of(library, options):
         columns[f"XNNPACK {CORES} threads"] = {"peer": "cpu", "threads": CORES}
     columns["LiteRT GPU fp32"] = {"peer": "litert", "fp32": True}
     columns["LiteRT GPU fp16"] = {"peer": "litert", "fp32": False}
-    for precision in ("fp32", "fp16"):
+    for precision in ("fp32", "fp16", "fp16-fast"):
         columns[f"ours {precision}"] = ours | {"options": common | {"precision": precision}}
     return columns
 

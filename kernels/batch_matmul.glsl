@@ -72,18 +72,19 @@ void main() {
         uint a_at = (a_base + (SWAP_A ? i : i * depth)) / 4, a_pitch = (SWAP_A ? rows : depth) / 4;
         uint b_at = (b_base + (SWAP_B ? j * depth : j)) / 4, b_pitch = (SWAP_B ? depth : columns) / 4;
         for (uint k = 0; k < depth; k += 4) {
-            mat4 ma, mb;
-            [[unroll]] for (int r = 0; r < 4; ++r) {
-                ma[r] = vec4(a4[a_at + r * a_pitch]);
-                mb[r] = vec4(b4[b_at + r * b_pitch]);
+            mat4 ma;
+            [[unroll]] for (int r = 0; r < 4; ++r) ma[r] = vec4(a4[a_at + r * a_pitch]);
+            ma = SWAP_A ? transpose(ma) : ma;
+            // Of b one vector at a time: registers are few.
+            [[unroll]] for (int c = 0; c < 4; ++c) {
+                vec4 b_row = vec4(b4[b_at + c * b_pitch]);
+                [[unroll]] for (int r = 0; r < 4; ++r) {
+                    if (SWAP_B) sum[r][c] += dot(ma[r], b_row);
+                    else sum[r] += ma[r][c] * b_row;
+                }
             }
             a_at += SWAP_A ? rows : 1;
             b_at += SWAP_B ? 1 : columns;
-            ma = SWAP_A ? transpose(ma) : ma;
-            mb = SWAP_B ? transpose(mb) : mb;
-            [[unroll]] for (int r = 0; r < 4; ++r) {
-                [[unroll]] for (int c = 0; c < 4; ++c) sum[r] += ma[r][c] * mb[c];
-            }
         }
     } else {
         for (uint k = 0; k < depth; k += 4) {

@@ -1,15 +1,26 @@
 #version 450
 // y = epilogue(depthwise convolution of x with w): each channel of y sums a window of one channel of
-// x. An invocation computes four neighbouring pixels of a row, in WIDTH channels; with known TAPS it
-// reads each pixel of a row of x once for all of them.
+// x. An invocation computes PIXELS neighbouring pixels of a row, in WIDTH channels; with known TAPS it
+// reads each pixel of a row of x once for all of them. Sums of 16 bits have at most 32 products.
 //! variant STORE = f32 | f16
 //! variant WIDTH = 4 | 1
 //! variant TAPS = any | k3s1 | k3s2 | k5s1 | k5s2
+//! variant PIXELS = 4 | 2
+//! variant SUM = f32 | f16
+//! skip WIDTH=1 PIXELS=2
+//! skip WIDTH=1 SUM=f16
+//! skip STORE=f32 SUM=f16
+//! skip TAPS=any SUM=f16
+//! skip PIXELS=2 SUM=f16
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifndef WIDTH
 #define WIDTH 4
 #define TAPS_ANY
+#define PIXELS 4
+#endif
+#ifdef SUM_F16
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
@@ -20,7 +31,7 @@ layout(push_constant) uniform Push {
     uint channels;         // of y
     uint multiplier;       // channels of y per channel of x
     uint rows_per_batch;
-    uint strips;           // of four pixels, per row of y
+    uint strips;           // of PIXELS pixels, per row of y
     uvec2 x_size;          // pairs are height, width
     uvec2 y_size;
     uvec2 taps;
@@ -42,16 +53,25 @@ WRITES(2, Y, y)
 #define EPI_START
 #include "lib/epilogue.glsl"
 
-#if WIDTH == 4
+#if defined(SUM_F16)
+#define T f16vec4
+#define LOAD_X(i) x4[i]
+#define LOAD_W(i) w4[i]
+#elif WIDTH == 4
 #define T vec4
 #define LOAD_X(i) vec4(x4[i])
 #define LOAD_W(i) vec4(w4[i])
-#define STORE_Y(i, v) y4[i] = S4(v)
-#define START(c) epilogue_start4(c)
 #else
 #define T float
 #define LOAD_X(i) float(x[i])
 #define LOAD_W(i) float(w[i])
+#endif
+#if WIDTH == 4
+#define RESULT vec4
+#define STORE_Y(i, v) y4[i] = S4(v)
+#define START(c) epilogue_start4(c)
+#else
+#define RESULT float
 #define STORE_Y(i, v) y[i] = S1(v)
 #define START(c) epilogue_start(c)
 #endif
@@ -70,7 +90,6 @@ WRITES(2, Y, y)
 #define STRIDE_X 2
 #endif
 
-const int PIXELS = 4;
 T sum[PIXELS];
 
 #ifdef TAPS_X
@@ -132,7 +151,11 @@ void main() {
     int right = left + int((PIXELS - 1) * stride.y + (taps.y - 1) * dilation.y);
     bool interior = !BORDER || (BRANCH && left >= 0 && right < int(x_size.y));
 
+#ifdef SUM_F16
+    T start = T(0);
+#else
     T start = START(c * WIDTH);
+#endif
     [[unroll]] for (int m = 0; m < PIXELS; ++m) sum[m] = start;
     // The taps that see rows of x.
     uint ky = top < 0 ? (uint(-top) + dilation.x - 1) / dilation.x : 0;
@@ -154,8 +177,13 @@ void main() {
     }
 
     // The epilogue is long: its loop is unrolled only when the module is specialised.
-    T result[PIXELS];
+    RESULT result[PIXELS];
+#ifdef SUM_F16
+    RESULT first_term = START(c * WIDTH);
+    [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = first_term + RESULT(sum[m]);
+#else
     [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
+#endif
     [[dont_unroll]] for (uint m = 0; m < PIXELS; ++m) {
         uint row = line * y_size.y + first + m;
         if (first + m < y_size.y) STORE_Y(row * w_pitch + c, epilogue(result[m], row, c * WIDTH));

@@ -170,6 +170,12 @@ impl Caps {
         matches!(self.vendor, 0x13b5 | 0x14e4 | 0x1010)
     }
 
+    /// Whether compilers give an invocation 64 registers at most and rather wait for each load than spill:
+    /// GPUs of Broadcom.
+    pub fn fewest_registers(&self) -> bool {
+        self.vendor == 0x14e4
+    }
+
     /// Whether sums of 16-bit numbers can be 16 bits wide, and are faster for it. V3D has such arithmetic,
     /// but takes the halves of registers apart for it; CPUs convert before and after each operation.
     pub fn sums_16(&self) -> bool {

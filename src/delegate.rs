@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     verdicts: Table,
     /// The fastest way of computing a node, by choice.
     tuning: Table,
+    /// Where compiled pipelines are kept.
+    disk: Option<Disk>,
 }
 
 /// The delegate behind a `TfLiteDelegate`: its options, its device, and between the two halves of
@@ -35,8 +37,6 @@ pub(crate) struct Setup {
 pub struct Delegate {
     /// `None`: no device can be used, so nothing is claimed.
     setup: Option<Arc<Setup>>,
-    /// Where compiled pipelines are kept.
-    disk: Option<Disk>,
     planned: Mutex<HashMap<(usize, Vec<i32>), Kernel>>,
     _verbosity: Verbosity,
 }
@@ -56,15 +56,15 @@ impl Delegate {
                 None
             }
         };
-        let disk = device.as_ref().and_then(|device| Disk::open(&options, device));
         let setup = device.map(|device| {
             let precision = precision(&options, &device);
             log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
             let table = |kind| disk::table(&options, &device, kind);
             let (verdicts, tuning) = (table(Kind::Precision), table(Kind::Tuning));
-            Arc::new(Setup { options, device, verdicts, tuning })
+            let disk = Disk::open(&options, &device);
+            Arc::new(Setup { options, device, verdicts, tuning, disk })
         });
-        Ok(Self { setup, disk, planned: Mutex::default(), _verbosity: verbosity })
+        Ok(Self { setup, planned: Mutex::default(), _verbosity: verbosity })
     }
 
     /// Decides which nodes of a subgraph to take, and prepares a kernel for each partition that the
@@ -83,7 +83,7 @@ impl Delegate {
             planned.insert((context.id(), partition.nodes), kernel);
         }
         nodes.sort_unstable();
-        if let Some(disk) = &self.disk {
+        if let Some(disk) = &setup.disk {
             disk.save();
         }
         Ok(nodes)

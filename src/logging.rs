@@ -2,7 +2,8 @@
 //! Android. An application in Rust that has installed its own logger keeps it.
 
 use std::io::Write;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -16,6 +17,7 @@ pub struct Verbosity(LevelFilter);
 impl Verbosity {
     /// Installs our logger, if there is none yet, and raises its level to `level` if need be.
     pub fn at_least(level: LevelFilter) -> Self {
+        LazyLock::force(&BEGIN);
         count(level, |n| n + 1);
         Self(level)
     }
@@ -25,6 +27,18 @@ impl Drop for Verbosity {
     fn drop(&mut self) {
         count(self.0, |n| n - 1);
     }
+}
+
+/// When the first delegate of the process was created.
+static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// What `work` returns; the log tells at debug level when it began and how long it took.
+pub fn timed<R>(what: &str, work: impl FnOnce() -> R) -> R {
+    let begin = Instant::now();
+    let result = work();
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    log::debug!("at {:.1} ms: {what} in {:.1} ms", ms(begin.duration_since(*BEGIN)), ms(begin.elapsed()));
+    result
 }
 
 fn count(level: LevelFilter, change: fn(usize) -> usize) {

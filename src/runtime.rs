@@ -18,6 +18,7 @@ pub use transfers::Way;
 
 use crate::caps::Submission;
 use crate::error::{Error, Result, Unsupported};
+use crate::logging::timed;
 use crate::plan::{Barriers, MemoryPlan};
 use crate::program::{Dispatch, Peaks, Program};
 use crate::vk::{Device, PipelineKey};
@@ -161,7 +162,8 @@ impl Session {
         }
         self.pipelines.create(program.dispatches.iter().chain(&program.spare).map(key).collect())?;
         self.weights.upload(program, self.transfers.weights())?;
-        let recording = recording::record(self, program, memory, barriers, profiled)?;
+        let recording =
+            timed("commands recorded", || recording::record(self, program, memory, barriers, profiled))?;
         self.stats.recordings += 1;
         self.stats.arena_bytes = memory.arena_bytes;
         self.stats.io_bytes = recording.io_bytes();

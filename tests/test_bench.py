@@ -20,7 +20,8 @@ def bench(folder, library, *more):
 def test_report(library, tmp_path):
     """Times, differences, starts and memory of every column, in all three files."""
     row = bench(tmp_path, library, "--columns", "XNNPACK 1*,ours*")
-    assert list(row) == ["XNNPACK 1 thread", "ours fp32", "ours fp16"]
+    assert list(row) == ["XNNPACK 1 thread", "ours fp32", "ours fp16", "ours fp16-fast"]
+    assert "as fp16" in row["ours fp16-fast"]["remarks"][0]
     for result in row.values():
         assert result["difference"] < 0.01
         assert min(result[key] for key in ("ms", "cold_ms", "warm_ms", "memory_before")) > 0

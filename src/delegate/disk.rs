@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{Cache, Identity, Kind, Table, hash};
 use crate::kernel::table;
+use crate::logging::timed;
 use crate::options::Options;
 use crate::vk::{Device, DeviceInfo};
 
@@ -57,7 +58,7 @@ impl Disk {
         }
         known.pipelines = pipelines;
         self.learn(&mut known);
-        let content = match self.device.compiled() {
+        let content = match timed("compiled pipelines taken from the driver", || self.device.compiled()) {
             Ok(content) => content,
             Err(e) => return log::warn!("compiled pipelines are not kept: {e}"),
         };
@@ -76,7 +77,7 @@ impl Disk {
     /// Gives the device what the file holds, if that is new.
     fn learn(&self, known: &mut Known) {
         let Some(content) = self.cache.load().filter(|content| *content != known.content) else { return };
-        match self.device.add_compiled(&content) {
+        match timed("compiled pipelines given to the driver", || self.device.add_compiled(&content)) {
             Ok(()) => {
                 log::debug!(
                     "{} bytes of compiled pipelines from {}",

@@ -12,6 +12,7 @@ use crate::compile::{Compiled, compile, lower, reshape, store};
 use crate::error::{Error, Result};
 use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
 use crate::kernel::Store;
+use crate::logging::timed;
 use crate::options::{Options, Precision, Tune};
 use crate::profile::Profile;
 use crate::program::Choice;
@@ -33,8 +34,8 @@ pub struct Kernel {
     outputs: Vec<i32>,
     setup: Arc<Setup>,
     options: Options,
-    /// What the verdict on fp16 is remembered as, if that has yet to prove itself.
-    unproven: Option<String>,
+    /// Present if fp16 has yet to prove itself.
+    unproven: Option<Unproven>,
     session: Session,
     /// Made while the host was asking what can be taken, for the shapes of that moment.
     compiled: Option<(Vec<Shape>, Program)>,
@@ -43,6 +44,14 @@ pub struct Kernel {
     /// By class of choice, the ways that were taken for the first shapes: other shapes take them too, as
     /// their pipelines are there.
     taken: HashMap<String, Vec<String>>,
+}
+
+/// What is asked of a partition that may turn out too steep for it.
+struct Unproven {
+    /// What the verdict is remembered as.
+    identity: String,
+    /// fp16, in one of its ways.
+    asked: Precision,
 }
 
 /// What was compiled for one set of shapes.
@@ -194,7 +203,7 @@ impl Kernel {
         let tuned = |key: &str, candidates: &[String]| {
             known(key, candidates).unwrap_or_else(|| tune::tactic(tuning, key, candidates))
         };
-        let mut compiled = compile(graph.clone(), caps, options, &tuned)?;
+        let mut compiled = timed("partition compiled", || compile(graph.clone(), caps, options, &tuned))?;
         let is_new = |choice: &Choice| !self.taken.contains_key(&Choice::class(&choice.key));
         if options.tune != Tune::Off && compiled.program.choices.iter().any(is_new) {
             let lower = |forced: &str, taken: usize| {
@@ -223,7 +232,12 @@ impl Kernel {
             _ => self.compile(&shapes)?,
         };
         let Some(compiled) = compiled else { return Ok(Recorded { shapes, graph, run: Run::Nothing }) };
-        let run = match self.ready(&shapes, compiled) {
+        let ready = self.ready(&shapes, compiled);
+        // Hosts are killed more often than they close their delegates.
+        if let Some(disk) = &self.setup.disk {
+            disk.save();
+        }
+        let run = match ready {
             Ok(run) => run,
             Err(Error::DeviceLost) => Run::Host,
             Err(e) => return Err(e),
@@ -234,10 +248,7 @@ impl Kernel {
     fn ready(&mut self, shapes: &[Shape], compiled: Compiled) -> Result<Run> {
         let (compiled, recording) = match self.unproven.take() {
             None => (compiled, None),
-            Some(identity) => {
-                let (compiled, recording) = self.settle(identity, shapes, compiled)?;
-                (compiled, Some(recording))
-            }
+            Some(unproven) => self.settle(&unproven, shapes, compiled)?,
         };
         let Compiled { program, memory, barriers, .. } = &compiled;
         let (recording, profile) = match (self.options.profile.clone(), recording) {
@@ -249,57 +260,65 @@ impl Kernel {
         Ok(Run::Device(Box::new(recording), profile))
     }
 
-    /// Looks up whether fp16 has proved itself in an earlier partition like this.
+    /// Looks up whether fp16 has proved itself in an earlier partition like this. Until it has, everything
+    /// is in fp32.
     fn remember(&mut self) {
         if store(self.session.device().caps(), &self.options) == Store::F32 {
             return;
         }
-        let mut identity = precision::identity(&self.graph);
-        if self.options.precision == Precision::Fp16Fast {
+        let asked = self.options.precision;
+        let mut identity = timed("weights hashed", || precision::identity(&self.graph));
+        if asked == Precision::Fp16Fast {
             identity += "-fast";
         }
         match self.setup.verdicts.get(&identity).map(Verdict::from_text) {
-            None => self.unproven = Some(identity),
+            None => {
+                self.unproven = Some(Unproven { identity, asked });
+                self.options.precision = Precision::Fp32;
+            }
             Some(Verdict::Holds) => {}
-            Some(Verdict::Moves(what)) => self.widen(&what),
+            Some(Verdict::Moves(what)) => self.widen(&format!("fp16 moves {what}")),
         }
     }
 
     /// Lets the partition run in fp32.
     fn widen(&mut self, why: &str) {
-        log::warn!("fp16 moves {why}: this partition runs in fp32");
+        log::warn!("{why}: this partition runs in fp32");
         self.options.precision = Precision::Fp32;
     }
 
-    /// Records the partition in the precision that it will run in: fp32 if fp16 is too coarse for it.
+    /// Finds out whether the partition, compiled in fp32, can run in fp16; what it will run, and the
+    /// recording if there is one. One is tried after the other, so that weights and pipelines of both
+    /// are never in memory together.
     fn settle(
         &mut self,
-        identity: String,
+        unproven: &Unproven,
         shapes: &[Shape],
-        compiled: Compiled,
-    ) -> Result<(Compiled, Recording)> {
-        let asked = std::mem::replace(&mut self.options.precision, Precision::Fp32);
-        let wide = self.compile(shapes)?.compiled;
-        self.options.precision = asked;
-        let wide = wide.unwrap_or_else(|| unreachable!("fp16 had something to compute"));
-        let mut session = Session::new(self.setup.device.clone());
-        let mut fp32 = Probe::new(&mut session, &wide)?;
-        let mut fp16 = Probe::new(&mut self.session, &compiled)?;
-        let verdict = precision::compare(&mut fp16, &mut fp32)?;
-        self.setup.verdicts.learn([(identity, verdict.text().to_owned())]);
-        // The session of the other one goes, with its memory and its pipelines.
-        match verdict {
-            Verdict::Holds => {
-                let recording = fp16.into_recording();
-                Ok((compiled, recording))
+        wide: Compiled,
+    ) -> Result<(Compiled, Option<Recording>)> {
+        let (_, fp32) = probe(&mut self.session, &wide)?;
+        self.session = Session::new(self.setup.device.clone());
+        self.options.precision = unproven.asked;
+        let tried = self.compile(shapes).and_then(|program| {
+            let compiled = program.compiled.unwrap_or_else(|| unreachable!("fp32 had something to compute"));
+            let (recording, fp16) = probe(&mut self.session, &compiled)?;
+            Ok((compiled, recording, fp16))
+        });
+        match tried {
+            Ok((compiled, recording, fp16)) => {
+                let verdict = precision::compare(&compiled.graph, &fp16, &fp32);
+                let fact = (unproven.identity.clone(), verdict.text().to_owned());
+                self.setup.verdicts.learn([fact]);
+                match verdict {
+                    Verdict::Holds => return Ok((compiled, Some(recording))),
+                    Verdict::Moves(what) => self.widen(&format!("fp16 moves {what}")),
+                }
             }
-            Verdict::Moves(what) => {
-                let recording = fp32.into_recording();
-                self.session = session;
-                self.widen(&what);
-                Ok((wide, recording))
-            }
+            Err(Error::DeviceLost) => return Err(Error::DeviceLost),
+            Err(e) => self.widen(&e.to_string()),
         }
+        self.session = Session::new(self.setup.device.clone());
+        Ok((wide, None))
     }
 
     fn profiled(&mut self, compiled: &Compiled, prefix: &str) -> Result<(Recording, Option<Box<Profile>>)> {
@@ -312,6 +331,13 @@ impl Kernel {
         let device = &self.session.device().info().name;
         Ok((recording, Some(Box::new(Profile::new(program, prefix, device, Some(peaks))))))
     }
+}
+
+/// Records a partition and runs it on noise.
+fn probe(session: &mut Session, compiled: &Compiled) -> Result<(Recording, Probe)> {
+    let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
+    let probe = Probe::new(session, &recording, &compiled.graph)?;
+    Ok((recording, probe))
 }
 
 /// Requires that tensors have as many bytes as their values.

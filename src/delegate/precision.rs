@@ -5,7 +5,6 @@
 //! first runs on noise in both precisions, and stays in fp32 if they disagree. The verdict is remembered.
 
 use crate::cache;
-use crate::compile::Compiled;
 use crate::error::Result;
 use crate::ir::{DType, Graph};
 use crate::runtime::{Recording, Session};
@@ -52,68 +51,58 @@ pub fn identity(graph: &Graph) -> String {
     format!("{hash:016x}")
 }
 
-/// A partition that is ready to run.
-pub struct Probe<'a> {
-    session: &'a mut Session,
-    recording: Recording,
-    compiled: &'a Compiled,
-}
+/// The lower ends of the ranges that noise comes from; the upper end is 1.
+const RANGES: [f32; 2] = [-1.0, 0.0];
 
-impl<'a> Probe<'a> {
-    /// Records `compiled` in `session`.
+/// What a partition makes of noise: for each of [`RANGES`] its outputs. Nothing if it takes or gives
+/// anything but floats: such a partition is not compared, and holds.
+pub struct Probe(Vec<Vec<Vec<u8>>>);
+
+impl Probe {
+    /// Runs a recording of `graph` that `session` made. The noise is the same at every call.
     ///
     /// # Errors
-    /// See [`Session::prepare`].
-    pub fn new(session: &'a mut Session, compiled: &'a Compiled) -> Result<Self> {
-        let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
-        Ok(Self { session, recording, compiled })
-    }
-
-    /// The recording, which is as good as any other.
-    pub fn into_recording(self) -> Recording {
-        self.recording
-    }
-
-    /// The outputs for noise from `low` to 1, the same at every call.
-    fn outputs(&mut self, low: f32) -> Result<Vec<Vec<u8>>> {
-        let graph = &self.compiled.graph;
-        let mut state = 0x9e37_79b9_u32;
-        let mut noise = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (low + state as f32 / u32::MAX as f32 * (1.0 - low)).to_le_bytes()
-        };
-        let mut tensor = |bytes: u64| -> Vec<u8> { (0..bytes / 4).flat_map(|_| noise()).collect() };
-        let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
-        let bytes = |id| graph.value(id).ty.bytes() as usize;
-        let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
-        let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-        let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-        self.session.run(&self.recording, &inputs, &mut slices)?;
-        Ok(outputs)
+    /// See [`Session::run`].
+    pub fn new(session: &mut Session, recording: &Recording, graph: &Graph) -> Result<Self> {
+        let mut interface = graph.inputs().iter().chain(graph.outputs());
+        if !interface.all(|id| graph.value(*id).ty.dtype == DType::F32) {
+            return Ok(Self(Vec::new()));
+        }
+        RANGES.iter().map(|low| outputs(session, recording, graph, *low)).collect::<Result<_>>().map(Self)
     }
 }
 
-/// Compares the two on noise. A partition that takes or gives anything but floats is not compared, and
-/// holds.
-pub fn compare(fp16: &mut Probe<'_>, fp32: &mut Probe<'_>) -> Result<Verdict> {
-    let graph = &fp16.compiled.graph;
-    let mut interface = graph.inputs().iter().chain(graph.outputs());
-    if !interface.all(|id| graph.value(*id).ty.dtype == DType::F32) {
-        return Ok(Verdict::Holds);
-    }
-    for low in [-1.0, 0.0] {
-        for ((id, got), want) in graph.outputs().iter().zip(fp16.outputs(low)?).zip(fp32.outputs(low)?) {
-            let moved = difference(&floats(&want), &floats(&got));
+fn outputs(session: &mut Session, recording: &Recording, graph: &Graph, low: f32) -> Result<Vec<Vec<u8>>> {
+    let mut state = 0x9e37_79b9_u32;
+    let mut noise = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (low + state as f32 / u32::MAX as f32 * (1.0 - low)).to_le_bytes()
+    };
+    let mut tensor = |bytes: u64| -> Vec<u8> { (0..bytes / 4).flat_map(|_| noise()).collect() };
+    let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
+    let bytes = |id| graph.value(id).ty.bytes() as usize;
+    let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    session.run(recording, &inputs, &mut slices)?;
+    Ok(outputs)
+}
+
+/// Compares what both precisions of `graph` made of noise.
+pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
+    for ((low, got), want) in RANGES.iter().zip(&fp16.0).zip(&fp32.0) {
+        for ((id, got), want) in graph.outputs().iter().zip(got).zip(want) {
+            let moved = difference(&floats(want), &floats(got));
             let what = format!("output {} by {:.2} % of its range", graph.value(*id).name, 100.0 * moved);
             log::debug!("on noise from {low}, fp16 moves {what}");
             if moved.is_nan() || moved > LIMIT {
-                return Ok(Verdict::Moves(what));
+                return Verdict::Moves(what);
             }
         }
     }
-    Ok(Verdict::Holds)
+    Verdict::Holds
 }
 
 /// The largest difference over the largest magnitude; NaN if fp16 gives a number that is none.

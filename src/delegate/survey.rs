@@ -8,6 +8,7 @@ use super::kernel::Kernel;
 use super::partition::{self, Model, Outline, Refusal};
 use crate::compile::import;
 use crate::error::{Error, Result};
+use crate::logging::timed;
 use crate::ops;
 use crate::tflite::{Partition, Subgraph};
 
@@ -96,7 +97,7 @@ impl Model for Survey<'_> {
         let view = self.subgraph.partition(partition).map_err(|e| unknown(e.into()))?;
         let tensors = |views: Vec<crate::tflite::TensorView<'_>>| views.iter().map(|t| t.index()).collect();
         let (inputs, outputs) = (tensors(view.inputs()), tensors(view.outputs()));
-        let graph = import(&view).map_err(unknown)?;
+        let graph = timed("partition imported", || import(&view)).map_err(unknown)?;
         Kernel::new(graph, inputs, outputs, self.setup)
     }
 }

@@ -5,13 +5,14 @@
 
 mod columns;
 
+use std::fmt;
 use std::sync::Arc;
 
-use crate::caps::DeviceKind;
+use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::kernel::table::depthwise_conv_2d::{Bind, Push, Spec, Taps, Width, dispatch, kernel};
+use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -30,8 +31,40 @@ pub struct DepthwiseConv2d {
     pub window: Window,
 }
 
-/// Neighbouring pixels that one invocation computes.
-const PIXELS: u32 = 4;
+/// The most products that are added up in 16 bits.
+const FEW: u32 = 32;
+
+/// How a result is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    /// Neighbouring pixels that one invocation computes.
+    pixels: u32,
+    /// Invocations per workgroup.
+    invocations: u32,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} pixels, workgroups of {}", self.pixels, self.invocations)
+    }
+}
+
+impl Cut {
+    /// What may suit the device, the likely best first; `wide` invocations compute four channels.
+    fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
+        let sizes: [u32; 4] =
+            if caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
+        let pixels: &[u32] = match wide {
+            true if caps.fewest_registers() => &[2, 4],
+            true => &[4, 2],
+            false => &[4],
+        };
+        let cut = |pixels: &u32, size: u32| Self { pixels: *pixels, invocations: size.min(caps.max_invocations) };
+        let mut all: Vec<_> = pixels.iter().flat_map(|p| sizes.map(|size| cut(p, size))).collect();
+        all.dedup();
+        all
+    }
+}
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
@@ -75,19 +108,6 @@ impl Operator for DepthwiseConv2d {
             return columns::emit(cx, &self.window);
         }
         let vec4 = multiplier == 1 && channels % 4 == 0;
-        let strips = y_shape[2].div_ceil(PIXELS);
-        let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
-        let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
-        let [[tall, wide], stride] = [self.window.size, self.window.stride];
-        let key = format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels}");
-        let sizes = if cx.caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
-        let mut sizes = sizes.map(|size: u32| size.min(cx.caps.max_invocations)).to_vec();
-        sizes.dedup();
-        let wg_x = cx.choose(&key, &sizes);
-        let (grid, row_items) = cx.grid_of(wg_x, items)?;
-        let x = cx.x(0)?;
-        let w = cx.x(1)?;
-        let epilogue = cx.epilogue(&[], x)?;
         let taps = match (self.window.size[1], self.window.stride[1], self.window.dilation[1]) {
             (3, 1, 1) => Taps::K3s1,
             (3, 2, 1) => Taps::K3s2,
@@ -95,10 +115,24 @@ impl Operator for DepthwiseConv2d {
             (5, 2, 1) => Taps::K5s2,
             _ => Taps::Any,
         };
+        let short = cx.sums_16 && vec4 && taps != Taps::Any && self.window.taps() <= FEW;
+        let sum = if short { Sum::F16 } else { Sum::F32 };
+        let [[tall, wide], stride] = [self.window.size, self.window.stride];
+        let key = format!(
+            "depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels} sums {sum:?}"
+        );
+        let Cut { pixels, invocations: wg_x } = cx.choose(&key, &Cut::candidates(cx.caps, vec4 && !short));
+        let strips = y_shape[2].div_ceil(pixels);
+        let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
+        let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
+        let (grid, row_items) = cx.grid_of(wg_x, items)?;
+        let x = cx.x(0)?;
+        let w = cx.x(1)?;
+        let epilogue = cx.epilogue(&[], x)?;
         let spec = Spec {
             wg_x,
             // The last strip of a row may reach beyond the border even where windows do not.
-            border: v.border || y_shape[2] % PIXELS != 0,
+            border: v.border || y_shape[2] % pixels != 0,
             // A driver that runs on the CPU takes both paths.
             branch: cx.caps.kind != DeviceKind::Software,
             epi_op: epilogue.op,
@@ -123,8 +157,11 @@ impl Operator for DepthwiseConv2d {
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
         let width = if vec4 { Width::N4 } else { Width::N1 };
+        let pixels = if pixels == 2 { Pixels::N2 } else { Pixels::N4 };
         let ops = 2 * y_shape.elements() * u64::from(self.window.taps());
-        cx.dispatch(dispatch(kernel(cx.store, width, taps), spec, push, bind, grid), ops)
+        let kernel = kernel(cx.store, width, taps, pixels, sum)
+            .unwrap_or_else(|| unreachable!("{width:?} {pixels:?} {sum:?} is left out"));
+        cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -152,5 +189,18 @@ impl Operator for DepthwiseConv2d {
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         Some(Arc::new(Self { window: self.window.absorb(padding) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_registers_take_short_strips() {
+        let with = |vendor| Caps { vendor, ..Caps::minimum() };
+        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)] {
+            assert_eq!(Cut::candidates(&with(vendor), wide)[0].pixels, pixels, "{vendor:#x} {wide}");
+        }
     }
 }

@@ -1,12 +1,17 @@
-//! Work on as many threads as there are cores.
+//! Work on several threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// What `work` makes of each item, in order. It is told nothing about which thread it runs on.
-pub(super) fn map<T: Send, R: Send>(name: &str, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+/// What `work` makes of each item, in order, on as many threads as there are cores, but at most `most`.
+pub(super) fn map<T: Send, R: Send>(
+    name: &str,
+    most: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let workers = cores.min(items.len());
+    let workers = cores.min(most).min(items.len());
     if workers <= 1 {
         return items.into_iter().map(work).collect();
     }
@@ -41,7 +46,7 @@ mod tests {
     #[test]
     fn results_stand_in_the_order_of_the_items() {
         for n in [0, 1, 2, 100] {
-            let squares: Vec<u64> = map("squares", (0..n).collect(), |i: u64| i * i);
+            let squares: Vec<u64> = map("squares", 8, (0..n).collect(), |i: u64| i * i);
             assert_eq!(squares, (0..n).map(|i| i * i).collect::<Vec<_>>());
         }
     }

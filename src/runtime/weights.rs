@@ -2,19 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::parallel;
 use super::transfers::Way;
 use crate::error::{Error, Result};
+use crate::logging::timed;
 use crate::program::{Program, WeightKey, Weights};
 use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
 
 /// The largest buffer that several weights share, in bytes.
 const BLOCK: u64 = 256 << 20;
 
+/// On how many threads weights are packed: together they hold so many of the largest weights in host
+/// memory, where they cannot be packed in place.
+const THREADS: usize = 4;
+
 /// How many bytes pass through host memory at once; a single larger weight passes alone.
-const CHUNK: u64 = 16 << 20;
+const CHUNK: u64 = 4 << 20;
 
 /// Where weights lie.
 #[derive(Clone)]
@@ -56,9 +60,13 @@ impl WeightStore {
         if order.is_empty() {
             return Ok(());
         }
-        let started = Instant::now();
+        let bytes: u64 = order.iter().map(|weights| weights.bytes).sum();
+        timed(&format!("{bytes} bytes of weights packed"), || self.place(&order, way))
+    }
+
+    fn place(&mut self, order: &[&Weights], way: Way) -> Result<()> {
         let largest_block = BLOCK.min(self.device.max_allocation());
-        for (block, bytes) in group(&order, largest_block, self.device.caps().buffer_alignment) {
+        for (block, bytes) in group(order, largest_block, self.device.caps().buffer_alignment) {
             let buffer = match way {
                 Way::Mapped | Way::Host => self.direct(&block, bytes),
                 Way::Staged => self.staged(&block, bytes),
@@ -69,8 +77,6 @@ impl WeightStore {
                 self.placed.insert(weights.key.clone(), placed);
             }
         }
-        let bytes: u64 = order.iter().map(|weights| weights.bytes).sum();
-        log::debug!("{bytes} bytes of weights packed in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
         Ok(())
     }
 
@@ -90,19 +96,14 @@ impl WeightStore {
     fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
         let mut buffer = Buffer::new(&self.device, bytes, Place::HostToDevice, "weights")?;
         if buffer.is_cached() {
-            pack(buffer.mapped(), block);
+            each(buffer.mapped(), block, pack);
         } else {
             // Packing jumps about, which memory that combines writes does not like.
-            for chunk in chunks(block) {
-                let (compact, bytes) = compact(chunk);
-                let mut packed = vec![0; bytes as usize];
-                pack(&mut packed, &compact);
-                for ((weights, offset), (_, start)) in chunk.iter().zip(&compact) {
-                    let bytes = weights.bytes as usize;
-                    let packed = &packed[*start as usize..][..bytes];
-                    buffer.mapped()[*offset as usize..][..bytes].copy_from_slice(packed);
-                }
-            }
+            each(buffer.mapped(), block, |weights, target| {
+                let mut packed = vec![0; target.len()];
+                (weights.fill)(&mut packed);
+                target.copy_from_slice(&packed);
+            });
         }
         buffer.flush()?;
         Ok(buffer)
@@ -120,7 +121,7 @@ impl WeightStore {
     fn stage(&self, buffer: &Arc<Buffer>, chunk: &[(&Weights, u64)]) -> Result<()> {
         let (compact, bytes) = compact(chunk);
         let mut host = Buffer::new(&self.device, bytes, Place::Staging, "staging weights")?;
-        pack(host.mapped(), &compact);
+        each(host.mapped(), &compact, pack);
         host.flush()?;
         let mut recorder = Recorder::new(&self.device, Capacity::default())?;
         let (from, to) = (recorder.own(host), recorder.share(buffer));
@@ -165,20 +166,24 @@ fn compact<'a>(chunk: &[(&'a Weights, u64)]) -> (Vec<(&'a Weights, u64)>, u64) {
     (compact, end)
 }
 
-/// Packs weights at their ascending offsets of `mapped`, on several threads.
-fn pack(mut mapped: &mut [u8], block: &[(&Weights, u64)]) {
+fn pack(weights: &Weights, target: &mut [u8]) {
+    target.fill(0);
+    (weights.fill)(target);
+}
+
+/// Does `work` with each of the weights and its part of `mapped`, where offsets ascend, on several
+/// threads.
+fn each(mut mapped: &mut [u8], block: &[(&Weights, u64)], work: impl Fn(&Weights, &mut [u8]) + Sync) {
     let mut at = 0;
-    let mut work = Vec::with_capacity(block.len());
+    let mut parts = Vec::with_capacity(block.len());
     for (weights, offset) in block {
         let (_, rest) = mapped.split_at_mut((offset - at) as usize);
         let (target, rest) = rest.split_at_mut(weights.bytes as usize);
-        work.push((*weights, target));
+        parts.push((*weights, target));
         (mapped, at) = (rest, offset + weights.bytes);
     }
-    parallel::map("weights", work, |(weights, target)| {
-        target.fill(0);
-        (weights.fill)(target);
-    });
+    parts.sort_by_key(|(weights, _)| std::cmp::Reverse(weights.bytes));
+    parallel::map("weights", THREADS, parts, |(weights, target)| work(weights, target));
 }
 
 /// Puts weights with their offsets into as few blocks as `largest` bytes allow; with each block its

@@ -16,6 +16,7 @@ use super::pipeline_cache::PipelineCache;
 use super::select::select;
 use crate::caps::{Caps, Submission};
 use crate::error::{Error, Result};
+use crate::logging::timed;
 use crate::options::Options;
 
 /// A `VkDevice` with its one compute queue and its pipelines.
@@ -77,7 +78,7 @@ impl Device {
             if let Some(device) = alive.find(|device| device.physical == physical[i] && !device.is_lost()) {
                 return Ok(device);
             }
-            match Self::create(instance, physical[i], infos[i].clone()) {
+            match timed("device opened", || Self::create(instance, physical[i], infos[i].clone())) {
                 Ok(device) => {
                     let device = Arc::new(device);
                     shared.push(Arc::downgrade(&device));

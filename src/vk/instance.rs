@@ -9,6 +9,7 @@ use super::debug;
 use super::driver_error::{driver_error, name};
 use super::loader;
 use crate::error::{Error, Result};
+use crate::logging::timed;
 
 /// The newest Vulkan whose core features are used; devices may offer less.
 pub(super) const NEWEST: u32 = vk::API_VERSION_1_3;
@@ -37,7 +38,7 @@ impl Instance {
         if let Some(instance) = *shared {
             return Ok(instance);
         }
-        let instance = Box::leak(Box::new(Self::create(loader::entry()?)?));
+        let instance = Box::leak(Box::new(Self::create(timed("Vulkan library loaded", loader::entry)?)?));
         *shared = Some(instance);
         Ok(instance)
     }
@@ -51,7 +52,8 @@ impl Instance {
             return Err(Error::NoDevice("the Vulkan library offers Vulkan 1.0, 1.1 is needed".into()));
         }
         // SAFETY: as above.
-        let offered = unsafe { entry.enumerate_instance_extension_properties(None) }
+        let list = || unsafe { entry.enumerate_instance_extension_properties(None) };
+        let offered = timed("drivers loaded", list)
             .map_err(|e| no_instance("vkEnumerateInstanceExtensionProperties", e))?;
         let offers =
             |name: &CStr| offered.iter().any(|extension| extension.extension_name_as_c_str() == Ok(name));
@@ -81,8 +83,8 @@ impl Instance {
             info = info.push_next(&mut messenger_info);
         }
         // SAFETY: everything that `info` points to lives until the end of this call.
-        let raw =
-            unsafe { entry.create_instance(&info, None) }.map_err(|e| no_instance("vkCreateInstance", e))?;
+        let create = || unsafe { entry.create_instance(&info, None) };
+        let raw = timed("instance created", create).map_err(|e| no_instance("vkCreateInstance", e))?;
         if debug {
             let functions = ext::debug_utils::Instance::new(&entry, &raw);
             // SAFETY: the extension is enabled; the callback is a function of ours.

@@ -20,6 +20,13 @@ pub struct PipelineKey {
     pub spec: Vec<u32>,
 }
 
+impl PipelineKey {
+    /// The kernel with these constants, and without what they rule out.
+    pub fn module(&self) -> Vec<u32> {
+        prune(specialize(self.kernel.spirv, self.kernel.spec, &self.spec))
+    }
+}
+
 impl PartialEq for PipelineKey {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.kernel, other.kernel) && self.spec == other.spec
@@ -111,12 +118,12 @@ impl Pipeline {
         device.pipelines().lock().unwrap_or_else(PoisonError::into_inner).get(key).and_then(Weak::upgrade)
     }
 
-    /// Creates the pipeline for `key`, which may take seconds, and shares it. Any number of threads
-    /// may create pipelines at the same time.
+    /// Creates the pipeline for `key` from its [`module`](PipelineKey::module), which may take seconds,
+    /// and shares it. Any number of threads may create pipelines at the same time.
     ///
     /// # Errors
     /// [`Error::Driver`] naming the kernel, if the driver refuses it.
-    pub fn create(device: &Arc<Device>, key: &PipelineKey) -> Result<Arc<Self>> {
+    pub fn create(device: &Arc<Device>, key: &PipelineKey, spirv: &[u32]) -> Result<Arc<Self>> {
         device.alive()?;
         let kernel = key.kernel;
         let layout = Layout::get(device, kernel.bindings.len() as u32, kernel.push_bytes)?;
@@ -124,10 +131,9 @@ impl Pipeline {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
             _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
         };
-        let spirv = prune(specialize(kernel.spirv, kernel.spec, &key.spec));
-        let info = vk::ShaderModuleCreateInfo::default().code(&spirv);
-        // SAFETY: the kernel table holds valid SPIR-V that needs no more than the caller's check
-        // against the device's features allowed.
+        let info = vk::ShaderModuleCreateInfo::default().code(spirv);
+        // SAFETY: the module was made from valid SPIR-V of the kernel table, which needs no more than the
+        // caller's check against the device's features allowed.
         let module = match unsafe { device.raw().create_shader_module(&info, None) } {
             Ok(module) => module,
             Err(e) => return refused("vkCreateShaderModule", e),

@@ -362,9 +362,16 @@ fn every_candidate() {
             .step(Step::bias(2))
     };
     let mut cases: Vec<Case> = rows.iter().enumerate().map(convolution).collect();
-    for (channels, size) in [(8, 3), (3, 5)] {
-        let conv = DepthwiseConv2d { window: window([size; 2], [1, 1], [1, 1], Same) };
-        let x = tensor(&[2, 9, 11, channels]);
+    for (channels, size, stride, width, padding) in [
+        (8, 3, 1, 11, Same),
+        (3, 5, 1, 11, Same),
+        (4, 3, 2, 13, Same),
+        (8, 5, 1, 10, Valid),
+        (4, 5, 2, 2, Same),
+        (4, 4, 1, 7, Same),
+    ] {
+        let conv = DepthwiseConv2d { window: window([size; 2], [stride; 2], [1, 1], padding) };
+        let x = tensor(&[2, 9, width, channels]);
         cases.push(Case::new(conv, [x, constant(&[1, size, size, channels])]));
     }
     for (rows, depth, channels) in [(1, 37, 10), (3, 128, 130)] {
