@@ -208,12 +208,20 @@ void main() {
         v = mix(v, v.yxwz, bvec4(odd));
         result[i] = mix(v, v.zwxy, bvec4(high_half));
     }
-    // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
-    uint row = first, n = 0;
-    for (uint i = 0; i < TN * min(TM, rows - min(first, rows)); ++i) {
-        store_quad(result[i], row, c + 4 * n, c_end);
-        bool next = ++n == TN;
-        row += uint(next);
-        n = mix(n, 0u, next);
+    // The epilogue is long: with bounds that no constant gives, no driver unrolls its loops.
+    uint count = min(TM, rows - min(first, rows));
+    for (uint n = 0; n < TN * min(count, 1); ++n) {
+        vec4 quad[TM];
+        [[unroll]] for (int m = 0; m < TM; ++m) {
+            quad[m] = result[m * TN];
+            if (TN > 1) quad[m] = mix(quad[m], result[m * TN + min(1, TN - 1)], bvec4(n == 1));
+            if (TN > 2) quad[m] = mix(quad[m], result[m * TN + min(2, TN - 1)], bvec4(n == 2));
+            if (TN > 3) quad[m] = mix(quad[m], result[m * TN + min(3, TN - 1)], bvec4(n == 3));
+        }
+        for (uint m = 0; m < count; ++m) {
+            bvec4 odd = bvec4((m & 1) != 0);
+            vec4 v = mix(mix(quad[0], quad[1], odd), mix(quad[2], quad[3], odd), bvec4(m > 1));
+            store_quad(v, first + m, c + 4 * n, c_end);
+        }
     }
 }

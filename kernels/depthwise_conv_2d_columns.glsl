@@ -44,6 +44,11 @@ const int SPAN = (PIXELS - 1) * STRIDE + TAPS;
 // Windows that share a row of x, at most.
 const int WINDOWS = (TAPS + STRIDE - 1) / STRIDE;
 
+vec4 one_of(vec4 a, vec4 b, vec4 c, vec4 d, int i) {
+    bvec4 odd = bvec4((i & 1) != 0);
+    return mix(mix(a, b, odd), mix(c, d, odd), bvec4(i > 1));
+}
+
 void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
     if (i >= items) return;
@@ -97,11 +102,9 @@ void main() {
         }
         if (row >= top) {
             // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
-            vec4 result[PIXELS];
-            [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
             uint y_at = uint((y_line + row) * y_wide + left);
             for (int m = 0; m < min(PIXELS, y_wide - left); ++m) {
-                y4[y_at * quads + c] = S4(epilogue(result[m], y_at, 4 * c));
+                y4[y_at * quads + c] = S4(epilogue(one_of(sum[0], sum[1], sum[2], sum[3], m), y_at, 4 * c));
                 ++y_at;
             }
         }
