@@ -37,6 +37,7 @@ WRITES(2, Y, y)
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #define EPI_START
+#define EPI_HOLD
 #include "lib/epilogue.glsl"
 
 const int PIXELS = 4;
@@ -63,6 +64,7 @@ void main() {
     vec4 q[TAPS * TAPS];
     [[unroll]] for (int k = 0; k < TAPS * TAPS; ++k) q[k] = vec4(w4[k * quads + c]);
     vec4 start = epilogue_start4(4 * c);
+    epilogue_hold(4 * c);
     // The sums of the windows that the next rows of x are part of, from the topmost on.
     vec4 sum[WINDOWS * PIXELS];
     [[unroll]] for (int k = 0; k < WINDOWS * PIXELS; ++k) sum[k] = start;

@@ -6,7 +6,8 @@ use super::{Push as Convolution, Spec as Form};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::table::conv_2d_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
+use crate::kernel::Store;
 use crate::program::BufferId;
 
 /// Invocations that share weights.
@@ -47,7 +48,7 @@ impl Blocks {
         let first = Self::new(groups, group_channels, run);
         let with = |tn, workgroup| Self::with(tn, workgroup, [groups, group_channels, run]);
         let mut all = vec![first, with(first.tn, 2 * WORKGROUP), with(first.tn, 4 * WORKGROUP)];
-        all.extend((1..=4).filter(|tn| *tn != first.tn).map(|tn| with(tn, WORKGROUP)));
+        all.extend([2, 1, 3, 4].into_iter().filter(|tn| *tn != first.tn).map(|tn| with(tn, WORKGROUP)));
         all
     }
 
@@ -102,7 +103,13 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
         conv.depth, conv.channels
     );
-    let blocks = cx.choose(&key, &Blocks::candidates(groups, conv.group_channels, run));
+    let rgb = rgb(cx.store, conv);
+    let mut candidates = Blocks::candidates(groups, conv.group_channels, run);
+    if rgb != Rgb::N0 {
+        // What is unrolled has to fit the instruction cache.
+        candidates.sort_by_key(|blocks| blocks.tn > 2);
+    }
+    let blocks = cx.choose(&key, &candidates);
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
     let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
     let push = Push {
@@ -128,7 +135,23 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         ..Spec::default()
     };
     let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
-    product(cx, 0, w, &blocks, push, spec, ops)
+    let spec = Spec { shifted: rgb != Rgb::N0 && conv.origin[1] != 0, ..spec };
+    product(cx, 0, w, &blocks, rgb, push, spec, ops)
+}
+
+/// The variant for a first layer, if this is one: rows of `x` and strips of pixels begin at a vector.
+fn rgb(store: Store, conv: &Convolution) -> Rgb {
+    let vectors = conv.x_size[1].is_multiple_of(4) && conv.y_size[1].is_multiple_of(PIXELS);
+    let three = conv.depth == 3 && conv.x_channels == 3;
+    let vectors = vectors && matches!(conv.origin[1], -1 | 0);
+    if !three || !vectors || store != Store::F32 || conv.stride != [2, 2] || conv.dilation != [1, 1] {
+        return Rgb::N0;
+    }
+    match conv.taps {
+        [3, 3] => Rgb::N3,
+        [5, 5] => Rgb::N5,
+        _ => Rgb::N0,
+    }
 }
 
 /// Emits a transposed convolution of operand `x` (NHWC) with operand 1 (OHWI) whose windows lie side by side:
@@ -161,7 +184,7 @@ pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result
     let vec_y = channels.is_multiple_of(4);
     let spec = Spec { pointwise: true, border: false, spread: true, vec_y, ..Spec::default() };
     let ops = 2 * x_shape.elements() * u64::from(taps * channels);
-    product(cx, x, w, &blocks, push, spec, ops)
+    product(cx, x, w, &blocks, Rgb::N0, push, spec, ops)
 }
 
 /// Fills in what follows from the blocks and dispatches.
@@ -170,6 +193,7 @@ fn product(
     x: usize,
     w: BufferId,
     blocks: &Blocks,
+    rgb: Rgb,
     push: Push,
     spec: Spec,
     ops: u64,
@@ -196,7 +220,8 @@ fn product(
     let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    cx.dispatch(dispatch(kernel(cx.store, tn), spec, push, bind, grid), ops)
+    let Some(kernel) = kernel(cx.store, tn, rgb) else { unreachable!("first layers are of 32-bit numbers") };
+    cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
 
 #[cfg(test)]
