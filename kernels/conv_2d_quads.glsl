@@ -16,6 +16,7 @@
 //! variant TN = 1 | 2 | 3 | 4
 //! variant RGB = 0 | 3 | 5
 //! skip STORE=f16 RGB=3|5
+//! skip TN=1|3|4 RGB=3|5
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_quad : require

@@ -32,9 +32,9 @@ WRITES(1, Y, y)
 
 #define POOL(T, data, lanes) \
     T pool(T start, uint row, uint lane) { \
-        uint pixels = uint(y_size.x * y_size.y); \
-        uint image = row / pixels * uint(x_size.x * x_size.y); \
-        ivec2 at = ivec2(row % pixels / uint(y_size.y), row % uint(y_size.y)); \
+        uint line = row / uint(y_size.y), number = line / uint(y_size.x); \
+        uint image = number * uint(x_size.x * x_size.y); \
+        ivec2 at = ivec2(line - number * uint(y_size.x), row - line * uint(y_size.y)); \
         ivec2 from = at * stride + origin, to = from + window; \
         ivec2 seen = max(min(to, x_size + zeros_after) - max(from, -zeros_before), 0); \
         from = max(from, 0); \
@@ -57,10 +57,11 @@ void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
     if (i >= items) return;
     float start = AVERAGE ? 0.0 : -3.402823466e38;
+    // Drivers that run on the CPU divide lane by lane.
+    uint width = VEC4 ? channels >> 2 : channels, row = i / width, lane = i - row * width;
     if (VEC4) {
-        uint quads = channels / 4;
-        y4[i] = S4(epilogue(pool(vec4(start), i / quads, i % quads), i / quads, i % quads * 4));
+        y4[i] = S4(epilogue(pool(vec4(start), row, lane), row, lane * 4));
     } else {
-        y[i] = S1(epilogue(pool(start, i / channels, i % channels), i / channels, i % channels));
+        y[i] = S1(epilogue(pool(start, row, lane), row, lane));
     }
 }

@@ -89,6 +89,10 @@ vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
     if (kind == EPI_PADDED) {
         uint n = op >> 17;
         if ((n & 3u) == 0u) {
+#ifdef EPI_HOLD
+            uint i = row * (n >> 2) + min(epi_quad, (n >> 2) - 1);
+            return mix(vec4(0), epi_load4(slot, i), bvec4(c < n));
+#endif
             return mix(vec4(0), epi_load4(slot, (row * n + min(c, n - 4)) >> 2), bvec4(c < n));
         }
         return vec4(epi_padded(slot, n, row, c), epi_padded(slot, n, row, c + 1),

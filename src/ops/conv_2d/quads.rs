@@ -48,7 +48,7 @@ impl Blocks {
         let first = Self::new(groups, group_channels, run);
         let with = |tn, workgroup| Self::with(tn, workgroup, [groups, group_channels, run]);
         let mut all = vec![first, with(first.tn, 2 * WORKGROUP), with(first.tn, 4 * WORKGROUP)];
-        all.extend([2, 1, 3, 4].into_iter().filter(|tn| *tn != first.tn).map(|tn| with(tn, WORKGROUP)));
+        all.extend((1..=4).filter(|tn| *tn != first.tn).map(|tn| with(tn, WORKGROUP)));
         all
     }
 
@@ -106,8 +106,8 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let rgb = rgb(cx.store, conv);
     let mut candidates = Blocks::candidates(groups, conv.group_channels, run);
     if rgb != Rgb::N0 {
-        // What is unrolled has to fit the instruction cache.
-        candidates.sort_by_key(|blocks| blocks.tn > 2);
+        // More would not fit the instruction cache.
+        candidates.retain(|blocks| blocks.tn == 2);
     }
     let blocks = cx.choose(&key, &candidates);
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
@@ -220,7 +220,7 @@ fn product(
     let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let Some(kernel) = kernel(cx.store, tn, rgb) else { unreachable!("first layers are of 32-bit numbers") };
+    let Some(kernel) = kernel(cx.store, tn, rgb) else { unreachable!("only first layers have blocks of their own") };
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
 
