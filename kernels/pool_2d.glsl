@@ -22,6 +22,7 @@ layout(push_constant) uniform Push {
 };
 layout(constant_id = 10) const bool VEC4 = true;
 layout(constant_id = 11) const bool AVERAGE = true;
+layout(constant_id = 12) const bool PAIRS = false;   // windows of 2 × 2 wholly on x
 
 READS(0, X, x)
 WRITES(1, Y, y)
@@ -37,13 +38,21 @@ WRITES(1, Y, y)
         ivec2 at = ivec2(line - number * uint(y_size.x), row - line * uint(y_size.y)); \
         ivec2 from = at * stride + origin, to = from + window; \
         ivec2 seen = max(min(to, x_size + zeros_after) - max(from, -zeros_before), 0); \
+        uint width = channels / lanes; \
+        if (PAIRS) { \
+            uint first = (image + uint(from.x * x_size.y + from.y)) * width + lane; \
+            uint below = first + uint(x_size.y) * width; \
+            T a = T(data[first]), b = T(data[first + width]); \
+            T c = T(data[below]), d = T(data[below + width]); \
+            return AVERAGE ? (a + b + c + d) * 0.25 : max(max(a, b), max(c, d)); \
+        } \
         from = max(from, 0); \
         to = min(to, x_size); \
         ivec2 real = max(to - from, 0); \
         T v = start; \
         for (int h = from.x; h < to.x; ++h) { \
             for (int w = from.y; w < to.y; ++w) { \
-                T e = T(data[(image + uint(h * x_size.y + w)) * (channels / lanes) + lane]); \
+                T e = T(data[(image + uint(h * x_size.y + w)) * width + lane]); \
                 v = AVERAGE ? v + e : max(v, e); \
             } \
         } \

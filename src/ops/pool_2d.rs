@@ -86,6 +86,7 @@ impl Pool2d {
             wg_x,
             vec4,
             average: self.kind == Kind::Average,
+            pairs: size == [2, 2] && !rows.border && !columns.border,
             epi_op: epilogue.op,
             epi_a: epilogue.a,
             epi_b: epilogue.b,
