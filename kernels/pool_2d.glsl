@@ -22,7 +22,7 @@ layout(push_constant) uniform Push {
 };
 layout(constant_id = 10) const bool VEC4 = true;
 layout(constant_id = 11) const bool AVERAGE = true;
-layout(constant_id = 12) const bool PAIRS = false;   // windows of 2 × 2 wholly on x
+layout(constant_id = 12) const bool PAIRS = false;   // the largest of 2 × 2 that start on x
 
 READS(0, X, x)
 WRITES(1, Y, y)
@@ -41,10 +41,10 @@ WRITES(1, Y, y)
         uint width = channels / lanes; \
         if (PAIRS) { \
             uint first = (image + uint(from.x * x_size.y + from.y)) * width + lane; \
-            uint below = first + uint(x_size.y) * width; \
-            T a = T(data[first]), b = T(data[first + width]); \
-            T c = T(data[below]), d = T(data[below + width]); \
-            return AVERAGE ? (a + b + c + d) * 0.25 : max(max(a, b), max(c, d)); \
+            uint below = first + uint(to.x <= x_size.x) * uint(x_size.y) * width; \
+            uint right = uint(to.y <= x_size.y) * width; \
+            T a = max(T(data[first]), T(data[first + right])); \
+            return max(a, max(T(data[below]), T(data[below + right]))); \
         } \
         from = max(from, 0); \
         to = min(to, x_size); \

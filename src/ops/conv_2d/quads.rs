@@ -32,6 +32,8 @@ struct Blocks {
     run: u32,
     /// Invocations per workgroup.
     workgroup: u32,
+    /// The kernel's variant.
+    rgb: Rgb,
 }
 
 impl Blocks {
@@ -54,7 +56,7 @@ impl Blocks {
 
     fn with(tn: u32, workgroup: u32, [groups, group_channels, run]: [u32; 3]) -> Self {
         let group_blocks = group_channels.div_ceil(4).div_ceil(tn);
-        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup }
+        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup, rgb: Rgb::N0 }
     }
 
     /// Elements per four neighbouring elements of the operand.
@@ -109,7 +111,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         // More would not fit the instruction cache.
         candidates.retain(|blocks| blocks.tn == 2);
     }
-    let blocks = cx.choose(&key, &candidates);
+    let blocks = Blocks { rgb, ..cx.choose(&key, &candidates) };
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
     let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
     let push = Push {
@@ -136,7 +138,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     };
     let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
     let spec = Spec { shifted: rgb != Rgb::N0 && conv.origin[1] != 0, ..spec };
-    product(cx, 0, w, &blocks, rgb, push, spec, ops)
+    product(cx, 0, w, &blocks, push, spec, ops)
 }
 
 /// The variant for a first layer, if this is one: rows of `x` and strips of pixels begin at a vector.
@@ -184,7 +186,7 @@ pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result
     let vec_y = channels.is_multiple_of(4);
     let spec = Spec { pointwise: true, border: false, spread: true, vec_y, ..Spec::default() };
     let ops = 2 * x_shape.elements() * u64::from(taps * channels);
-    product(cx, x, w, &blocks, Rgb::N0, push, spec, ops)
+    product(cx, x, w, &blocks, push, spec, ops)
 }
 
 /// Fills in what follows from the blocks and dispatches.
@@ -193,7 +195,6 @@ fn product(
     x: usize,
     w: BufferId,
     blocks: &Blocks,
-    rgb: Rgb,
     push: Push,
     spec: Spec,
     ops: u64,
@@ -220,7 +221,7 @@ fn product(
     let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let Some(kernel) = kernel(cx.store, tn, rgb) else { unreachable!("only first layers have blocks of their own") };
+    let Some(kernel) = kernel(cx.store, tn, blocks.rgb) else { unreachable!("only first layers have blocks of their own") };
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
 
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn four_elements_of_a_channel_lie_side_by_side() {
         // Two groups of one channel, two steps of three elements.
-        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16 };
+        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16, rgb: Rgb::N0 };
         assert_eq!(b.elements(6), 64);
         let place = b.place();
         let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();
