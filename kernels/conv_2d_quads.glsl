@@ -9,13 +9,20 @@
 //
 // A transposed convolution whose windows tile y is the matrix product of x and the weights of all taps,
 // the taps being groups of channels, whose result is spread over the pixels of y (SPREAD).
+//
+// The first layer of a network has a variant of its own: windows of RGB × RGB pixels of three channels, two
+// pixels apart. The TM windows of an invocation overlap, and all that they see of a row of x is loaded once.
 //! variant STORE = f32 | f16
 //! variant TN = 1 | 2 | 3 | 4
+//! variant RGB = 0 | 3 | 5
+//! skip STORE=f16 RGB=3|5
+//! skip TN=1|3|4 RGB=3|5
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_quad : require
 #ifndef TN
 #define TN 4
+#define RGB 0
 #endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
@@ -44,6 +51,7 @@ layout(constant_id = 12) const bool GROUPED = false;
 layout(constant_id = 13) const bool VEC_X = true;
 layout(constant_id = 14) const bool VEC_Y = true;
 layout(constant_id = 15) const bool SPREAD = false;
+layout(constant_id = 16) const bool SHIFTED = false;   // of RGB: windows start behind a vector's first element
 
 READS(0, X, x)
 READS(1, W, w)
@@ -52,6 +60,7 @@ WRITES(2, Y, y)
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #define EPI_START
+#define EPI_HOLD
 #include "lib/epilogue.glsl"
 
 const int TM = 4;
@@ -66,17 +75,11 @@ uvec2 place(uint row, uint c) {
 }
 
 // Stores `v` as channels from `c` on of a row of the product, those before `end`.
-void store_quad(vec4 v, uint row, uint c, uint end) {
-    if (VEC_Y) {
-        if (c >= end) return;
-        uvec2 to = place(row, c);
-        y4[(to.x * channels + to.y) >> 2] = S4(epilogue(v, to.x, to.y));
-    } else {
-        [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
-            if (c + i >= end) return;
-            uvec2 to = place(row, c + i);
-            y[to.x * channels + to.y] = S1(epilogue(v[i], to.x, to.y));
-        }
+void store_scalars(vec4 v, uint row, uint c, uint end) {
+    [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
+        if (c + i >= end) return;
+        uvec2 to = place(row, c + i);
+        y[to.x * channels + to.y] = S1(epilogue(v[i], to.x, to.y));
     }
 }
 
@@ -86,6 +89,10 @@ void store_quad(vec4 v, uint row, uint c, uint end) {
 
 // Element r of [m * TN + n] belongs to the channel that differs by r from the invocation's place.
 float sum[TM * TN * 4];
+
+#if RGB > 0
+const int RUN = 3 * RGB, APART = 2 * 3, SPAN = (TM - 1) * APART + RUN, VECTORS = (SPAN + 1 + 3) / 4;
+#endif
 
 // Where the run of each pixel starts in x, in elements or (VEC_X) in vectors, and its part inside.
 int at[TM];
@@ -131,6 +138,39 @@ void main() {
         }
     }
 
+    uint w_at = block * TN * 4 + lane, w_pitch = blocks * TN * 4;
+#if RGB > 0
+    int y_wide = int(y_size.y), y_high = int(y_size.x), high = int(x_size.x), pitch = int(x_size.y) * 3 >> 2;
+    int line = int(min(first, rows - 1)) / y_wide, image = line / y_high;
+    int row = (line - image * y_high) * 2 + origin.x;
+    int left = ((int(min(first, rows - 1)) - line * y_wide) * APART + origin.y * 3 - int(SHIFTED)) >> 2;
+    for (int end = row + RGB; row < end; ++row) {
+        float span[4 * VECTORS];
+        [[unroll]] for (int i = 0; i < VECTORS; ++i) {
+            bool seen = uint(row) < uint(high) && uint(left + i) < uint(pitch);
+            vec4 v = vec4(x4[mix(0, (image * high + row) * pitch + left + i, seen)]);
+            v = mix(vec4(0), v, bvec4(seen));
+            [[unroll]] for (int j = 0; j < 4; ++j) span[4 * i + j] = v[j];
+        }
+        [[unroll]] for (int i = 0; i < SPAN; ++i) span[i] = mix(span[i], span[i + 1], SHIFTED);
+        [[unroll]] for (int k = 0; k < (RUN + 3) / 4; ++k) {
+            [[unroll]] for (int n = 0; n < TN; ++n) {
+                vec4 own = vec4(w4[w_at + 4 * n]);
+                [[unroll]] for (int r = 0; r < 4; ++r) {
+                    vec4 q = SWAPPED(own, r);
+                    [[unroll]] for (int m = 0; m < TM; ++m) {
+                        float s = sum[(m * TN + n) * 4 + r];
+                        [[unroll]] for (int j = 0; j < 4; ++j) {
+                            if (4 * k + j < RUN) s += span[m * APART + 4 * k + j] * q[j];
+                        }
+                        sum[(m * TN + n) * 4 + r] = s;
+                    }
+                }
+            }
+            w_at += w_pitch;
+        }
+    }
+#else
     int wide = int(x_size.y), pitch = int(x_channels), length = int(run), quads = (length + 3) >> 2;
     ivec2 corner[TM];
     int line[TM];          // of the image in x that holds the pixel, its first one
@@ -149,7 +189,6 @@ void main() {
             pixel = mix(pixel, next, bvec3(on));
         }
     }
-    uint w_at = block * TN * 4 + lane, w_pitch = blocks * TN * 4;
     int high = int(x_size.x), channel = int(group * depth), columns = int(steps.y), k = 0;
     ivec2 apart = ivec2(dilation), tap = ivec2(0);
     if (POINTWISE) {
@@ -200,6 +239,7 @@ void main() {
             tap = mix(tap, ivec2(tap.x + 1, 0), bvec2(below));
         }
     }
+#endif
 
     bool odd = (lane & 1u) != 0, high_half = (lane & 2u) != 0;
     vec4 result[TM * TN];
@@ -208,12 +248,26 @@ void main() {
         v = mix(v, v.yxwz, bvec4(odd));
         result[i] = mix(v, v.zwxy, bvec4(high_half));
     }
-    // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
-    uint row = first, n = 0;
-    for (uint i = 0; i < TN * min(TM, rows - min(first, rows)); ++i) {
-        store_quad(result[i], row, c + 4 * n, c_end);
-        bool next = ++n == TN;
-        row += uint(next);
-        n = mix(n, 0u, next);
+    // The epilogue is long: with bounds that no constant gives, no driver unrolls its loops.
+    uint count = min(TM, rows - min(first, rows));
+    for (uint n = 0; n < TN * min(count, 1); ++n) {
+        vec4 quad[TM];
+        [[unroll]] for (int m = 0; m < TM; ++m) {
+            quad[m] = result[m * TN];
+            [[unroll]] for (int i = 1; i < TN; ++i) quad[m] = mix(quad[m], result[m * TN + i], bvec4(n == i));
+        }
+        uint c_first = c + 4 * n, channel = place(0, c_first).y;
+        bool inside = c_first < c_end;
+        if (VEC_Y) epilogue_hold(inside ? channel : 0);
+        for (uint m = 0; m < (inside ? count : 0); ++m) {
+            bvec4 odd = bvec4((m & 1) != 0);
+            vec4 v = mix(mix(quad[0], quad[1], odd), mix(quad[2], quad[3], odd), bvec4(m > 1));
+            if (VEC_Y) {
+                uint row = place(first + m, c_first).x;
+                y4[row * epi_quads + epi_quad] = S4(epilogue(v, row, channel));
+            } else {
+                store_scalars(v, first + m, c_first, c_end);
+            }
+        }
     }
 }

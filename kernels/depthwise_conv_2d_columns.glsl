@@ -37,12 +37,18 @@ WRITES(2, Y, y)
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #define EPI_START
+#define EPI_HOLD
 #include "lib/epilogue.glsl"
 
 const int PIXELS = 4;
 const int SPAN = (PIXELS - 1) * STRIDE + TAPS;
 // Windows that share a row of x, at most.
 const int WINDOWS = (TAPS + STRIDE - 1) / STRIDE;
+
+vec4 one_of(vec4 a, vec4 b, vec4 c, vec4 d, int i) {
+    bvec4 odd = bvec4((i & 1) != 0);
+    return mix(mix(a, b, odd), mix(c, d, odd), bvec4(i > 1));
+}
 
 void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
@@ -58,6 +64,7 @@ void main() {
     vec4 q[TAPS * TAPS];
     [[unroll]] for (int k = 0; k < TAPS * TAPS; ++k) q[k] = vec4(w4[k * quads + c]);
     vec4 start = epilogue_start4(4 * c);
+    epilogue_hold(4 * c);
     // The sums of the windows that the next rows of x are part of, from the topmost on.
     vec4 sum[WINDOWS * PIXELS];
     [[unroll]] for (int k = 0; k < WINDOWS * PIXELS; ++k) sum[k] = start;
@@ -97,11 +104,9 @@ void main() {
         }
         if (row >= top) {
             // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
-            vec4 result[PIXELS];
-            [[unroll]] for (int m = 0; m < PIXELS; ++m) result[m] = sum[m];
             uint y_at = uint((y_line + row) * y_wide + left);
             for (int m = 0; m < min(PIXELS, y_wide - left); ++m) {
-                y4[y_at * quads + c] = S4(epilogue(result[m], y_at, 4 * c));
+                y4[y_at * quads + c] = S4(epilogue(one_of(sum[0], sum[1], sum[2], sum[3], m), y_at, 4 * c));
                 ++y_at;
             }
         }

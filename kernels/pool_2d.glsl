@@ -22,6 +22,7 @@ layout(push_constant) uniform Push {
 };
 layout(constant_id = 10) const bool VEC4 = true;
 layout(constant_id = 11) const bool AVERAGE = true;
+layout(constant_id = 12) const bool PAIRS = false;   // the largest of 2 × 2 that start on x
 
 READS(0, X, x)
 WRITES(1, Y, y)
@@ -32,18 +33,26 @@ WRITES(1, Y, y)
 
 #define POOL(T, data, lanes) \
     T pool(T start, uint row, uint lane) { \
-        uint pixels = uint(y_size.x * y_size.y); \
-        uint image = row / pixels * uint(x_size.x * x_size.y); \
-        ivec2 at = ivec2(row % pixels / uint(y_size.y), row % uint(y_size.y)); \
+        uint line = row / uint(y_size.y), number = line / uint(y_size.x); \
+        uint image = number * uint(x_size.x * x_size.y); \
+        ivec2 at = ivec2(line - number * uint(y_size.x), row - line * uint(y_size.y)); \
         ivec2 from = at * stride + origin, to = from + window; \
         ivec2 seen = max(min(to, x_size + zeros_after) - max(from, -zeros_before), 0); \
+        uint width = channels / lanes; \
+        if (PAIRS) { \
+            uint first = (image + uint(from.x * x_size.y + from.y)) * width + lane; \
+            uint below = first + uint(to.x <= x_size.x) * uint(x_size.y) * width; \
+            uint right = uint(to.y <= x_size.y) * width; \
+            T a = max(T(data[first]), T(data[first + right])); \
+            return max(a, max(T(data[below]), T(data[below + right]))); \
+        } \
         from = max(from, 0); \
         to = min(to, x_size); \
         ivec2 real = max(to - from, 0); \
         T v = start; \
         for (int h = from.x; h < to.x; ++h) { \
             for (int w = from.y; w < to.y; ++w) { \
-                T e = T(data[(image + uint(h * x_size.y + w)) * (channels / lanes) + lane]); \
+                T e = T(data[(image + uint(h * x_size.y + w)) * width + lane]); \
                 v = AVERAGE ? v + e : max(v, e); \
             } \
         } \
@@ -57,10 +66,11 @@ void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
     if (i >= items) return;
     float start = AVERAGE ? 0.0 : -3.402823466e38;
+    // Drivers that run on the CPU divide lane by lane.
+    uint width = VEC4 ? channels >> 2 : channels, row = i / width, lane = i - row * width;
     if (VEC4) {
-        uint quads = channels / 4;
-        y4[i] = S4(epilogue(pool(vec4(start), i / quads, i % quads), i / quads, i % quads * 4));
+        y4[i] = S4(epilogue(pool(vec4(start), row, lane), row, lane * 4));
     } else {
-        y[i] = S1(epilogue(pool(start, i / channels, i % channels), i / channels, i % channels));
+        y[i] = S1(epilogue(pool(start, row, lane), row, lane));
     }
 }

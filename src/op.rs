@@ -83,6 +83,18 @@ pub struct Depthwise {
     pub inputs: [usize; 2],
 }
 
+/// How the results of a convolution depend on its weights, operand 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// The weights of a channel of the result lie side by side, those of a channel of operand 0 innermost.
+    PerResult {
+        /// Whether every product of a sum is there: no window crosses the border.
+        inside: bool,
+    },
+    /// Each channel has its own weights, channels lie innermost.
+    PerChannel,
+}
+
 /// Which elementwise steps an operator's kernel can apply to its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fuses {
@@ -138,6 +150,11 @@ pub trait Operator: fmt::Debug + Send + Sync {
 
     /// The same operator reading an operand without the zeros that a PAD had put around it.
     fn absorb_padding(&self, _padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
+        None
+    }
+
+    /// How the results depend on operand 1, if they are sums of products with it.
+    fn weights(&self, _inputs: &[Option<&TensorType>]) -> Option<Weights> {
         None
     }
 

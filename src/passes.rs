@@ -2,6 +2,7 @@
 
 mod fold_constants;
 mod fold_padding;
+mod fold_scale;
 mod fuse_depthwise;
 mod fuse_elementwise;
 
@@ -34,6 +35,7 @@ impl fmt::Display for Outcome {
 pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Result<Vec<Outcome>> {
     Ok(vec![
         fold_constants::run(graph)?,
+        fold_scale::run(graph),
         fold_padding::run(graph),
         fuse_elementwise::run(graph),
         fuse_depthwise::run(graph, caps, store),

@@ -7,6 +7,8 @@
 //   EPI_ALL             optionally: every function, not only the common ones
 //   EPI_START           optionally: its sums begin with epilogue_start(c), which is the bias if the
 //                       first step is one, and epilogue() then begins behind it
+//   EPI_HOLD            optionally: epilogue_hold(c) loads the operands that a vec4's channels alone decide,
+//                       and epilogue() uses them for all rows until it is called again
 // and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
 // channels that are a multiple of four. The codes are those of StepOp in src/op/step.rs.
 
@@ -66,7 +68,13 @@ float epi_padded(uint slot, uint n, uint row, uint c) {
     return mix(0.0, epi_load(slot, row * n + min(c, n - 1)), c < n);
 }
 
-float epi_operand(float v, uint op, float a, uint row, uint c) {
+#ifdef EPI_HOLD
+// What epilogue_hold() loads for each step, and its first channel and all channels in vectors.
+vec4 epi_held[6];
+uint epi_quad, epi_quads;
+#endif
+
+float epi_operand(float v, uint op, float a, uint row, uint c, int step) {
     uint kind = (op >> 8) & 15u;
     uint slot = (op >> 12) & 15u;
     if (kind == EPI_SCALAR) return a;
@@ -74,18 +82,26 @@ float epi_operand(float v, uint op, float a, uint row, uint c) {
     return epi_load(slot, epi_index(kind, row, c));
 }
 
-vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c) {
+vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
     uint kind = (op >> 8) & 15u;
     uint slot = (op >> 12) & 15u;
     if (kind == EPI_SCALAR) return vec4(a);
     if (kind == EPI_PADDED) {
         uint n = op >> 17;
         if ((n & 3u) == 0u) {
+#ifdef EPI_HOLD
+            uint i = row * (n >> 2) + min(epi_quad, (n >> 2) - 1);
+            return mix(vec4(0), epi_load4(slot, i), bvec4(c < n));
+#endif
             return mix(vec4(0), epi_load4(slot, (row * n + min(c, n - 4)) >> 2), bvec4(c < n));
         }
         return vec4(epi_padded(slot, n, row, c), epi_padded(slot, n, row, c + 1),
                     epi_padded(slot, n, row, c + 2), epi_padded(slot, n, row, c + 3));
     }
+#ifdef EPI_HOLD
+    if (kind == EPI_CHANNEL) return epi_held[step];
+    if (kind == EPI_FULL) return epi_load4(slot, row * epi_quads + epi_quad);
+#endif
     if (kind == EPI_FULL || kind == EPI_CHANNEL || kind == EPI_BATCH)
         return epi_load4(slot, epi_index(kind, row, c) >> 2);
     return vec4(epi_load(slot, epi_index(kind, row, c)));
@@ -215,12 +231,29 @@ float epilogue_start(uint c) {
 const bool EPI_STARTED = false;
 #endif
 
+#ifdef EPI_HOLD
+void epi_hold(uint op, uint c, int step) {
+    if ((op >> 8 & 15u) == EPI_CHANNEL) epi_held[step] = epi_load4(op >> 12 & 15u, c >> 2);
+}
+
+void epilogue_hold(uint c) {
+    epi_quad = c >> 2;
+    epi_quads = (EPI_CHANNELS) >> 2;
+    if (!EPI_STARTED) epi_hold(EPI_OP_0, c, 0);
+    epi_hold(EPI_OP_1, c, 1);
+    epi_hold(EPI_OP_2, c, 2);
+    epi_hold(EPI_OP_3, c, 3);
+    epi_hold(EPI_OP_4, c, 4);
+    epi_hold(EPI_OP_5, c, 5);
+}
+#endif
+
 #define EPI_STEP(T) \
-    T epi_step(T v, uint op, float a, float b, uint row, uint c) { \
+    T epi_step(T v, uint op, float a, float b, uint row, uint c, int step) { \
         uint f = op & 255u; \
         T e = T(0); \
         if ((op >> 8 & 15u) != 0u) { \
-            e = epi_operand(v, op, a, row, c); \
+            e = epi_operand(v, op, a, row, c, step); \
             if ((op >> 16 & 1u) != 0u) { T t = v; v = e; e = t; } \
         } \
         EPI_COMMON(T) \
@@ -228,12 +261,12 @@ const bool EPI_STARTED = false;
         return v; \
     } \
     T epilogue(T v, uint row, uint c) { \
-        if (EPI_OP_0 != 0u && !EPI_STARTED) v = epi_step(v, EPI_OP_0, EPI_A_0, EPI_B_0, row, c); \
-        if (EPI_OP_1 != 0u) v = epi_step(v, EPI_OP_1, EPI_A_1, EPI_B_1, row, c); \
-        if (EPI_OP_2 != 0u) v = epi_step(v, EPI_OP_2, EPI_A_2, EPI_B_2, row, c); \
-        if (EPI_OP_3 != 0u) v = epi_step(v, EPI_OP_3, EPI_A_3, EPI_B_3, row, c); \
-        if (EPI_OP_4 != 0u) v = epi_step(v, EPI_OP_4, EPI_A_4, EPI_B_4, row, c); \
-        if (EPI_OP_5 != 0u) v = epi_step(v, EPI_OP_5, EPI_A_5, EPI_B_5, row, c); \
+        if (EPI_OP_0 != 0u && !EPI_STARTED) v = epi_step(v, EPI_OP_0, EPI_A_0, EPI_B_0, row, c, 0); \
+        if (EPI_OP_1 != 0u) v = epi_step(v, EPI_OP_1, EPI_A_1, EPI_B_1, row, c, 1); \
+        if (EPI_OP_2 != 0u) v = epi_step(v, EPI_OP_2, EPI_A_2, EPI_B_2, row, c, 2); \
+        if (EPI_OP_3 != 0u) v = epi_step(v, EPI_OP_3, EPI_A_3, EPI_B_3, row, c, 3); \
+        if (EPI_OP_4 != 0u) v = epi_step(v, EPI_OP_4, EPI_A_4, EPI_B_4, row, c, 4); \
+        if (EPI_OP_5 != 0u) v = epi_step(v, EPI_OP_5, EPI_A_5, EPI_B_5, row, c, 5); \
         return v; \
     }
 EPI_STEP(float)

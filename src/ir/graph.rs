@@ -149,6 +149,14 @@ impl Graph {
         (node.op, node.inputs) = (op, inputs);
     }
 
+    /// Lets an elementwise node and its epilogue become the operator `op` alone.
+    pub fn replace_step(&mut self, id: NodeId, op: Arc<dyn Operator>, inputs: Vec<Option<ValueId>>) {
+        self.replace(id, op, inputs);
+        if let Some(node) = &mut self.nodes[id.0 as usize] {
+            node.epilogue.clear();
+        }
+    }
+
     /// Lets `follower` disappear into `node`: the merged node stands where `follower` stood, computes
     /// its result, applies `steps` (whose operands are values) and then the follower's own epilogue.
     pub fn fuse_behind(&mut self, node: NodeId, follower: NodeId, step: Step, operand: Option<ValueId>) {

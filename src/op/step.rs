@@ -118,6 +118,15 @@ impl StepOp {
         )
     }
 
+    /// Whether `op(s · v, e) = s · op(v, e)` for every `s > 0`.
+    pub fn is_homogeneous(self) -> bool {
+        match self {
+            Self::Prelu | Self::LeakyRelu { .. } => true,
+            Self::Clamp { lo, hi } => lo == 0.0 && hi == f32::INFINITY,
+            _ => false,
+        }
+    }
+
     /// Whether `v` and `e` may change places.
     pub fn commutes(self) -> bool {
         matches!(self, Self::Add | Self::Mul | Self::Maximum | Self::Minimum | Self::SquaredDifference)

@@ -17,7 +17,7 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Window, operand};
+use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Weights, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -125,6 +125,13 @@ impl Operator for Conv2d {
 
     fn fuses(&self) -> Fuses {
         Fuses::Common
+    }
+
+    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<Weights> {
+        let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
+        let [h, v] = self.window.extents(&x.shape).ok()?;
+        let inside = !h.border && !v.border && Self::groups(&x.shape, &w.shape) == Ok(1);
+        Some(Weights::PerResult { inside })
     }
 
     fn absorb_depthwise(&self, depthwise: Depthwise) -> Option<Arc<dyn Operator>> {

@@ -1,19 +1,21 @@
 //! DEPTHWISE_CONV_2D: `y[n,i,j,o] = Σ x[n, i·stride + ky·dilation − pad, …, o / multiplier] · w[0,ky,kx,o]`.
 //!
 //! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 ones
-//! too), any multiplier. Zeros of a PAD in front are read without being stored.
+//! too), any multiplier. Zeros of a PAD in front are read without being stored. With windows of one pixel it
+//! is a MUL.
 
 mod columns;
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
+use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, StepOp, Weights, Window, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -79,6 +81,10 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let conv = DepthwiseConv2d { window };
     conv.infer(&[Some(&x), Some(&w)])?;
     let bias = node.bias(2, w.shape[3])?;
+    if conv.is_product(&x.shape, &w.shape) {
+        let product = Parsed::new(Binary(StepOp::Mul));
+        return Ok(product.steps(bias).activation(Activation::from_code(p.activation)?));
+    }
     Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
 }
 
@@ -89,6 +95,14 @@ fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
         unsupported!("depthwise weights {w} for {inputs} channels");
     }
     Ok(outputs / inputs)
+}
+
+impl DepthwiseConv2d {
+    /// Whether each element of `x` is multiplied by one number, and that is all.
+    fn is_product(&self, x: &Shape, w: &Shape) -> bool {
+        let one = [1, 1];
+        self.window.size == one && self.window.stride == one && multiplier(x, w) == Ok(1)
+    }
 }
 
 impl Operator for DepthwiseConv2d {
@@ -180,6 +194,11 @@ impl Operator for DepthwiseConv2d {
 
     fn fuses(&self) -> Fuses {
         Fuses::Common
+    }
+
+    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<Weights> {
+        let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
+        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(Weights::PerChannel)
     }
 
     fn depthwise(&self, inputs: &[Option<&TensorType>]) -> Option<Window> {

@@ -86,6 +86,7 @@ impl Pool2d {
             wg_x,
             vec4,
             average: self.kind == Kind::Average,
+            pairs: self.kind == Kind::Max && size == [2, 2] && zeros == SpatialPadding::default(),
             epi_op: epilogue.op,
             epi_a: epilogue.a,
             epi_b: epilogue.b,

@@ -1,29 +1,55 @@
 //! What the passes do to small graphs, and what they decline with which reason.
 
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::ir::{Graph, ValueId};
+use tflite_vulkan::ir::{Graph, HostTensor, ValueId};
 use tflite_vulkan::kernel::Store;
 use tflite_vulkan::op::{Padding, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::conv_2d::Conv2d;
+use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::dequantize::Dequantize;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::passes;
+use tflite_vulkan::reference;
 
-use crate::net::{Net, RELU, window};
+use crate::net::{Net, RELU, RELU6, window};
 
 /// Builds a graph and returns its outputs.
 type Build = fn(&mut Net) -> Vec<ValueId>;
 
-fn after(build: Build) -> (Graph, Vec<passes::Outcome>) {
+/// The graph before the passes, the one after them, and what they did.
+fn around(build: Build) -> (Graph, Graph, Vec<passes::Outcome>) {
     let mut net = Net::default();
     let outputs = build(&mut net);
-    let mut graph = net.outputs(&outputs);
+    let before = net.outputs(&outputs);
+    let mut graph = before.clone();
     let outcomes = passes::run(&mut graph, &Caps::minimum(), Store::F32).expect("the passes run");
-    (graph, outcomes)
+    (before, graph, outcomes)
+}
+
+/// What a graph makes of the same small numbers as any other graph with its inputs.
+fn results(graph: &Graph) -> Vec<f32> {
+    let inputs = graph.inputs().iter().map(|id| {
+        let shape = graph.value(*id).ty.shape;
+        let data = (0..shape.elements()).map(|i| (i * 5 % 13) as f32 / 4.0 - 1.5).collect();
+        HostTensor { shape, data }
+    });
+    let outputs = reference::run(graph, &inputs.collect::<Vec<_>>()).expect("the reference runs");
+    outputs.into_iter().flat_map(|output| output.data).collect()
+}
+
+/// `x · s + t`, as a depthwise convolution of single pixels is read.
+fn scale(net: &mut Net, x: ValueId) -> ValueId {
+    let (s, t) = (net.constant(&[1, 1, 1, 8]), net.constant(&[8]));
+    net.node("MUL", Binary(StepOp::Mul), &[x, s, t], &[Step::bias(2)])
+}
+
+fn prelu(net: &mut Net, x: ValueId) -> ValueId {
+    let slope = net.constant(&[8]);
+    net.node("PRELU", Binary(StepOp::Prelu), &[x, slope], &[])
 }
 
 /// What is left of a graph: the nodes' labels, each with the number of its fused steps.
@@ -211,6 +237,60 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         Some("its result has several uses"),
     ),
     (
+        "a scale behind a convolution and its PRELU",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 3, 8, &[]);
+            let y = prelu(net, y);
+            vec![scale(net, y)]
+        },
+        "CONV_2D+PRELU+MUL/3",
+        None,
+    ),
+    (
+        "a scale behind a depthwise convolution",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let (w, b) = (net.constant(&[1, 3, 3, 8]), net.constant(&[8]));
+            let op = DepthwiseConv2d { window: window([3, 3], [1, 1], Padding::Same) };
+            let y = net.node("DEPTHWISE_CONV_2D", op, &[x, w, b], &[Step::bias(2), RELU]);
+            vec![scale(net, y)]
+        },
+        "DEPTHWISE_CONV_2D+MUL/3",
+        None,
+    ),
+    (
+        "a scale in front of a convolution",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = prelu(net, x);
+            let y = scale(net, y);
+            vec![net.conv(y, 1, 4, &[RELU6])]
+        },
+        "PRELU MUL+CONV_2D/2",
+        None,
+    ),
+    (
+        "a scale in front of a convolution that sees the border",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = scale(net, x);
+            vec![net.conv(y, 3, 4, &[])]
+        },
+        "MUL/1 CONV_2D/1",
+        Some("no convolution makes or alone reads what it scales"),
+    ),
+    (
+        "a scale behind a clamp that it would move",
+        |net| {
+            let x = net.input(&[1, 4, 4, 8]);
+            let y = net.conv(x, 1, 8, &[RELU6]);
+            vec![scale(net, y)]
+        },
+        "CONV_2D+MUL/4",
+        Some("a homogeneous function"),
+    ),
+    (
         "weights stored as fp16",
         |net| {
             let x = net.input(&[1, 4, 4, 8]);
@@ -228,10 +308,15 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
 fn passes() {
     let mut wrong = Vec::new();
     for (name, build, expected, reason) in CASES {
-        let (graph, outcomes) = after(*build);
+        let (before, graph, outcomes) = around(*build);
         let declined: Vec<&String> = outcomes.iter().flat_map(|o| &o.declined).collect();
         let said = reason.is_none_or(|reason| declined.iter().any(|why| why.contains(reason)));
         let got = left(&graph);
+        let pairs = results(&before).into_iter().zip(results(&graph));
+        let apart = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(0.0, f32::max);
+        if apart > 1e-5 {
+            wrong.push(format!("{name}: results are {apart} apart"));
+        }
         if got != *expected || !said {
             wrong.push(format!("{name}: {got}, {expected} expected; declined: {declined:?}"));
         }

@@ -7,7 +7,8 @@ use super::{Push as Convolution, Spec as Form};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::table::conv_2d_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
+use crate::kernel::Store;
 use crate::program::BufferId;
 
 /// Invocations that share weights.
@@ -32,6 +33,8 @@ struct Blocks {
     run: u32,
     /// Invocations per workgroup.
     workgroup: u32,
+    /// The kernel's variant.
+    rgb: Rgb,
 }
 
 impl Blocks {
@@ -54,7 +57,7 @@ impl Blocks {
 
     fn with(tn: u32, workgroup: u32, [groups, group_channels, run]: [u32; 3]) -> Self {
         let group_blocks = group_channels.div_ceil(4).div_ceil(tn);
-        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup }
+        Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup, rgb: Rgb::N0 }
     }
 
     /// Elements per four neighbouring elements of the operand.
@@ -94,10 +97,12 @@ enum Way {
 
 impl Way {
     /// The best as a rule first.
-    fn candidates(cx: &Lower<'_>, conv: &Convolution, form: &Form, run: u32) -> Vec<Self> {
+    fn candidates(cx: &Lower<'_>, conv: &Convolution, form: &Form, run: u32, rgb: Rgb) -> Vec<Self> {
         let groups = conv.channels / conv.group_channels.max(1);
-        let direct: Vec<_> =
-            Blocks::candidates(groups, conv.group_channels, run).into_iter().map(Self::Blocks).collect();
+        let blocks = Blocks::candidates(groups, conv.group_channels, run).into_iter();
+        // More than two quads would not fit the instruction cache behind a first layer's loads.
+        let blocks = blocks.filter(|blocks| rgb == Rgb::N0 || blocks.tn == 2);
+        let direct: Vec<_> = blocks.map(|blocks| Self::Blocks(Blocks { rgb, ..blocks })).collect();
         if form.grouped || !winograd::fits(cx, conv) {
             return direct;
         }
@@ -136,7 +141,8 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
         conv.depth, conv.channels
     );
-    let ways = Way::candidates(cx, conv, form, run);
+    let rgb = rgb(cx.store, conv);
+    let ways = Way::candidates(cx, conv, form, run, rgb);
     if matches!(ways[0], Way::Winograd(_)) || matches!(ways.last(), Some(Way::Winograd(_))) {
         key += &format!(" rows {}", conv.rows);
     }
@@ -169,7 +175,23 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
         ..Spec::default()
     };
     let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
+    let spec = Spec { shifted: rgb != Rgb::N0 && conv.origin[1] != 0, ..spec };
     product(cx, 0, w, &blocks, push, spec, ops)
+}
+
+/// The variant for a first layer, if this is one: rows of `x` and strips of pixels begin at a vector.
+fn rgb(store: Store, conv: &Convolution) -> Rgb {
+    let vectors = conv.x_size[1].is_multiple_of(4) && conv.y_size[1].is_multiple_of(PIXELS);
+    let three = conv.depth == 3 && conv.x_channels == 3;
+    let vectors = vectors && matches!(conv.origin[1], -1 | 0);
+    if !three || !vectors || store != Store::F32 || conv.stride != [2, 2] || conv.dilation != [1, 1] {
+        return Rgb::N0;
+    }
+    match conv.taps {
+        [3, 3] => Rgb::N3,
+        [5, 5] => Rgb::N5,
+        _ => Rgb::N0,
+    }
 }
 
 /// Emits a transposed convolution of operand `x` (NHWC) with operand 1 (OHWI) whose windows lie side by side:
@@ -277,7 +299,8 @@ fn product(
     let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    cx.dispatch(dispatch(kernel(cx.store, tn), spec, push, bind, grid), ops)
+    let Some(kernel) = kernel(cx.store, tn, blocks.rgb) else { unreachable!("only first layers have blocks of their own") };
+    cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
 
 #[cfg(test)]
@@ -297,7 +320,7 @@ mod tests {
     #[test]
     fn four_elements_of_a_channel_lie_side_by_side() {
         // Two groups of one channel, two steps of three elements.
-        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16 };
+        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16, rgb: Rgb::N0 };
         assert_eq!(b.elements(6), 64);
         let place = b.place();
         let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();

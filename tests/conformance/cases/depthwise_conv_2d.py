@@ -7,6 +7,8 @@ from ..case import Case
 # input shape, kernel height and width, options
 TABLE = [
     ((1, 1, 1, 1), 1, 1, {}),
+    ((2, 7, 5, 6), 1, 1, {}),
+    ((1, 8, 9, 12), 1, 1, {"stride": (2, 2)}),
     ((1, 1, 1, 5), 3, 3, {}),
     ((1, 7, 5, 3), 3, 3, {}),
     ((1, 7, 5, 4), 3, 3, {}),
