@@ -20,7 +20,7 @@ pub fn narrow_floats(from: &[f32], to: &mut [[u8; 2]]) {
     let mut halves = [f16::ZERO; NEAR];
     for (to, from) in to.chunks_mut(NEAR).zip(from.chunks(NEAR)) {
         halves[..from.len()].convert_from_f32_slice(from);
-        to.iter_mut().zip(halves).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+        to.iter_mut().zip(&halves[..from.len()]).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
     }
 }
 
@@ -30,7 +30,7 @@ pub fn widen(from: &[[u8; 2]], to: &mut [[u8; 4]]) {
     for (to, from) in to.chunks_mut(NEAR).zip(from.chunks(NEAR)) {
         halves.iter_mut().zip(from).for_each(|(x, bytes)| *x = f16::from_le_bytes(*bytes));
         halves[..from.len()].convert_to_f32_slice(&mut floats[..from.len()]);
-        to.iter_mut().zip(floats).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+        to.iter_mut().zip(&floats[..from.len()]).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
     }
 }
 
