@@ -83,6 +83,15 @@ pub struct Depthwise {
     pub inputs: [usize; 2],
 }
 
+/// A pointwise convolution in front of an operator: `clamp(convolution + bias)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pointwise {
+    /// The bounds of its activation.
+    pub clamp: [f32; 2],
+    /// Where its weights (`[channels, 1, 1, input channels]`) and its bias stand among the node's operands.
+    pub inputs: [usize; 2],
+}
+
 /// How the results of a convolution depend on its weights, operand 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
@@ -165,6 +174,16 @@ pub trait Operator: fmt::Debug + Send + Sync {
 
     /// The same operator reading the operand of the depthwise convolution that had made its own.
     fn absorb_depthwise(&self, _depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
+        None
+    }
+
+    /// Whether the operator is a pointwise convolution.
+    fn pointwise(&self) -> bool {
+        false
+    }
+
+    /// The same operator computing operand 0 by a pointwise convolution on the way.
+    fn absorb_pointwise(&self, _pointwise: Pointwise) -> Option<Arc<dyn Operator>> {
         None
     }
 

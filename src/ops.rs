@@ -27,6 +27,7 @@ operators! {
     dequantize
     fully_connected
     gather
+    inverted_residual
     l2_normalization
     pack
     pad

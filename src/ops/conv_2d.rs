@@ -135,9 +135,12 @@ impl Operator for Conv2d {
     }
 
     fn absorb_depthwise(&self, depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
+        self.pointwise().then(|| Arc::new(SeparableConv2d { depthwise }) as Arc<dyn Operator>)
+    }
+
+    fn pointwise(&self) -> bool {
         let Window { size, stride, zeros, .. } = self.window;
-        let pointwise = size == [1, 1] && stride == [1, 1] && zeros == SpatialPadding::default();
-        pointwise.then(|| Arc::new(SeparableConv2d { depthwise }) as Arc<dyn Operator>)
+        size == [1, 1] && stride == [1, 1] && zeros == SpatialPadding::default()
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {

@@ -1,13 +1,16 @@
 //! A DEPTHWISE_CONV_2D and the pointwise CONV_2D behind it in one dispatch: what the former computes
 //! never reaches memory. No operator of TFLite: the pass `fuse depthwise` makes it.
 
+use std::sync::Arc;
+
 use super::conv_2d::cooperative;
 use super::depthwise_conv_2d::DepthwiseConv2d;
+use super::inverted_residual::InvertedResidual;
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, TensorType};
 use crate::kernel::table::conv_2d::{Push, Spec};
-use crate::op::{Def, Depthwise, Fuses, Operator, Padding, SpatialPadding, Window, operand};
+use crate::op::{Def, Depthwise, Fuses, Operator, Padding, Pointwise, SpatialPadding, Window, operand};
 use crate::ops::conv_2d::Conv2d;
 
 pub(super) const DEFS: &[Def] = &[];
@@ -20,7 +23,7 @@ pub struct SeparableConv2d {
 }
 
 /// What comes second.
-const POINTWISE: Conv2d = Conv2d {
+pub(super) const POINTWISE: Conv2d = Conv2d {
     window: Window {
         size: [1, 1],
         stride: [1, 1],
@@ -73,6 +76,11 @@ impl Operator for SeparableConv2d {
         });
         let between: Vec<HostTensor> = between.collect();
         POINTWISE.reference(&[between.first(), Some(operand(inputs, 1)?)])
+    }
+
+    fn absorb_pointwise(&self, expand: Pointwise) -> Option<Arc<dyn Operator>> {
+        let plain = self.depthwise.window.dilation == [1, 1];
+        plain.then(|| Arc::new(InvertedResidual { expand, behind: self.clone() }) as Arc<dyn Operator>)
     }
 
     fn fuses(&self) -> Fuses {

@@ -3,10 +3,11 @@
 
 use super::Outcome;
 use crate::caps::Caps;
-use crate::ir::{Graph, Node, ValueId};
+use crate::ir::{Graph, Node, NodeId, ValueId};
 use crate::kernel::Store;
-use crate::op::{Broadcast, Depthwise, Operand, StepOp, Window};
+use crate::op::{Broadcast, Depthwise, Operand, Pointwise, StepOp, Window};
 use crate::ops::conv_2d::cooperative;
+use crate::ops::inverted_residual;
 
 /// The kernel writes out all taps, so that their loads are under way together.
 const MAX_TAPS: u32 = 25;
@@ -26,7 +27,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
             outcome.declined.push(format!("{label}: its result has several uses"));
             continue;
         }
-        let Some((weights, bias, depthwise)) = first_half(graph, node, window) else {
+        let Some((weights, bias, clamp)) = plain(graph, node) else {
             outcome.declined.push(format!("{label}: more than a bias and a clamp stands behind it"));
             continue;
         };
@@ -39,13 +40,17 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
         }
         let at = behind.inputs.len();
         let absorbed = (behind.inputs[0] == Some(output))
-            .then(|| behind.op.absorb_depthwise(Depthwise { inputs: [at, at + 1], ..depthwise }))
+            .then(|| behind.op.absorb_depthwise(Depthwise { window, clamp, inputs: [at, at + 1] }))
             .flatten();
         match absorbed {
             Some(op) => {
                 graph.fuse_before(id, reader, op);
                 graph.append_inputs(reader, &[weights, bias]);
                 outcome.applied += 1;
+                match expand(graph, reader, caps, store, &window) {
+                    None => outcome.applied += 1,
+                    Some(why) => outcome.declined.push(format!("{label}: {why}")),
+                }
             }
             None => outcome.declined.push(format!("{label}: {} does not absorb it", behind.label)),
         }
@@ -53,8 +58,37 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
     outcome
 }
 
+/// Lets `node`, a separable convolution, compute the pointwise convolution in front of it too, or says why
+/// not.
+fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store, window: &Window) -> Option<String> {
+    let node = graph.node(id)?;
+    let x = node.inputs[0]?;
+    let Some(first) = graph.producer(x) else { return Some("nothing stands in front".into()) };
+    let before = graph.node(first)?;
+    if !before.op.pointwise() || !graph.has_one_use(x) {
+        return Some(format!("{} in front stays apart", before.label));
+    }
+    let Some((weights, bias, clamp)) = plain(graph, before) else {
+        return Some(format!("{}: more than a bias and a clamp stands behind it", before.label));
+    };
+    let (depth, middle) =
+        (graph.value(before.inputs[0]?).ty.shape.channels(), graph.value(x).ty.shape.channels());
+    let channels = [depth, middle, graph.value(node.outputs[0]).ty.shape.channels()];
+    if graph.value(weights).ty.shape.channels() != depth {
+        return Some(format!("{}: it has groups", before.label));
+    }
+    if !inverted_residual::fits(caps, store, window, channels) {
+        return Some(format!("the device has no kernel for channels {channels:?}"));
+    }
+    let at = node.inputs.len();
+    let op = node.op.absorb_pointwise(Pointwise { clamp, inputs: [at, at + 1] })?;
+    graph.fuse_before(first, id, op);
+    graph.append_inputs(id, &[weights, bias]);
+    None
+}
+
 /// The node's weights, its bias and the rest, if nothing but a bias and then perhaps a clamp follows it.
-fn first_half(graph: &Graph, node: &Node, window: Window) -> Option<(ValueId, ValueId, Depthwise)> {
+fn plain(graph: &Graph, node: &Node) -> Option<(ValueId, ValueId, [f32; 2])> {
     let (bias, rest) = node.epilogue.split_first()?;
     let Operand::Input { input, broadcast: Broadcast::Channel } = bias.operand else { return None };
     let clamp = match rest {
@@ -67,9 +101,6 @@ fn first_half(graph: &Graph, node: &Node, window: Window) -> Option<(ValueId, Va
     };
     let (weights, bias_value) = (node.inputs[1]?, node.inputs[input]?);
     let constant = |id: ValueId| graph.value(id).constant.is_some();
-    (bias.op == StepOp::Add && constant(weights) && constant(bias_value)).then_some((
-        weights,
-        bias_value,
-        Depthwise { window, clamp, inputs: [0; 2] },
-    ))
+    (bias.op == StepOp::Add && constant(weights) && constant(bias_value))
+        .then_some((weights, bias_value, clamp))
 }

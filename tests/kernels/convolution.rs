@@ -109,6 +109,41 @@ fn convolution_in_tiles() {
 
 /// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
 #[test]
+fn inverted_residual() {
+    // x, (taps, stride, channels between and behind), padding.
+    type Residual = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], Padding);
+    let rows: &[Residual] = &[
+        ([1, 1, 1, 8], [3, 3], [1, 1], [8, 4], Same),
+        ([3, 7, 5, 8], [3, 3], [1, 1], [24, 8], Same),
+        ([1, 9, 8, 24], [3, 3], [2, 2], [144, 32], Same),
+        ([2, 8, 7, 40], [5, 5], [1, 1], [72, 9], Valid),
+        ([1, 13, 6, 16], [5, 3], [2, 1], [40, 130], Same),
+        ([1, 11, 9, 72], [3, 3], [1, 1], [96, 72], Same),
+        ([1, 4, 3, 160], [3, 3], [1, 1], [600, 16], Same),
+        ([1, 6, 5, 12], [3, 3], [1, 1], [32, 8], Same),
+        ([1, 6, 5, 16], [3, 3], [1, 1], [36, 8], Same),
+    ];
+    let cases = rows.iter().flat_map(|row| {
+        let (x, size, stride, [middle, channels], padding) = *row;
+        [None, Some((0.0, 6.0)), Some((-1.0, 1.0))].into_iter().map(move |clamp| {
+            let act = |case: Case| match clamp {
+                Some((lo, hi)) => case.step(Step::unary(StepOp::Clamp { lo, hi })),
+                None => case,
+            };
+            let pointwise = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
+            let depthwise = DepthwiseConv2d { window: window(size, stride, [1, 1], padding) };
+            let first = [tensor(&x), constant(&[middle, 1, 1, x[3]]), constant(&[middle])];
+            let second = [constant(&[1, size[0], size[1], middle]), constant(&[middle])];
+            let third = [constant(&[channels, 1, 1, middle]), constant(&[channels])];
+            let third = Case::new(pointwise.clone(), third).step(Step::bias(2));
+            let second = act(Case::new(depthwise, second).step(Step::bias(2))).then(third);
+            act(Case::new(pointwise, first).step(Step::bias(2))).then(second)
+        })
+    });
+    check(cases);
+}
+
+#[test]
 fn separable_convolution() {
     let rows: &[Row] = &[
         ([1, 1, 1, 4], [3, 3], [1, 1], [1, 1], 8),

@@ -9,6 +9,7 @@ use crate::error::Unsupported;
 use crate::kernel::{Store, divisor};
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::op::Depthwise;
+use crate::program::BufferId;
 use crate::unsupported;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
@@ -40,7 +41,7 @@ const TILES: [Tile; 11] = [
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
-const CORES: u32 = 132;
+pub const CORES: u32 = 132;
 
 /// A tile, and how many workgroups share a block by splitting its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl fmt::Display for Cut {
 }
 
 /// The matrices of a device: rows, columns, depth.
-type Shape = (u32, u32, u32);
+pub type Shape = (u32, u32, u32);
 
 impl Tile {
     fn block(&self, (m, n, k): Shape) -> [u32; 3] {
@@ -92,7 +93,7 @@ impl Tile {
 }
 
 /// The device's matrices for fp16 products that are added up in fp32, the largest ones.
-fn shape(caps: &Caps) -> Option<Shape> {
+pub fn shape(caps: &Caps) -> Option<Shape> {
     let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 8 == 0);
     usable.max_by_key(|(m, n, k)| m * n * k).copied()
 }
@@ -139,6 +140,24 @@ impl Cut {
     }
 }
 
+/// Uploads constant operand `i`, `products` for each channel, as whole matrices: room for so many columns and
+/// such a depth; those of one block of columns behind each other along the depth, each with its columns in a
+/// row.
+pub fn matrices(
+    cx: &mut Lower<'_>,
+    i: usize,
+    (_, n, k): Shape,
+    [columns, depth]: [u32; 2],
+    products: u32,
+) -> Result<BufferId, Unsupported> {
+    let packing = format!("cooperative/{n}x{k}/{columns}x{depth}");
+    let place = move |channel, i| {
+        let [n, k, depth] = [n, k, depth].map(|x| x as usize);
+        (channel / n * depth + i / k * k) * n + channel % n * k + i % k
+    };
+    cx.rearranged(i, &packing, u64::from(columns) * u64::from(depth), products as usize, place)
+}
+
 /// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
 /// behind that, whose window `conv` describes.
 pub fn emit(
@@ -159,13 +178,7 @@ pub fn emit(
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);
     let (columns, depth) = (conv.channels.next_multiple_of(bn), products.next_multiple_of(bk));
-    let (_, n, k) = shape;
-    let packing = format!("cooperative/{n}x{k}/{columns}x{depth}");
-    let place = move |channel, i| {
-        let [n, k, depth] = [n, k, depth].map(|x| x as usize);
-        (channel / n * depth + i / k * k) * n + channel % n * k + i % k
-    };
-    let w = cx.rearranged(1, &packing, u64::from(columns) * u64::from(depth), products as usize, place)?;
+    let w = matrices(cx, 1, shape, [columns, depth], products)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let push = Push {
@@ -174,7 +187,7 @@ pub fn emit(
         rows_per_batch: epilogue.rows_per_batch,
         depth: conv.depth,
         products,
-        w_depth: depth / k,
+        w_depth: depth / shape.2,
         part,
         x_size: conv.x_size,
         y_size: conv.y_size,

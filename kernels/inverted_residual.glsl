@@ -1,0 +1,276 @@
+#version 450
+// y = epilogue(project(clamp(depthwise(clamp(expand(x))))), an inverted residual whose wide middle never
+// reaches memory: two pointwise convolutions with a depthwise one between them, on cooperative matrices of
+// MM × MN × MK, fp16 × fp16 → fp32.
+//
+// A workgroup computes TILE_H × TILE_W pixels of y. It expands what their windows see, WIDTH channels at a
+// time, convolves these, and multiplies them into its sums; several workgroups share a tile by taking
+// different channels of the middle. w1 and w2 hold whole matrices, those of one block of channels behind
+// each other along the depth, each with its columns in a row.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#pragma use_vulkan_memory_model
+#define STORE_F16
+#include "lib/types.glsl"
+#include "lib/workgroup.glsl"
+#include "lib/divide.glsl"
+
+layout(push_constant) uniform Push {
+    uint channels;         // of y
+    uint rows_per_batch;
+    uint depth;            // channels of x, a multiple of eight
+    uint middle;           // channels between, a multiple of eight
+    uint part;             // of them, for a workgroup; the grid's z counts the parts
+    uint w1_depth;         // matrices along the depth
+    uint w2_depth;
+    uvec2 x_size;          // pairs are height, width
+    uvec2 y_size;
+    ivec2 origin;          // where the first window starts in x
+    uvec2 by_tiles_x;      // divisors: tiles in a row of a picture, and in a column
+    uvec2 by_tiles_y;
+    uint tiles_x;
+    uint tiles_y;
+};
+layout(constant_id = 10) const uint TILE_H = 4;
+layout(constant_id = 11) const uint TILE_W = 4;
+layout(constant_id = 12) const uint STRIDE_Y = 1;
+layout(constant_id = 13) const uint STRIDE_X = 1;
+layout(constant_id = 14) const bool VEC_Y = true;   // channels is a multiple of four
+layout(constant_id = 15) const uint TAPS_Y = 3;
+layout(constant_id = 16) const uint TAPS_X = 3;
+layout(constant_id = 17) const uint WIDTH = 64;     // of the middle at a time
+layout(constant_id = 18) const uint BK = 64;        // of x's channels at a time
+layout(constant_id = 19) const uint BLOCKS = 4;     // of MN channels of y
+layout(constant_id = 20) const uint SUBGROUP = 32;
+layout(constant_id = 21) const uint MM = 16;
+layout(constant_id = 22) const uint MN = 16;
+layout(constant_id = 23) const uint MK = 16;
+layout(constant_id = 24) const uint SUBGROUPS = 8;
+layout(constant_id = 30) const float E_LO = 0;
+layout(constant_id = 31) const float E_HI = 6;
+layout(constant_id = 32) const float D_LO = 0;
+layout(constant_id = 33) const float D_HI = 6;
+
+const uint THREADS = SUBGROUPS * SUBGROUP;
+const uint PIXELS = TILE_H * TILE_W;                  // a multiple of MM
+const uint SEEN_H = (TILE_H - 1) * STRIDE_Y + TAPS_Y;
+const uint SEEN_W = (TILE_W - 1) * STRIDE_X + TAPS_X;
+const uint SEEN = SEEN_H * SEEN_W;                    // pixels that the windows of a tile see
+const uint SEEN_M = (SEEN + MM - 1) / MM;             // matrices of them
+// In units of 16 bytes, which every matrix and row of one starts at: eight halves, or four floats. Rows
+// are a unit longer than needed: no two land on the same banks.
+const uint X_ROW = BK / 8 + 1;
+const uint X_SIZE = SEEN_M * MM * X_ROW;
+const uint W_ROW = MK / 8;
+const uint W_SIZE = MN * W_ROW;                       // a matrix of w1 or w2
+const uint B_ROW = W_ROW + 1;
+const uint B_MATRIX = MN * B_ROW;
+const uint W1_SIZE = WIDTH / MN * (BK / MK) * B_MATRIX;
+const uint W2_SIZE = BLOCKS * (WIDTH / MK) * B_MATRIX;
+const uint MID_ROW = WIDTH / 8 + 1;
+const uint MID_SIZE = SEEN_M * MM * MID_ROW;
+const uint ACT_SIZE = PIXELS * MID_ROW;
+const uint C_ROW = BLOCKS * MN / 4 + 1;
+const uint C_SIZE = PIXELS * C_ROW;
+// x and w1 make room for what the depthwise convolution leaves, and w2; the middle lies behind both.
+const uint MID = X_SIZE + W1_SIZE > ACT_SIZE + W2_SIZE ? X_SIZE + W1_SIZE : ACT_SIZE + W2_SIZE;
+const uint EXPANDED = (SEEN_M * (WIDTH / MN) + SUBGROUPS - 1) / SUBGROUPS;   // matrices of a subgroup
+const uint PROJECTED = (PIXELS / MM * BLOCKS + SUBGROUPS - 1) / SUBGROUPS;
+
+layout(std430, set = 0, binding = 0) readonly buffer X { uvec4 x8[]; };
+layout(std430, set = 0, binding = 1) readonly buffer W1 { uvec4 w1[]; };
+READS(2, Bias1, bias1)
+layout(std430, set = 0, binding = 3) readonly buffer D { uvec4 d8[]; };
+READS(4, DBias, d_bias)
+layout(std430, set = 0, binding = 5) readonly buffer W2 { uvec4 w2[]; };
+WRITES(6, Y, y)
+#define EPI_BINDING 7
+#define EPI_CHANNELS channels
+#define EPI_ROWS_PER_BATCH rows_per_batch
+#include "lib/epilogue.glsl"
+#define LAST_BINDING 10
+#include "lib/last.glsl"
+
+shared uvec4 pool[MID + MID_SIZE > C_SIZE ? MID + MID_SIZE : C_SIZE];
+
+#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, MM, MK, gl_MatrixUseA>
+#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
+#define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
+#define MATRIX_H coopmat<float16_t, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
+
+uvec2 pack(vec4 v) {
+    f16vec4 h = f16vec4(v);
+    return uvec2(packFloat2x16(h.xy), packFloat2x16(h.zw));
+}
+
+vec4 unpack(uvec2 v) {
+    return vec4(f16vec4(unpackFloat2x16(v.x), unpackFloat2x16(v.y)));
+}
+
+// Where pixel i of those that a tile sees lies in x, and whether it does.
+bool find_x(uint i, ivec2 corner, out uvec2 place) {
+    place = uvec2(corner + ivec2(i / SEEN_W, i % SEEN_W));
+    return i < SEEN && place.x < x_size.x && place.y < x_size.y;
+}
+
+// The expanded pixels' channels from c on, without bias, to the middle.
+void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
+    MATRIX_C sums[EXPANDED];
+    [[unroll]] for (uint i = 0; i < EXPANDED; ++i) sums[i] = MATRIX_C(0.0);
+    [[dont_unroll]] for (uint k = 0; k < depth; k += BK) {
+        [[unroll]] for (uint item = gl_LocalInvocationID.x; item < SEEN_M * MM * (BK / 8); item += THREADS) {
+            uint i = item / (BK / 8), own = k + item % (BK / 8) * 8;
+            uvec2 p;
+            uvec4 v = uvec4(0);
+            if (find_x(i, corner, p) && own < depth)
+                v = x8[(((picture * x_size.x + p.x) * x_size.y + p.y) * depth + own) >> 3];
+            pool[i * X_ROW + item % (BK / 8)] = v;
+        }
+        const uint BLOCK = BK / MK * W_SIZE;
+        [[unroll]] for (uint item = gl_LocalInvocationID.x; item < WIDTH / MN * BLOCK; item += THREADS)
+            pool[X_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
+                w1[((c / MN + item / BLOCK) * w1_depth + k / MK) * W_SIZE + item % BLOCK];
+        barrier();
+        [[unroll]] for (uint f = 0; f < BK / MK; ++f) {
+            [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
+                uint tile = i * SUBGROUPS + subgroup, m = tile / (WIDTH / MN), n = tile % (WIDTH / MN);
+                if (m >= SEEN_M) continue;
+                MATRIX_A a;
+                MATRIX_B b;
+                coopMatLoad(a, pool, m * MM * X_ROW + f * W_ROW, X_ROW, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(b, pool, X_SIZE + (n * (BK / MK) + f) * B_MATRIX, B_ROW,
+                            gl_CooperativeMatrixLayoutColumnMajor);
+                sums[i] = coopMatMulAdd(a, b, sums[i]);
+            }
+        }
+        barrier();
+    }
+    [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
+        uint tile = i * SUBGROUPS + subgroup, m = tile / (WIDTH / MN), n = tile % (WIDTH / MN);
+        if (m >= SEEN_M) continue;
+        coopMatStore(MATRIX_H(sums[i]), pool, MID + m * MM * MID_ROW + n * MN / 8, MID_ROW,
+                     gl_CooperativeMatrixLayoutRowMajor);
+    }
+}
+
+// Bias and clamp of the expanded pixels, and zeros around the picture.
+void activate(ivec2 corner, uint c) {
+    [[unroll]] for (uint item = gl_LocalInvocationID.x; item < SEEN * (WIDTH / 8); item += THREADS) {
+        uint i = item / (WIDTH / 8), q = item % (WIDTH / 8), place = MID + i * MID_ROW + q, own = c + q * 8;
+        uvec2 p;
+        uvec4 v = uvec4(0);
+        if (find_x(i, corner, p) && own < middle) {
+            uvec4 raw = pool[place];
+            v.xy = pack(clamp(unpack(raw.xy) + vec4(bias14[own >> 2]), E_LO, E_HI));
+            v.zw = pack(clamp(unpack(raw.zw) + vec4(bias14[(own >> 2) + 1]), E_LO, E_HI));
+        }
+        pool[place] = v;
+    }
+}
+
+// The depthwise convolution of the middle, to the front of the pool.
+void convolve(uint c) {
+    [[unroll]] for (uint item = gl_LocalInvocationID.x; item < PIXELS * (WIDTH / 8); item += THREADS) {
+        uint i = item / (WIDTH / 8), q = item % (WIDTH / 8), own = c + q * 8;
+        uint first = MID + (i / TILE_W * STRIDE_Y * SEEN_W + i % TILE_W * STRIDE_X) * MID_ROW + q;
+        uvec4 v = uvec4(0);
+        if (own < middle) {
+            vec4 low = vec4(d_bias4[own >> 2]), high = vec4(d_bias4[(own >> 2) + 1]);
+            [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky) {
+                [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx) {
+                    uvec4 w = d8[((ky * TAPS_X + kx) * middle + own) >> 3];
+                    uvec4 x = pool[first + (ky * SEEN_W + kx) * MID_ROW];
+                    low += unpack(x.xy) * unpack(w.xy);
+                    high += unpack(x.zw) * unpack(w.zw);
+                }
+            }
+            v = uvec4(pack(clamp(low, D_LO, D_HI)), pack(clamp(high, D_LO, D_HI)));
+        }
+        pool[i * MID_ROW + q] = v;
+    }
+}
+
+// Stores four channels of a row of y, those that exist.
+void finish(vec4 v, uint row, uint c) {
+    if (VEC_Y) {
+        y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+    } else {
+        for (uint i = 0; i < min(4, channels - c); ++i)
+            y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+    }
+}
+
+// The row of y that pixel i of the tile is, if it is one.
+bool find_y(uint i, uint picture, uvec2 tile, out uint row) {
+    uvec2 p = tile + uvec2(i / TILE_W, i % TILE_W);
+    row = (picture * y_size.x + p.x) * y_size.y + p.y;
+    return p.x < y_size.x && p.y < y_size.y;
+}
+
+void main() {
+    uint lane = gl_LocalInvocationID.x, subgroup = lane / SUBGROUP;
+    uint line = divide(gl_WorkGroupID.x, by_tiles_x), picture = divide(line, by_tiles_y);
+    uvec2 tile = uvec2(line - picture * tiles_y, gl_WorkGroupID.x - line * tiles_x) * uvec2(TILE_H, TILE_W);
+    ivec2 corner = ivec2(tile * uvec2(STRIDE_Y, STRIDE_X)) + origin;
+    uint from = gl_WorkGroupID.z * part, to = min(from + part, middle);
+    uint part_count = gl_NumWorkGroups.z;
+
+    MATRIX_C sums[PROJECTED];
+    [[unroll]] for (uint i = 0; i < PROJECTED; ++i) sums[i] = MATRIX_C(0.0);
+    [[dont_unroll]] for (uint c = from; c < to; c += WIDTH) {
+        expand(picture, corner, c, subgroup);
+        const uint BLOCK = WIDTH / MK * W_SIZE;
+        [[unroll]] for (uint item = lane; item < BLOCKS * BLOCK; item += THREADS)
+            pool[ACT_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
+                w2[(item / BLOCK * w2_depth + c / MK) * W_SIZE + item % BLOCK];
+        barrier();
+        activate(corner, c);
+        barrier();
+        convolve(c);
+        barrier();
+        [[unroll]] for (uint f = 0; f < WIDTH / MK; ++f) {
+            [[unroll]] for (uint i = 0; i < PROJECTED; ++i) {
+                uint own = i * SUBGROUPS + subgroup, m = own / BLOCKS, n = own % BLOCKS;
+                if (m >= PIXELS / MM) continue;
+                MATRIX_A a;
+                MATRIX_B b;
+                coopMatLoad(a, pool, m * MM * MID_ROW + f * W_ROW, MID_ROW, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(b, pool, ACT_SIZE + (n * (WIDTH / MK) + f) * B_MATRIX, B_ROW,
+                            gl_CooperativeMatrixLayoutColumnMajor);
+                sums[i] = coopMatMulAdd(a, b, sums[i]);
+            }
+        }
+        barrier();
+    }
+
+    [[unroll]] for (uint i = 0; i < PROJECTED; ++i) {
+        uint own = i * SUBGROUPS + subgroup, m = own / BLOCKS, n = own % BLOCKS;
+        if (m >= PIXELS / MM) continue;
+        coopMatStore(sums[i], pool, m * MM * C_ROW + n * MN / 4, C_ROW, gl_CooperativeMatrixLayoutRowMajor);
+    }
+    barrier();
+    const uint ROW = BLOCKS * MN / 4;   // quads
+    uint left = (gl_WorkGroupID.x * part_count + gl_WorkGroupID.z) * PIXELS * ROW;
+    for (uint item = lane; item < PIXELS * ROW; item += THREADS) {
+        uint i = item / ROW, c = item % ROW * 4, row;
+        if (!find_y(i, picture, tile, row) || c >= channels) continue;
+        vec4 v = uintBitsToFloat(pool[i * C_ROW + item % ROW]);
+        if (part_count == 1) {
+            finish(v, row, c);
+        } else {
+            parts[left + item] = v;
+        }
+    }
+    if (part_count == 1 || !is_last(gl_WorkGroupID.x, part_count)) return;
+    for (uint item = lane; item < PIXELS * ROW; item += THREADS) {
+        uint i = item / ROW, c = item % ROW * 4, row;
+        if (!find_y(i, picture, tile, row) || c >= channels) continue;
+        vec4 v = vec4(0);
+        for (uint p = 0; p < part_count; ++p)
+            v += parts[(gl_WorkGroupID.x * part_count + p) * PIXELS * ROW + item];
+        finish(v, row, c);
+    }
+}
