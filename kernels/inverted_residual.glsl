@@ -96,6 +96,12 @@ WRITES(6, Y, y)
 
 shared uvec4 pool[MID + MID_SIZE > C_SIZE ? MID + MID_SIZE : C_SIZE];
 
+// A loop in which the invocations share items 0 to n - 1, with a number of rounds that compilers know.
+#define EACH(item, n) \
+    [[unroll]] for (uint round = 0, item = gl_LocalInvocationID.x; round < ((n) + THREADS - 1) / THREADS; \
+                    ++round, item += THREADS) \
+        if ((n) % THREADS == 0 || item < (n))
+
 #define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, MM, MK, gl_MatrixUseA>
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
@@ -121,7 +127,7 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
     MATRIX_C sums[EXPANDED];
     [[unroll]] for (uint i = 0; i < EXPANDED; ++i) sums[i] = MATRIX_C(0.0);
     [[dont_unroll]] for (uint k = 0; k < depth; k += BK) {
-        [[unroll]] for (uint item = gl_LocalInvocationID.x; item < SEEN_M * MM * (BK / 8); item += THREADS) {
+        EACH(item, SEEN_M * MM * (BK / 8)) {
             uint i = item / (BK / 8), own = k + item % (BK / 8) * 8;
             uvec2 p;
             uvec4 v = uvec4(0);
@@ -130,7 +136,7 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
             pool[i * X_ROW + item % (BK / 8)] = v;
         }
         const uint BLOCK = BK / MK * W_SIZE;
-        [[unroll]] for (uint item = gl_LocalInvocationID.x; item < WIDTH / MN * BLOCK; item += THREADS)
+        EACH(item, WIDTH / MN * BLOCK)
             pool[X_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
                 w1[((c / MN + item / BLOCK) * w1_depth + k / MK) * W_SIZE + item % BLOCK];
         barrier();
@@ -158,7 +164,7 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
 
 // Bias and clamp of the expanded pixels, and zeros around the picture.
 void activate(ivec2 corner, uint c) {
-    [[unroll]] for (uint item = gl_LocalInvocationID.x; item < SEEN * (WIDTH / 8); item += THREADS) {
+    EACH(item, SEEN * (WIDTH / 8)) {
         uint i = item / (WIDTH / 8), q = item % (WIDTH / 8), place = MID + i * MID_ROW + q, own = c + q * 8;
         uvec2 p;
         uvec4 v = uvec4(0);
@@ -173,7 +179,7 @@ void activate(ivec2 corner, uint c) {
 
 // The depthwise convolution of the middle, to the front of the pool.
 void convolve(uint c) {
-    [[unroll]] for (uint item = gl_LocalInvocationID.x; item < PIXELS * (WIDTH / 8); item += THREADS) {
+    EACH(item, PIXELS * (WIDTH / 8)) {
         uint i = item / (WIDTH / 8), q = item % (WIDTH / 8), own = c + q * 8;
         uint first = MID + (i / TILE_W * STRIDE_Y * SEEN_W + i % TILE_W * STRIDE_X) * MID_ROW + q;
         uvec4 v = uvec4(0);
@@ -223,7 +229,7 @@ void main() {
     [[dont_unroll]] for (uint c = from; c < to; c += WIDTH) {
         expand(picture, corner, c, subgroup);
         const uint BLOCK = WIDTH / MK * W_SIZE;
-        [[unroll]] for (uint item = lane; item < BLOCKS * BLOCK; item += THREADS)
+        EACH(item, BLOCKS * BLOCK)
             pool[ACT_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
                 w2[(item / BLOCK * w2_depth + c / MK) * W_SIZE + item % BLOCK];
         barrier();
