@@ -143,22 +143,23 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
         [[unroll]] for (uint f = 0; f < BK / MK; ++f) {
             [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
                 uint tile = i * SUBGROUPS + subgroup, m = tile / (WIDTH / MN), n = tile % (WIDTH / MN);
-                if (m >= SEEN_M) continue;
-                MATRIX_A a;
-                MATRIX_B b;
-                coopMatLoad(a, pool, m * MM * X_ROW + f * W_ROW, X_ROW, gl_CooperativeMatrixLayoutRowMajor);
-                coopMatLoad(b, pool, X_SIZE + (n * (BK / MK) + f) * B_MATRIX, B_ROW,
-                            gl_CooperativeMatrixLayoutColumnMajor);
-                sums[i] = coopMatMulAdd(a, b, sums[i]);
+                if (m < SEEN_M) {
+                    MATRIX_A a;
+                    MATRIX_B b;
+                    coopMatLoad(a, pool, m * MM * X_ROW + f * W_ROW, X_ROW, gl_CooperativeMatrixLayoutRowMajor);
+                    coopMatLoad(b, pool, X_SIZE + (n * (BK / MK) + f) * B_MATRIX, B_ROW,
+                                gl_CooperativeMatrixLayoutColumnMajor);
+                    sums[i] = coopMatMulAdd(a, b, sums[i]);
+                }
             }
         }
         barrier();
     }
     [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
         uint tile = i * SUBGROUPS + subgroup, m = tile / (WIDTH / MN), n = tile % (WIDTH / MN);
-        if (m >= SEEN_M) continue;
-        coopMatStore(MATRIX_H(sums[i]), pool, MID + m * MM * MID_ROW + n * MN / 8, MID_ROW,
-                     gl_CooperativeMatrixLayoutRowMajor);
+        if (m < SEEN_M)
+            coopMatStore(MATRIX_H(sums[i]), pool, MID + m * MM * MID_ROW + n * MN / 8, MID_ROW,
+                         gl_CooperativeMatrixLayoutRowMajor);
     }
 }
 
@@ -240,13 +241,15 @@ void main() {
         [[unroll]] for (uint f = 0; f < WIDTH / MK; ++f) {
             [[unroll]] for (uint i = 0; i < PROJECTED; ++i) {
                 uint own = i * SUBGROUPS + subgroup, m = own / BLOCKS, n = own % BLOCKS;
-                if (m >= PIXELS / MM) continue;
-                MATRIX_A a;
-                MATRIX_B b;
-                coopMatLoad(a, pool, m * MM * MID_ROW + f * W_ROW, MID_ROW, gl_CooperativeMatrixLayoutRowMajor);
-                coopMatLoad(b, pool, ACT_SIZE + (n * (WIDTH / MK) + f) * B_MATRIX, B_ROW,
-                            gl_CooperativeMatrixLayoutColumnMajor);
-                sums[i] = coopMatMulAdd(a, b, sums[i]);
+                if (m < PIXELS / MM) {
+                    MATRIX_A a;
+                    MATRIX_B b;
+                    coopMatLoad(a, pool, m * MM * MID_ROW + f * W_ROW, MID_ROW,
+                                gl_CooperativeMatrixLayoutRowMajor);
+                    coopMatLoad(b, pool, ACT_SIZE + (n * (WIDTH / MK) + f) * B_MATRIX, B_ROW,
+                                gl_CooperativeMatrixLayoutColumnMajor);
+                    sums[i] = coopMatMulAdd(a, b, sums[i]);
+                }
             }
         }
         barrier();
@@ -254,8 +257,8 @@ void main() {
 
     [[unroll]] for (uint i = 0; i < PROJECTED; ++i) {
         uint own = i * SUBGROUPS + subgroup, m = own / BLOCKS, n = own % BLOCKS;
-        if (m >= PIXELS / MM) continue;
-        coopMatStore(sums[i], pool, m * MM * C_ROW + n * MN / 4, C_ROW, gl_CooperativeMatrixLayoutRowMajor);
+        if (m < PIXELS / MM)
+            coopMatStore(sums[i], pool, m * MM * C_ROW + n * MN / 4, C_ROW, gl_CooperativeMatrixLayoutRowMajor);
     }
     barrier();
     const uint ROW = BLOCKS * MN / 4;   // quads
