@@ -138,6 +138,22 @@ fn padded_depthwise() {
     });
 }
 
+/// With cooperative matrices, all three convolutions are one dispatch.
+#[test]
+fn inverted_residual() {
+    check("inverted_residual", || {
+        let mut net = Net::default();
+        let x = net.input(&[1, 14, 14, 32]);
+        let y = net.conv(x, 1, 192, &[RELU6]);
+        let (w, b) = (net.constant(&[1, 3, 3, 192]), net.constant(&[192]));
+        let op = DepthwiseConv2d { window: window([3, 3], [1, 1], Padding::Same) };
+        let y = net.node("DEPTHWISE_CONV_2D", op, &[y, w, b], &[Step::bias(2), RELU6]);
+        let y = net.conv(y, 1, 32, &[]);
+        let sum = net.node("ADD", Binary(StepOp::Add), &[x, y], &[]);
+        net.outputs(&[sum])
+    });
+}
+
 /// Squeeze and excitation: a vector per picture scales the channels.
 #[test]
 fn squeeze_and_excitation() {
