@@ -77,14 +77,16 @@ const uint C_ROW = BLOCKS * MN / 4 + 1;
 const uint C_SIZE = PIXELS * C_ROW;
 // x and w1 make room for what the depthwise convolution leaves, and w2; the middle lies behind both.
 const uint MID = X_SIZE + W1_SIZE > ACT_SIZE + W2_SIZE ? X_SIZE + W1_SIZE : ACT_SIZE + W2_SIZE;
+const uint W2_BLOCK = WIDTH / MK * W_SIZE;
+const uint W2_LOADS = (BLOCKS * W2_BLOCK + THREADS - 1) / THREADS;
 const uint EXPANDED = (SEEN_M * (WIDTH / MN) + SUBGROUPS - 1) / SUBGROUPS;   // matrices of a subgroup
 const uint PROJECTED = (PIXELS / MM * BLOCKS + SUBGROUPS - 1) / SUBGROUPS;
 
 layout(std430, set = 0, binding = 0) readonly buffer X { uvec4 x8[]; };
 layout(std430, set = 0, binding = 1) readonly buffer W1 { uvec4 w1[]; };
-READS(2, Bias1, bias1)
-layout(std430, set = 0, binding = 3) readonly buffer D { uvec4 d8[]; };
-READS(4, DBias, d_bias)
+layout(std430, set = 0, binding = 2) readonly buffer Bias1 { uvec4 bias1[]; };
+layout(std430, set = 0, binding = 3) readonly buffer D { uvec4 d[]; };
+layout(std430, set = 0, binding = 4) readonly buffer DBias { uvec4 d_bias[]; };
 layout(std430, set = 0, binding = 5) readonly buffer W2 { uvec4 w2[]; };
 WRITES(6, Y, y)
 #define EPI_BINDING 7
@@ -106,6 +108,27 @@ shared uvec4 pool[MID + MID_SIZE > C_SIZE ? MID + MID_SIZE : C_SIZE];
 #define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
 #define MATRIX_H coopmat<float16_t, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
+
+// What the later phases of a slice need, loaded at its start so that all latencies pass together. An
+// invocation has the same eight channels of the middle in each, as WIDTH / 8 divides THREADS.
+const bool EARLY = TAPS_Y * TAPS_X <= 9;   // more would not fit into registers
+uvec4 bias1_own;
+uvec4 d_bias_own;
+uvec4 d_own[EARLY ? TAPS_Y * TAPS_X : 1];
+uvec4 w2_next[W2_LOADS];
+
+void fetch(uint c) {
+    uint own = min(c + gl_LocalInvocationID.x % (WIDTH / 8) * 8, middle - 8);
+    bias1_own = bias1[own >> 3];
+    d_bias_own = d_bias[own >> 3];
+    if (EARLY) {
+        [[unroll]] for (uint i = 0; i < TAPS_Y * TAPS_X; ++i) d_own[i] = d[(i * middle + own) >> 3];
+    }
+    [[unroll]] for (uint i = 0; i < W2_LOADS; ++i) {
+        uint item = i * THREADS + gl_LocalInvocationID.x;
+        w2_next[i] = w2[(min(item / W2_BLOCK, BLOCKS - 1) * w2_depth + c / MK) * W_SIZE + item % W2_BLOCK];
+    }
+}
 
 uvec2 pack(vec4 v) {
     f16vec4 h = f16vec4(v);
@@ -171,8 +194,8 @@ void activate(ivec2 corner, uint c) {
         uvec4 v = uvec4(0);
         if (find_x(i, corner, p) && own < middle) {
             uvec4 raw = pool[place];
-            v.xy = pack(clamp(unpack(raw.xy) + vec4(bias14[own >> 2]), E_LO, E_HI));
-            v.zw = pack(clamp(unpack(raw.zw) + vec4(bias14[(own >> 2) + 1]), E_LO, E_HI));
+            v.xy = pack(clamp(unpack(raw.xy) + unpack(bias1_own.xy), E_LO, E_HI));
+            v.zw = pack(clamp(unpack(raw.zw) + unpack(bias1_own.zw), E_LO, E_HI));
         }
         pool[place] = v;
     }
@@ -185,10 +208,11 @@ void convolve(uint c) {
         uint first = MID + (i / TILE_W * STRIDE_Y * SEEN_W + i % TILE_W * STRIDE_X) * MID_ROW + q;
         uvec4 v = uvec4(0);
         if (own < middle) {
-            vec4 low = vec4(d_bias4[own >> 2]), high = vec4(d_bias4[(own >> 2) + 1]);
+            vec4 low = unpack(d_bias_own.xy), high = unpack(d_bias_own.zw);
             [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky) {
                 [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx) {
-                    uvec4 w = d8[((ky * TAPS_X + kx) * middle + own) >> 3];
+                    uint tap = ky * TAPS_X + kx;
+                    uvec4 w = EARLY ? d_own[EARLY ? tap : 0] : d[(tap * middle + own) >> 3];
                     uvec4 x = pool[first + (ky * SEEN_W + kx) * MID_ROW];
                     low += unpack(x.xy) * unpack(w.xy);
                     high += unpack(x.zw) * unpack(w.zw);
@@ -228,11 +252,13 @@ void main() {
     MATRIX_C sums[PROJECTED];
     [[unroll]] for (uint i = 0; i < PROJECTED; ++i) sums[i] = MATRIX_C(0.0);
     [[dont_unroll]] for (uint c = from; c < to; c += WIDTH) {
+        fetch(c);
         expand(picture, corner, c, subgroup);
-        const uint BLOCK = WIDTH / MK * W_SIZE;
-        EACH(item, BLOCKS * BLOCK)
-            pool[ACT_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
-                w2[(item / BLOCK * w2_depth + c / MK) * W_SIZE + item % BLOCK];
+        [[unroll]] for (uint i = 0; i < W2_LOADS; ++i) {
+            uint item = i * THREADS + lane;
+            if (BLOCKS * W2_BLOCK % THREADS == 0 || item < BLOCKS * W2_BLOCK)
+                pool[ACT_SIZE + item / W_ROW * B_ROW + item % W_ROW] = w2_next[i];
+        }
         barrier();
         activate(corner, c);
         barrier();

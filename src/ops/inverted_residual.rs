@@ -82,6 +82,7 @@ impl Cut {
             && self.width.is_multiple_of(n)
             && self.width.is_multiple_of(k)
             && step(channels[0]).is_multiple_of(k)
+            && (SUBGROUPS * caps.subgroup_size).is_multiple_of(self.width / 8)
     }
 
     /// The estimated time in tens of nanoseconds.
