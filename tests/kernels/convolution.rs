@@ -108,10 +108,28 @@ fn convolution_in_tiles() {
 }
 
 /// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
+/// x, (taps, stride, channels between and behind), padding.
+type Residual = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], Padding);
+
+/// Expand, depthwise and project, the first two with this clamp.
+fn residual(row: &Residual, clamp: Option<(f32, f32)>) -> Case {
+    let (x, size, stride, [middle, channels], padding) = *row;
+    let act = |case: Case| match clamp {
+        Some((lo, hi)) => case.step(Step::unary(StepOp::Clamp { lo, hi })),
+        None => case,
+    };
+    let pointwise = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
+    let depthwise = DepthwiseConv2d { window: window(size, stride, [1, 1], padding) };
+    let first = [tensor(&x), constant(&[middle, 1, 1, x[3]]), constant(&[middle])];
+    let second = [constant(&[1, size[0], size[1], middle]), constant(&[middle])];
+    let third = [constant(&[channels, 1, 1, middle]), constant(&[channels])];
+    let third = Case::new(pointwise.clone(), third).step(Step::bias(2));
+    let second = act(Case::new(depthwise, second).step(Step::bias(2))).then(third);
+    act(Case::new(pointwise, first).step(Step::bias(2))).then(second)
+}
+
 #[test]
 fn inverted_residual() {
-    // x, (taps, stride, channels between and behind), padding.
-    type Residual = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], Padding);
     let rows: &[Residual] = &[
         ([1, 1, 1, 8], [3, 3], [1, 1], [8, 4], Same),
         ([3, 7, 5, 8], [3, 3], [1, 1], [24, 8], Same),
@@ -123,24 +141,15 @@ fn inverted_residual() {
         ([1, 6, 5, 12], [3, 3], [1, 1], [32, 8], Same),
         ([1, 6, 5, 16], [3, 3], [1, 1], [36, 8], Same),
     ];
-    let cases = rows.iter().flat_map(|row| {
-        let (x, size, stride, [middle, channels], padding) = *row;
-        [None, Some((0.0, 6.0)), Some((-1.0, 1.0))].into_iter().map(move |clamp| {
-            let act = |case: Case| match clamp {
-                Some((lo, hi)) => case.step(Step::unary(StepOp::Clamp { lo, hi })),
-                None => case,
-            };
-            let pointwise = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
-            let depthwise = DepthwiseConv2d { window: window(size, stride, [1, 1], padding) };
-            let first = [tensor(&x), constant(&[middle, 1, 1, x[3]]), constant(&[middle])];
-            let second = [constant(&[1, size[0], size[1], middle]), constant(&[middle])];
-            let third = [constant(&[channels, 1, 1, middle]), constant(&[channels])];
-            let third = Case::new(pointwise.clone(), third).step(Step::bias(2));
-            let second = act(Case::new(depthwise, second).step(Step::bias(2))).then(third);
-            act(Case::new(pointwise, first).step(Step::bias(2))).then(second)
-        })
-    });
-    check(cases);
+    let clamps = [None, Some((0.0, 6.0)), Some((-1.0, 1.0))];
+    check(rows.iter().flat_map(|row| clamps.map(|clamp| residual(row, clamp))));
+}
+
+#[test]
+fn every_cut_of_an_inverted_residual() {
+    let rows =
+        [([2, 9, 11, 24], [3, 3], [1, 1], [136, 40], Same), ([1, 9, 8, 40], [5, 5], [2, 2], [72, 20], Same)];
+    check_every_candidate(&rows.map(|row| residual(&row, Some((0.0, 6.0)))));
 }
 
 #[test]
