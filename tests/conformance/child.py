@@ -7,7 +7,7 @@ the harness; or "reference": only store what the stock interpreter computes), th
 error limit and the cases.  A case is a model file and a file with the inputs of each run.  `want` names a
 file with the reference outputs; otherwise the first of the stock interpreter's `kernels` runs before the
 delegate.  `spread` tells how far those kernels are apart, by run and output: nobody need be nearer
-than twice that.
+than three times that.  Where outputs are smaller than `scale`, errors count as parts of that.
 
 Before each case a line "@@ NAME" goes to stdout, so that what drivers print can be told apart; the case's
 record goes to the job's results file as one JSON line.  Needs numpy and a host package only.
@@ -82,7 +82,9 @@ def check(job, case):
     for run, (ws, gs) in enumerate(zip(want, got)):
         for i, (w, g) in enumerate(zip(ws, gs)):
             error = host.difference(w, g)
-            limit = max(job["limit"], 2 * case["spread"][run][i] if "spread" in case else 0)
+            limit = max(job["limit"], 3 * case["spread"][run][i] if "spread" in case else 0)
+            if w.size:
+                limit *= max(1, case.get("scale", 0) / max(np.abs(w).max(), 1e-30))
             if not error <= limit:
                 faults.append(f"run {run}, output {i}: error {error:.2e} > {limit:.1e}; {describe(w, g)}")
     # The last run has the first one's inputs.
