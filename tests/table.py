@@ -33,7 +33,7 @@ def measure(name, library, options):
     """One model's row as a dict."""
     path = test_models.MODELS / f"{name}.tflite"
     model = path.read_bytes()
-    inputs = [run[0] for run in test_models.inputs_of(path)[1:3]]
+    inputs = [run[0] for run in test_models.inputs_of(name, path)[1:3]]
     delegate = host.load_delegate(library, options)
     vulkan = host.Interpreter(model_content=model, num_threads=1, experimental_delegates=[delegate])
     row = host.coverage(vulkan)
