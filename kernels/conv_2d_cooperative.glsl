@@ -19,6 +19,7 @@
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 #include "lib/divide.glsl"
+#include "lib/matrices.glsl"
 
 layout(push_constant) uniform Push {
     uint rows;             // of y: batch × height × width
@@ -45,10 +46,6 @@ layout(constant_id = 14) const bool VEC_Y = true;
 layout(constant_id = 15) const uint TAPS_Y = 1;
 layout(constant_id = 16) const uint TAPS_X = 1;
 layout(constant_id = 17) const bool VEC_X8 = true;     // of eight
-layout(constant_id = 20) const uint SUBGROUP = 32;
-layout(constant_id = 21) const uint MM = 16;
-layout(constant_id = 22) const uint MN = 16;
-layout(constant_id = 23) const uint MK = 16;
 layout(constant_id = 24) const uint SM = 2;
 layout(constant_id = 25) const uint SN = 2;
 layout(constant_id = 26) const uint SK = 1;
@@ -67,10 +64,6 @@ const uint BK = SK * FK * MK;
 const uint A_ROW = BK / 8 + 1;
 const uint A_SIZE = BM * A_ROW;
 const uint A_LOADS = BM * BK / 8 / THREADS;
-const uint W_ROW = MK / 8;
-const uint W_SIZE = MN * W_ROW;      // a matrix of w
-const uint B_ROW = W_ROW + 1;
-const uint B_MATRIX = MN * B_ROW;
 const uint B_SIZE = BN / MN * (BK / MK) * B_MATRIX;
 const uint B_LOADS = BN * BK / 8 / THREADS;
 const uint C_ROW = FN * MN / 4 + 1;
@@ -94,10 +87,6 @@ READS(4, DBias, d_bias)
 
 // A step's pixels and weights while sums are computed, then the sums.
 shared uvec4 pool[AB_SIZE > C_SIZE ? AB_SIZE : C_SIZE];
-
-#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, MM, MK, gl_MatrixUseA>
-#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
-#define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
 
 MATRIX_C sums[FM * FN];
 
@@ -132,14 +121,6 @@ bool find_x(uint i, uvec2 tap, uint c, out uint place) {
     uvec2 p = uvec2(corner[i]) + step;
     place = at[i] + ((step.x * x_size.y + step.y) * depth + c);
     return p.x < x_size.x && p.y < x_size.y;
-}
-
-uvec2 pack(f16vec4 v) {
-    return uvec2(packFloat2x16(v.xy), packFloat2x16(v.zw));
-}
-
-vec4 unpack(uvec2 v) {
-    return vec4(f16vec4(unpackFloat2x16(v.x), unpackFloat2x16(v.y)));
 }
 
 // Element k of the depth as tap and input channel.

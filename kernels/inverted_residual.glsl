@@ -17,6 +17,7 @@
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
 #include "lib/divide.glsl"
+#include "lib/matrices.glsl"
 
 layout(push_constant) uniform Push {
     uint channels;         // of y
@@ -44,10 +45,6 @@ layout(constant_id = 16) const uint TAPS_X = 3;
 layout(constant_id = 17) const uint WIDTH = 64;     // of the middle at a time
 layout(constant_id = 18) const uint BK = 64;        // of x's channels at a time
 layout(constant_id = 19) const uint BLOCKS = 4;     // of MN channels of y
-layout(constant_id = 20) const uint SUBGROUP = 32;
-layout(constant_id = 21) const uint MM = 16;
-layout(constant_id = 22) const uint MN = 16;
-layout(constant_id = 23) const uint MK = 16;
 layout(constant_id = 24) const uint SUBGROUPS = 8;
 layout(constant_id = 30) const float E_LO = 0;
 layout(constant_id = 31) const float E_HI = 6;
@@ -64,10 +61,6 @@ const uint SEEN_M = (SEEN + MM - 1) / MM;             // matrices of them
 // are a unit longer than needed: no two land on the same banks.
 const uint X_ROW = BK / 8 + 1;
 const uint X_SIZE = SEEN_M * MM * X_ROW;
-const uint W_ROW = MK / 8;
-const uint W_SIZE = MN * W_ROW;                       // a matrix of w1 or w2
-const uint B_ROW = W_ROW + 1;
-const uint B_MATRIX = MN * B_ROW;
 const uint W1_SIZE = WIDTH / MN * (BK / MK) * B_MATRIX;
 const uint W2_SIZE = BLOCKS * (WIDTH / MK) * B_MATRIX;
 const uint MID_ROW = WIDTH / 8 + 1;
@@ -104,11 +97,6 @@ shared uvec4 pool[MID + MID_SIZE > C_SIZE ? MID + MID_SIZE : C_SIZE];
                     ++round, item += THREADS) \
         if ((n) % THREADS == 0 || item < (n))
 
-#define MATRIX_A coopmat<float16_t, gl_ScopeSubgroup, MM, MK, gl_MatrixUseA>
-#define MATRIX_B coopmat<float16_t, gl_ScopeSubgroup, MK, MN, gl_MatrixUseB>
-#define MATRIX_C coopmat<float, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
-#define MATRIX_H coopmat<float16_t, gl_ScopeSubgroup, MM, MN, gl_MatrixUseAccumulator>
-
 // What the later phases of a slice need, loaded at its start so that all latencies pass together. An
 // invocation has the same eight channels of the middle in each, as WIDTH / 8 divides THREADS.
 const bool EARLY = TAPS_Y * TAPS_X <= 9;   // more would not fit into registers
@@ -128,15 +116,6 @@ void fetch(uint c) {
         uint item = i * THREADS + gl_LocalInvocationID.x;
         w2_next[i] = w2[(min(item / W2_BLOCK, BLOCKS - 1) * w2_depth + c / MK) * W_SIZE + item % W2_BLOCK];
     }
-}
-
-uvec2 pack(vec4 v) {
-    f16vec4 h = f16vec4(v);
-    return uvec2(packFloat2x16(h.xy), packFloat2x16(h.zw));
-}
-
-vec4 unpack(uvec2 v) {
-    return vec4(f16vec4(unpackFloat2x16(v.x), unpackFloat2x16(v.y)));
 }
 
 // Where pixel i of those that a tile sees lies in x, and whether it does.
@@ -194,8 +173,8 @@ void activate(ivec2 corner, uint c) {
         uvec4 v = uvec4(0);
         if (find_x(i, corner, p) && own < middle) {
             uvec4 raw = pool[place];
-            v.xy = pack(clamp(unpack(raw.xy) + unpack(bias1_own.xy), E_LO, E_HI));
-            v.zw = pack(clamp(unpack(raw.zw) + unpack(bias1_own.zw), E_LO, E_HI));
+            v.xy = pack(f16vec4(clamp(unpack(raw.xy) + unpack(bias1_own.xy), E_LO, E_HI)));
+            v.zw = pack(f16vec4(clamp(unpack(raw.zw) + unpack(bias1_own.zw), E_LO, E_HI)));
         }
         pool[place] = v;
     }
@@ -218,7 +197,7 @@ void convolve(uint c) {
                     high += unpack(x.zw) * unpack(w.zw);
                 }
             }
-            v = uvec4(pack(clamp(low, D_LO, D_HI)), pack(clamp(high, D_LO, D_HI)));
+            v = uvec4(pack(f16vec4(clamp(low, D_LO, D_HI))), pack(f16vec4(clamp(high, D_LO, D_HI))));
         }
         pool[i * MID_ROW + q] = v;
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::conv_2d::cooperative::{self, CORES, Shape};
-use super::separable_conv_2d::{POINTWISE, SeparableConv2d};
+use super::separable_conv_2d::{POINTWISE, SeparableConv2d, activate};
 use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
@@ -99,8 +99,7 @@ impl Cut {
             + 3 * projected * self.width / k;
         let groups = u64::from(tiles * self.parts);
         let busy = (groups * u64::from(slice) * 6 / 10).div_ceil(u64::from(CORES));
-        let joined = if self.parts > 1 { 160 + u64::from(self.parts * self.pixels() * channels) / 70 } else { 0 };
-        u64::from(slices.div_ceil(self.parts)) * u64::from(slice).max(busy) + joined
+        u64::from(slices.div_ceil(self.parts)) * u64::from(slice).max(busy) + cooperative::joined(self.parts, self.pixels() * channels)
     }
 
     /// All cuts that the device has room for, the best by estimate first.
@@ -231,15 +230,9 @@ impl Operator for InvertedResidual {
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        let Pointwise { clamp: [lo, hi], inputs: [weights, bias] } = self.expand;
+        let Pointwise { clamp, inputs: [weights, bias] } = self.expand;
         let middle = POINTWISE.reference(&[Some(operand(inputs, 0)?), Some(operand(inputs, weights)?)])?;
-        let bias = &operand(inputs, bias)?.data;
-        let act = |(i, v): (usize, f32)| (v + bias[i % bias.len()]).max(lo).min(hi);
-        let middle = middle.into_iter().map(|t| HostTensor {
-            shape: t.shape,
-            data: t.data.into_iter().enumerate().map(act).collect(),
-        });
-        let middle: Vec<HostTensor> = middle.collect();
+        let middle = activate(middle, operand(inputs, bias)?, clamp);
         let behind: Vec<_> = middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
         self.behind.reference(&behind)
     }

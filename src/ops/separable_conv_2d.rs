@@ -33,6 +33,13 @@ pub(super) const POINTWISE: Conv2d = Conv2d {
     },
 };
 
+/// `clamp(t + bias)`, a bias per channel.
+pub(super) fn activate(of: Vec<HostTensor>, bias: &HostTensor, [lo, hi]: [f32; 2]) -> Vec<HostTensor> {
+    let act = |(i, v): (usize, f32)| (v + bias.data[i % bias.data.len()]).max(lo).min(hi);
+    let activate = |t: HostTensor| HostTensor { data: t.data.into_iter().enumerate().map(act).collect(), ..t };
+    of.into_iter().map(activate).collect()
+}
+
 impl SeparableConv2d {
     fn first(&self) -> DepthwiseConv2d {
         DepthwiseConv2d { window: self.depthwise.window }
@@ -66,15 +73,9 @@ impl Operator for SeparableConv2d {
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        let Depthwise { clamp: [lo, hi], inputs: [weights, bias], .. } = self.depthwise;
+        let Depthwise { clamp, inputs: [weights, bias], .. } = self.depthwise;
         let first = self.first().reference(&[Some(operand(inputs, 0)?), Some(operand(inputs, weights)?)])?;
-        let bias = &operand(inputs, bias)?.data;
-        let act = |(i, v): (usize, f32)| (v + bias[i % bias.len()]).max(lo).min(hi);
-        let between = first.into_iter().map(|t| HostTensor {
-            shape: t.shape,
-            data: t.data.into_iter().enumerate().map(act).collect(),
-        });
-        let between: Vec<HostTensor> = between.collect();
+        let between = activate(first, operand(inputs, bias)?, clamp);
         POINTWISE.reference(&[between.first(), Some(operand(inputs, 1)?)])
     }
 

@@ -10,7 +10,6 @@ use crate::kernel::{Store, divisor};
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::op::Depthwise;
 use crate::program::BufferId;
-use crate::unsupported;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +120,7 @@ impl Cut {
         let [alone, shared, around] = self.tile.time.map(u64::from);
         let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(CORES));
         let step = (alone + u64::from(loads)).max(of_a_core(shared + u64::from(loads)));
-        // Parts are written, read back by one workgroup, and waited for.
-        let joined = if self.parts > 1 { 160 + u64::from(self.parts * bm * bn) / 70 } else { 0 };
-        u64::from(steps) * step + around.max(of_a_core(around)) + joined
+        u64::from(steps) * step + around.max(of_a_core(around)) + joined(self.parts, bm * bn)
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
@@ -138,6 +135,12 @@ impl Cut {
         cuts.sort_by_key(|cut| cut.cost(caps, shape, sizes, taps));
         cuts
     }
+}
+
+/// What it takes that so many workgroups share a block of so many results, in tens of nanoseconds: parts are
+/// written, read back by one of them, and waited for.
+pub fn joined(parts: u32, results: u32) -> u64 {
+    if parts > 1 { 160 + u64::from(parts * results) / 70 } else { 0 }
 }
 
 /// Uploads constant operand `i`, `products` for each channel, as whole matrices: room for so many columns and
@@ -233,9 +236,6 @@ pub fn emit(
     }
     let [d, dbias] = before;
     let tall = conv.rows.div_ceil(bm).max(1);
-    if tall > caps.max_grid[0] {
-        unsupported!("{} rows are too many for one dispatch", conv.rows);
-    }
     let [e0, e1, e2] = epilogue.e;
     let blocks = u64::from(tall) * u64::from(columns / bn);
     let left = blocks * u64::from(part_count) * u64::from(bm * bn) * 4;

@@ -143,7 +143,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     );
     let rgb = rgb(cx.store, conv);
     let ways = Way::candidates(cx, conv, form, run, rgb);
-    if matches!(ways[0], Way::Winograd(_)) || matches!(ways.last(), Some(Way::Winograd(_))) {
+    if ways.iter().any(|way| matches!(way, Way::Winograd(_))) {
         key += &format!(" rows {}", conv.rows);
     }
     let blocks = match cx.choose(&key, &ways) {
