@@ -8,12 +8,12 @@
 //! variant TN = 1 | 2 | 3 | 4
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_quad : require
 #ifndef TN
 #define TN 4
 #endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
+#include "lib/quad.glsl"
 
 layout(push_constant) uniform Push {
     uint rows;
@@ -30,10 +30,6 @@ READS(1, W, w)
 WRITES(2, Y, y)
 
 const int TM = 4;
-
-// The value of the invocation whose place in the quad differs by `r`.
-#define SWAPPED(v, r) (r == 1 ? subgroupQuadSwapHorizontal(v) : r == 2 ? subgroupQuadSwapVertical(v) \
-                     : r == 3 ? subgroupQuadSwapDiagonal(v) : v)
 
 // Element r of [m * TN + n] belongs to the channel that differs by r from the invocation's place.
 float sum[TM * TN * 4];

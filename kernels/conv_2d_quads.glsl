@@ -19,13 +19,13 @@
 //! skip TN=1|3|4 RGB=3|5
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_quad : require
 #ifndef TN
 #define TN 4
 #define RGB 0
 #endif
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
+#include "lib/quad.glsl"
 
 layout(push_constant) uniform Push {
     uint rows;             // of y: batch × height × width
@@ -82,10 +82,6 @@ void store_scalars(vec4 v, uint row, uint c, uint end) {
         y[to.x * channels + to.y] = S1(epilogue(v[i], to.x, to.y));
     }
 }
-
-// The value of the invocation whose place in the quad differs by `r`.
-#define SWAPPED(v, r) (r == 1 ? subgroupQuadSwapHorizontal(v) : r == 2 ? subgroupQuadSwapVertical(v) \
-                     : r == 3 ? subgroupQuadSwapDiagonal(v) : v)
 
 // Element r of [m * TN + n] belongs to the channel that differs by r from the invocation's place.
 float sum[TM * TN * 4];
