@@ -61,15 +61,16 @@ const uint SEEN_M = (SEEN + MM - 1) / MM;             // matrices of them
 // are a unit longer than needed: no two land on the same banks.
 const uint X_ROW = BK / 8 + 1;
 const uint X_SIZE = SEEN_M * MM * X_ROW;
-const uint W1_SIZE = WIDTH / MN * (BK / MK) * B_MATRIX;
-const uint W2_SIZE = BLOCKS * (WIDTH / MK) * B_MATRIX;
+const uint W1_SIZE = WIDTH * X_ROW;
 const uint MID_ROW = WIDTH / 8 + 1;
+const uint W2_SIZE = BLOCKS * MN * MID_ROW;
 const uint MID_SIZE = SEEN_M * MM * MID_ROW;
 const uint ACT_SIZE = PIXELS * MID_ROW;
 const uint C_ROW = BLOCKS * MN / 4 + 1;
 const uint C_SIZE = PIXELS * C_ROW;
 // x and w1 make room for what the depthwise convolution leaves, and w2; the middle lies behind both.
 const uint MID = X_SIZE + W1_SIZE > ACT_SIZE + W2_SIZE ? X_SIZE + W1_SIZE : ACT_SIZE + W2_SIZE;
+const uint W1_BLOCK = BK / MK * W_SIZE;               // of MN channels
 const uint W2_BLOCK = WIDTH / MK * W_SIZE;
 const uint W2_LOADS = (BLOCKS * W2_BLOCK + THREADS - 1) / THREADS;
 const uint EXPANDED = (SEEN_M * (WIDTH / MN) + SUBGROUPS - 1) / SUBGROUPS;   // matrices of a subgroup
@@ -118,6 +119,12 @@ void fetch(uint c) {
     }
 }
 
+// Where unit `item` of weights goes that come as blocks of MN channels: each channel has a row.
+uint in_rows(uint item, uint block, uint row) {
+    uint unit = item % block;
+    return (item / block * MN + unit % W_SIZE / W_ROW) * row + unit / W_SIZE * W_ROW + unit % W_ROW;
+}
+
 // Where pixel i of those that a tile sees lies in x, and whether it does.
 bool find_x(uint i, ivec2 corner, out uvec2 place) {
     place = uvec2(corner + ivec2(i / SEEN_W, i % SEEN_W));
@@ -137,10 +144,9 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
                 v = x8[(((picture * x_size.x + p.x) * x_size.y + p.y) * depth + own) >> 3];
             pool[i * X_ROW + item % (BK / 8)] = v;
         }
-        const uint BLOCK = BK / MK * W_SIZE;
-        EACH(item, WIDTH / MN * BLOCK)
-            pool[X_SIZE + item / W_ROW * B_ROW + item % W_ROW] =
-                w1[((c / MN + item / BLOCK) * w1_depth + k / MK) * W_SIZE + item % BLOCK];
+        EACH(item, WIDTH / MN * W1_BLOCK)
+            pool[X_SIZE + in_rows(item, W1_BLOCK, X_ROW)] =
+                w1[((c / MN + item / W1_BLOCK) * w1_depth + k / MK) * W_SIZE + item % W1_BLOCK];
         barrier();
         [[unroll]] for (uint f = 0; f < BK / MK; ++f) {
             [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
@@ -149,7 +155,7 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
                     MATRIX_A a;
                     MATRIX_B b;
                     coopMatLoad(a, pool, m * MM * X_ROW + f * W_ROW, X_ROW, gl_CooperativeMatrixLayoutRowMajor);
-                    coopMatLoad(b, pool, X_SIZE + (n * (BK / MK) + f) * B_MATRIX, B_ROW,
+                    coopMatLoad(b, pool, X_SIZE + n * MN * X_ROW + f * W_ROW, X_ROW,
                                 gl_CooperativeMatrixLayoutColumnMajor);
                     sums[i] = coopMatMulAdd(a, b, sums[i]);
                 }
@@ -236,7 +242,7 @@ void main() {
         [[unroll]] for (uint i = 0; i < W2_LOADS; ++i) {
             uint item = i * THREADS + lane;
             if (BLOCKS * W2_BLOCK % THREADS == 0 || item < BLOCKS * W2_BLOCK)
-                pool[ACT_SIZE + item / W_ROW * B_ROW + item % W_ROW] = w2_next[i];
+                pool[ACT_SIZE + in_rows(item, W2_BLOCK, MID_ROW)] = w2_next[i];
         }
         barrier();
         activate(corner, c);
@@ -251,7 +257,7 @@ void main() {
                     MATRIX_B b;
                     coopMatLoad(a, pool, m * MM * MID_ROW + f * W_ROW, MID_ROW,
                                 gl_CooperativeMatrixLayoutRowMajor);
-                    coopMatLoad(b, pool, ACT_SIZE + (n * (WIDTH / MK) + f) * B_MATRIX, B_ROW,
+                    coopMatLoad(b, pool, ACT_SIZE + n * MN * MID_ROW + f * W_ROW, MID_ROW,
                                 gl_CooperativeMatrixLayoutColumnMajor);
                     sums[i] = coopMatMulAdd(a, b, sums[i]);
                 }
@@ -266,25 +272,35 @@ void main() {
             coopMatStore(sums[i], pool, m * MM * C_ROW + n * MN / 4, C_ROW, gl_CooperativeMatrixLayoutRowMajor);
     }
     barrier();
-    const uint ROW = BLOCKS * MN / 4;   // quads
-    uint left = (gl_WorkGroupID.x * part_count + gl_WorkGroupID.z) * PIXELS * ROW;
-    for (uint item = lane; item < PIXELS * ROW; item += THREADS) {
-        uint i = item / ROW, c = item % ROW * 4, row;
-        if (!find_y(i, picture, tile, row) || c >= channels) continue;
-        vec4 v = uintBitsToFloat(pool[i * C_ROW + item % ROW]);
-        if (part_count == 1) {
-            finish(v, row, c);
-        } else {
-            parts[left + item] = v;
+    const uint ROW = BLOCKS * MN / 4, TILE = PIXELS * ROW;   // quads
+    uint left = gl_WorkGroupID.x * part_count * TILE;
+    uint row;
+    if (part_count == 1) {
+        EACH(item, TILE) {
+            uint i = item / ROW, c = item % ROW * 4;
+            if (find_y(i, picture, tile, row) && c < channels)
+                finish(uintBitsToFloat(pool[i * C_ROW + item % ROW]), row, c);
+        }
+        return;
+    }
+    EACH(item, TILE)
+        parts[left + gl_WorkGroupID.z * TILE + item] = uintBitsToFloat(pool[item / ROW * C_ROW + item % ROW]);
+    if (!is_last(gl_WorkGroupID.x, part_count)) return;
+    // As many loads at a time as registers hold.
+    const uint ROUNDS = (TILE + THREADS - 1) / THREADS, TOGETHER = max(1, 24 / ROUNDS);
+    vec4 joined[ROUNDS];
+    [[unroll]] for (uint i = 0; i < ROUNDS; ++i) joined[i] = vec4(0);
+    [[dont_unroll]] for (uint p = 0; p < part_count; p += TOGETHER) {
+        [[unroll]] for (uint i = 0; i < ROUNDS; ++i) {
+            [[unroll]] for (uint j = 0; j < TOGETHER; ++j) {
+                uint part = left + min(p + j, part_count - 1) * TILE;
+                vec4 v = parts[part + min(i * THREADS + lane, TILE - 1)];
+                joined[i] += p + j < part_count ? v : vec4(0);
+            }
         }
     }
-    if (part_count == 1 || !is_last(gl_WorkGroupID.x, part_count)) return;
-    for (uint item = lane; item < PIXELS * ROW; item += THREADS) {
-        uint i = item / ROW, c = item % ROW * 4, row;
-        if (!find_y(i, picture, tile, row) || c >= channels) continue;
-        vec4 v = vec4(0);
-        for (uint p = 0; p < part_count; ++p)
-            v += parts[(gl_WorkGroupID.x * part_count + p) * PIXELS * ROW + item];
-        finish(v, row, c);
+    EACH(item, TILE) {
+        uint c = item % ROW * 4;
+        if (find_y(item / ROW, picture, tile, row) && c < channels) finish(joined[round], row, c);
     }
 }

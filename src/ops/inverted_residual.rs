@@ -39,20 +39,17 @@ struct Cut {
     tile: [u32; 2],
     /// Channels of the middle at a time.
     width: u32,
-    /// Workgroups that share a tile, about.
-    parts: u32,
+    /// Channels of x at a time.
+    step: u32,
+    /// Slices of the middle for a workgroup; several workgroups share a tile.
+    slices: u32,
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ([h, w], width, parts) = (self.tile, self.width, self.parts);
-        write!(f, "{h}x{w} by {width} in {parts}")
+        let Self { tile: [h, w], width, step, slices } = self;
+        write!(f, "{h}x{w} by {step} to {slices}x{width}")
     }
-}
-
-/// Channels of x at a time.
-fn step(depth: u32) -> u32 {
-    if depth > 32 { 64 } else { 32 }
 }
 
 impl Cut {
@@ -66,40 +63,40 @@ impl Cut {
     }
 
     /// Shared memory in bytes, as the kernel counts it.
-    fn shared_bytes(&self, window: &Window, (m, n, k): Shape, [depth, _, channels]: Channels) -> u32 {
-        let (seen, blocks, bk) = (self.seen(window).next_multiple_of(m), channels.div_ceil(n), step(depth));
-        let matrix = n * (k / 8 + 1);
-        let first = seen * (bk / 8 + 1) + self.width / n * (bk / k) * matrix;
-        let second = self.pixels() * (self.width / 8 + 1) + blocks * (self.width / k) * matrix;
-        let middle = seen * (self.width / 8 + 1);
-        16 * (first.max(second) + middle).max(self.pixels() * (blocks * n / 4 + 1))
+    fn shared_bytes(&self, window: &Window, (m, n, _): Shape, channels: u32) -> u32 {
+        let (seen, to) = (self.seen(window).next_multiple_of(m), channels.next_multiple_of(n));
+        let [first, middle] = [self.step, self.width].map(|halves| halves / 8 + 1);
+        let weights = ((seen + self.width) * first).max((self.pixels() + to) * middle);
+        16 * (weights + seen * middle).max(self.pixels() * (to / 4 + 1))
     }
 
-    fn fits(&self, caps: &Caps, window: &Window, shape: Shape, channels: Channels) -> bool {
+    fn fits(&self, caps: &Caps, window: &Window, shape: Shape, channels: u32) -> bool {
         let (m, n, k) = shape;
         self.shared_bytes(window, shape, channels) + 4 <= caps.max_shared_bytes
             && self.pixels().is_multiple_of(m)
             && self.width.is_multiple_of(n)
             && self.width.is_multiple_of(k)
-            && step(channels[0]).is_multiple_of(k)
             && (SUBGROUPS * caps.subgroup_size).is_multiple_of(self.width / 8)
+    }
+
+    /// Workgroups that share a tile.
+    fn parts(&self, middle: u32) -> u32 {
+        middle.div_ceil(self.width * self.slices)
     }
 
     /// The estimated time in tens of nanoseconds.
     fn cost(&self, window: &Window, (m, n, k): Shape, tiles: u32, [depth, middle, channels]: Channels) -> u64 {
-        let bk = step(depth);
         let each = |matrices: u32| matrices.div_ceil(SUBGROUPS);
         let expanded = each(self.seen(window).div_ceil(m) * (self.width / n));
         let projected = each(self.pixels() / m * channels.div_ceil(n));
-        let slices = middle.div_ceil(self.width);
         let convolved = (self.pixels() * self.width / 8).div_ceil(SUBGROUPS * 32);
-        let slice = depth.div_ceil(bk) * (45 + 3 * expanded * bk / k)
+        let slice = depth.div_ceil(self.step) * (45 + 3 * expanded * self.step / k)
             + 55
             + convolved * window.taps() * 4
             + 3 * projected * self.width / k;
-        let groups = u64::from(tiles * self.parts);
-        let busy = (groups * u64::from(slice) * 6 / 10).div_ceil(u64::from(CORES));
-        u64::from(slices.div_ceil(self.parts)) * u64::from(slice).max(busy) + cooperative::joined(self.parts, self.pixels() * channels)
+        let parts = self.parts(middle);
+        let busy = (u64::from(tiles * parts) * u64::from(slice) * 6 / 10).div_ceil(u64::from(CORES));
+        u64::from(self.slices) * u64::from(slice).max(busy) + cooperative::joined(parts, self.pixels() * channels)
     }
 
     /// All cuts that the device has room for, the best by estimate first.
@@ -110,15 +107,18 @@ impl Cut {
         channels: Channels,
     ) -> Vec<Self> {
         let Some(shape) = cooperative::shape(caps) else { return Vec::new() };
+        let [depth, middle, to] = channels;
         let mut cuts = Vec::new();
         for tile in [[4, 4], [4, 8], [8, 8]] {
-            for slice in [32, 64] {
-                let slices = channels[1].div_ceil(slice);
-                let parts = [1, 2, 3, 4, 6, 8, 12, 16].into_iter().filter(|n| *n == 1 || *n <= slices);
-                cuts.extend(parts.map(|parts| Self { tile, width: slice, parts }));
+            for width in [32, 64] {
+                let whole = Self { tile, width, step: 0, slices: 1 };
+                let steps = (1..=depth).map(|n| depth.div_ceil(n).next_multiple_of(shape.2));
+                let mut fitting = steps.map(|step| Self { step, ..whole });
+                let Some(cut) = fitting.find(|cut| cut.fits(caps, window, shape, to)) else { continue };
+                let all = middle.div_ceil(width);
+                cuts.extend((1..=all).filter(|n| *n < 5 || *n == all).map(|slices| Self { slices, ..cut }));
             }
         }
-        cuts.retain(|cut| cut.fits(caps, window, shape, channels));
         cuts.sort_by_key(|cut| {
             let tiles = batch * height.div_ceil(cut.tile[0]) * width.div_ceil(cut.tile[1]);
             cut.cost(window, shape, tiles, channels)
@@ -165,11 +165,10 @@ impl Operator for InvertedResidual {
             window.stride
         );
         let cut = cx.choose(&key, &candidates);
-        let part = middle.div_ceil(cut.parts).next_multiple_of(cut.width);
-        let part_count = middle.div_ceil(part);
+        let part_count = cut.parts(middle);
         let (mm, mn, mk) = shape;
-        let (bk, blocks) = (step(depth), to.div_ceil(mn));
-        let (room, w1_depth) = (middle.next_multiple_of(cut.width), depth.next_multiple_of(bk));
+        let blocks = to.div_ceil(mn);
+        let (room, w1_depth) = (middle.next_multiple_of(cut.width), depth.next_multiple_of(cut.step));
         let w1 = cooperative::matrices(cx, self.expand.inputs[0], shape, [room, w1_depth], depth)?;
         let w2 = cooperative::matrices(cx, 1, shape, [blocks * mn, room], middle)?;
         let x_buffer = cx.x(0)?;
@@ -183,7 +182,7 @@ impl Operator for InvertedResidual {
             rows_per_batch: epilogue.rows_per_batch,
             depth,
             middle,
-            part,
+            part: cut.slices * cut.width,
             w1_depth: w1_depth / mk,
             w2_depth: room / mk,
             x_size: [x[1], x[2]],
@@ -204,7 +203,7 @@ impl Operator for InvertedResidual {
             taps_y: window.size[0],
             taps_x: window.size[1],
             width: cut.width,
-            bk,
+            bk: cut.step,
             blocks,
             subgroup: caps.subgroup_size,
             mm,
