@@ -53,7 +53,7 @@ fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Op
     let inputs: Vec<Vec<u8>> = case.inputs.iter().map(bytes).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<Vec<u8>> =
-        program.outputs.iter().map(|id| vec![0; program.buffer(*id).bytes as usize]).collect();
+        program.outputs.iter().map(|id| vec![0; program.buffer(*id).host_bytes() as usize]).collect();
     let measured = |d: &&Dispatch| d.label.starts_with(LABEL);
     let (mut times, mut end) = (Vec::new(), None);
     while times.len() < 4 || end.is_some_and(|end| Instant::now() < end) {

@@ -43,6 +43,13 @@ pub struct Buffer {
     pub name: String,
 }
 
+impl Buffer {
+    /// Its size for the host.
+    pub fn host_bytes(&self) -> u64 {
+        self.floats.map_or(self.bytes, |n| 4 * n)
+    }
+}
+
 /// Names packed weights across programs of one session: the same key means the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WeightKey {
