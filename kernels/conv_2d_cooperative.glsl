@@ -46,6 +46,7 @@ layout(constant_id = 14) const bool VEC_Y = true;
 layout(constant_id = 15) const uint TAPS_Y = 1;
 layout(constant_id = 16) const uint TAPS_X = 1;
 layout(constant_id = 17) const bool VEC_X8 = true;     // of eight
+layout(constant_id = 18) const bool WHOLE = false;     // products is a multiple of BK
 layout(constant_id = 24) const uint SM = 2;
 layout(constant_id = 25) const uint SN = 2;
 layout(constant_id = 26) const uint SK = 1;
@@ -176,7 +177,7 @@ uvec4 load_tap8(uint i, uvec2 tap, uint c) {
 
 // Every pixel's elements k to k + 7 of the depth, where eight never belong to two taps.
 void fetch_octets(uint k) {
-    if (k >= products) {
+    if (!WHOLE && k >= products) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
     } else if (POINTWISE) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x8[(at[i] + k) >> 3];
@@ -228,7 +229,12 @@ void step(uint k, uint to, uvec3 own) {
         pool[A_SIZE + item / W_ROW * B_ROW + item % W_ROW] = b_next[i];
     }
     barrier();
-    if (k + BK < to) fetch(k + BK);
+    // A branch around the loads costs more than to load the last step's again.
+    if (WHOLE && !DEPTHWISE) {
+        fetch(min(k + BK, to - BK));
+    } else if (k + BK < to) {
+        fetch(k + BK);
+    }
     [[unroll]] for (uint f = 0; f < FK; ++f) {
         uint column = own.z * FK + f;
         MATRIX_B b[FN];

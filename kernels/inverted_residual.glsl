@@ -287,14 +287,15 @@ void main() {
         parts[left + gl_WorkGroupID.z * TILE + item] = uintBitsToFloat(pool[item / ROW * C_ROW + item % ROW]);
     if (!is_last(gl_WorkGroupID.x, part_count)) return;
     // As many loads at a time as registers hold.
-    const uint ROUNDS = (TILE + THREADS - 1) / THREADS, TOGETHER = max(1, 24 / ROUNDS);
+    const uint ROUNDS = (TILE + THREADS - 1) / THREADS, TOGETHER = clamp(24 / ROUNDS, 1, 8);
     vec4 joined[ROUNDS];
     [[unroll]] for (uint i = 0; i < ROUNDS; ++i) joined[i] = vec4(0);
     [[dont_unroll]] for (uint p = 0; p < part_count; p += TOGETHER) {
         [[unroll]] for (uint i = 0; i < ROUNDS; ++i) {
             [[unroll]] for (uint j = 0; j < TOGETHER; ++j) {
-                uint part = left + min(p + j, part_count - 1) * TILE;
-                vec4 v = parts[part + min(i * THREADS + lane, TILE - 1)];
+                // None in a branch, and no place again and again: such loads wait for each other.
+                uint part = p + j < part_count ? p + j : min(p + j - part_count, part_count - 1);
+                vec4 v = parts[left + part * TILE + min(i * THREADS + lane, TILE - 1)];
                 joined[i] += p + j < part_count ? v : vec4(0);
             }
         }

@@ -139,7 +139,7 @@ impl Cut {
 
 /// What it takes that so many workgroups share a block of so many results, in tens of nanoseconds: parts are
 /// written, read back by one of them, and waited for.
-pub fn joined(parts: u32, results: u32) -> u64 {
+fn joined(parts: u32, results: u32) -> u64 {
     if parts > 1 { 160 + u64::from(parts * results) / 70 } else { 0 }
 }
 
@@ -213,6 +213,7 @@ pub fn emit(
         unrolled: fm * fn_ >= 16,
         vec_x: conv.depth.is_multiple_of(4),
         vec_x8: conv.depth.is_multiple_of(8),
+        whole: products.is_multiple_of(bk),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
