@@ -28,6 +28,8 @@ use tflite_vulkan::vk::Device;
 
 use layers::{Case, LABEL, graph, layers, numbers};
 
+const USAGE: &str = "bench-kernels [--device NAME] [--only WORD] [--peak-tflops N]";
+
 /// How long a kernel is run, warm-up excluded; at least thrice.
 const MEASURE: Duration = Duration::from_millis(300);
 
@@ -161,12 +163,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut only, mut given) = (String::new(), None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--help" {
+            println!("{USAGE}");
+            return Ok(());
+        }
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         match word.as_str() {
             "--device" => options.device = Some(value),
             "--only" => only = value,
             "--peak-tflops" => given = Some(value.parse::<f64>()? * 1e12),
-            _ => return Err(format!("{word}? known are --device, --only and --peak-tflops").into()),
+            _ => return Err(format!("{word}? {USAGE}").into()),
         }
     }
     let device = Device::open(&options)?;
