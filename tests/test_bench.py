@@ -25,9 +25,7 @@ def test_report(library, tmp_path):
     for result in row.values():
         assert result["difference"] < 0.01
         assert min(result[key] for key in ("ms", "cold_ms", "warm_ms", "memory_before")) > 0
-        assert result["memory"] >= result["memory_before"]
-    # A Vulkan driver needs more than importing TensorFlow Lite took; a small model on the CPU may not.
-    assert row["ours fp32"]["memory"] > row["ours fp32"]["memory_before"]
+        assert result["memory"] > result["memory_before"]
     assert row["ours fp32"]["dispatches"] > 10
     text = (tmp_path / "report.md").read_text()
     assert f"{row['ours fp32']['dispatches']:,} / " in text

@@ -96,13 +96,13 @@ impl Cut {
         let projected = 6 * each(self.pixels() / m * channels.div_ceil(n)) * self.width / k;
         let slice = depth.div_ceil(self.step) * step + 39 + convolved + projected;
         let parts = self.parts(middle);
-        let groups = tiles * parts;
+        let groups = u64::from(tiles) * u64::from(parts);
         // The driver leaves a core 48 KB of shared memory however many workgroups it runs.
-        let side_by_side = (49152 / self.shared_bytes(window, shape, channels)).clamp(1, 2);
-        let turns = groups.div_ceil(CORES * side_by_side);
-        let sharing = side_by_side.min(groups.div_ceil(CORES)) - 1;
-        let joined = if parts > 1 { 178 + parts * self.pixels() * channels / 300 } else { 0 };
-        u64::from(turns) * u64::from(self.slices * slice * (100 + 8 * sharing) / 100 + 214) + u64::from(joined)
+        let side_by_side = u64::from(49152 / self.shared_bytes(window, shape, channels)).clamp(1, 2);
+        let turns = groups.div_ceil(u64::from(CORES) * side_by_side);
+        let sharing = side_by_side.min(groups.div_ceil(u64::from(CORES))) - 1;
+        let joined = if parts > 1 { 178 + u64::from(parts * self.pixels()) * u64::from(channels) / 300 } else { 0 };
+        turns * (u64::from(self.slices * slice) * (100 + 8 * sharing) / 100 + 214) + joined
     }
 
     /// All cuts that the device has room for, the best by estimate first.
