@@ -15,6 +15,7 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #pragma use_vulkan_memory_model
+#define SCOPED
 #define STORE_F16
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
