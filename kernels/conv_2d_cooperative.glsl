@@ -48,6 +48,7 @@ layout(constant_id = 15) const uint TAPS_Y = 1;
 layout(constant_id = 16) const uint TAPS_X = 1;
 layout(constant_id = 17) const bool VEC_X8 = true;     // of eight
 layout(constant_id = 18) const bool WHOLE = false;     // products is a multiple of BK
+layout(constant_id = 19) const bool ONCE = false;      // there is one step, if known
 layout(constant_id = 24) const uint SM = 2;
 layout(constant_id = 25) const uint SN = 2;
 layout(constant_id = 26) const uint SK = 1;
@@ -132,65 +133,70 @@ uvec2 tap_of(uint k, out uint c) {
     return uvec2(tap / TAPS_X, tap % TAPS_X);
 }
 
+// No load stands in a branch, which compilers would make wait for the one before: what is outside reads the
+// start of x instead.
+
 // Four input channels of pixel i under one tap.
 f16vec4 load_x(uint i, uvec2 tap, uint c) {
     uint place;
-    f16vec4 v = f16vec4(0);
-    if (find_x(i, tap, c, place)) v = x4[place >> 2];
-    return v;
+    bool inside = find_x(i, tap, c, place);
+    f16vec4 v = x4[inside ? place >> 2 : 0];
+    return inside ? v : f16vec4(0);
 }
 
 // Pixel i's elements k to k + 3 of the depth.
 f16vec4 fetch_quad(uint i, uint k) {
-    f16vec4 v = f16vec4(0);
-    if (k >= products) return v;
+    f16vec4 v;
     uint c, place;
     if (!VEC_X) {
         // Neighbouring elements may belong to different taps.
         [[unroll]] for (uint j = 0; j < 4; ++j) {
-            uvec2 tap = tap_of(k + j, c);
-            bool inside = POINTWISE || find_x(i, tap, c, place);
+            uvec2 tap = tap_of(min(k + j, products - 1), c);
+            bool inside = k + j < products && (POINTWISE || find_x(i, tap, c, place));
             if (POINTWISE) place = at[i] + k + j;
-            if (inside && k + j < products) v[j] = x[place];
+            float16_t one = x[inside ? place : 0];
+            v[j] = inside ? one : float16_t(0);
         }
-    } else if (POINTWISE) {
-        v = x4[(at[i] + k) >> 2];
+        return v;
+    }
+    uint own = min(k, products - 4);
+    if (POINTWISE) {
+        v = x4[(at[i] + own) >> 2];
     } else if (DEPTHWISE) {
-        vec4 sum = vec4(d_bias4[k >> 2]);
+        vec4 sum = vec4(d_bias4[own >> 2]);
         [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky)
             [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx)
-                sum += vec4(load_x(i, uvec2(ky, kx), k)) * vec4(d_4[((ky * TAPS_X + kx) * depth + k) >> 2]);
+                sum += vec4(load_x(i, uvec2(ky, kx), own)) * vec4(d_4[((ky * TAPS_X + kx) * depth + own) >> 2]);
         v = f16vec4(clamp(sum, D_LO, D_HI));
     } else {
-        uvec2 tap = tap_of(k, c);
+        uvec2 tap = tap_of(own, c);
         v = load_x(i, tap, c);
     }
-    return v;
+    return k < products ? v : f16vec4(0);
 }
 
 // Eight channels of pixel i under one tap.
 uvec4 load_tap8(uint i, uvec2 tap, uint c) {
     uint place;
-    uvec4 v = uvec4(0);
-    if (find_x(i, tap, c, place)) v = x8[place >> 3];
-    return v;
+    bool inside = find_x(i, tap, c, place);
+    uvec4 v = x8[inside ? place >> 3 : 0];
+    return inside ? v : uvec4(0);
 }
 
 // Every pixel's elements k to k + 7 of the depth, where eight never belong to two taps.
 void fetch_octets(uint k) {
-    if (!WHOLE && k >= products) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
-    } else if (POINTWISE) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x8[(at[i] + k) >> 3];
+    uint own = WHOLE ? k : min(k, products - 8);
+    if (POINTWISE) {
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x8[(at[i] + own) >> 3];
     } else if (DEPTHWISE) {
         vec4 sums[2 * A_LOADS];
-        vec4 start[2] = {vec4(d_bias4[k >> 2]), vec4(d_bias4[(k >> 2) + 1])};
+        vec4 start[2] = {vec4(d_bias4[own >> 2]), vec4(d_bias4[(own >> 2) + 1])};
         [[unroll]] for (uint i = 0; i < 2 * A_LOADS; ++i) sums[i] = start[i % 2];
         [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky) {
             [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx) {
-                uvec4 q = d_8[((ky * TAPS_X + kx) * depth + k) >> 3];
+                uvec4 q = d_8[((ky * TAPS_X + kx) * depth + own) >> 3];
                 [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
-                    uvec4 v = load_tap8(i, uvec2(ky, kx), k);
+                    uvec4 v = load_tap8(i, uvec2(ky, kx), own);
                     sums[2 * i] += unpack(v.xy) * unpack(q.xy);
                     sums[2 * i + 1] += unpack(v.zw) * unpack(q.zw);
                 }
@@ -201,8 +207,11 @@ void fetch_octets(uint k) {
                               pack(f16vec4(clamp(sums[2 * i + 1], D_LO, D_HI))));
     } else {
         uint c;
-        uvec2 tap = tap_of(k, c);
+        uvec2 tap = tap_of(own, c);
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_tap8(i, tap, c);
+    }
+    if (!WHOLE && k >= products) {
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
     }
 }
 
@@ -219,8 +228,8 @@ void fetch(uint k) {
     [[unroll]] for (uint i = 0; i < B_LOADS; ++i) b_next[i] = w4[w_at[i] + k / MK * W_SIZE];
 }
 
-// A step: what was fetched is multiplied while the next step's is fetched.
-void step(uint k, uint to, uvec3 own) {
+// A step: what was fetched is multiplied while the next step's is fetched, if this isn't the last.
+void step(uint k, uint last, uvec3 own) {
     [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
         uint item = i * THREADS + gl_LocalInvocationID.x;
         pool[item / (BK / 8) * A_ROW + item % (BK / 8)] = a_next[i];
@@ -230,12 +239,8 @@ void step(uint k, uint to, uvec3 own) {
         pool[A_SIZE + item / W_ROW * B_ROW + item % W_ROW] = b_next[i];
     }
     barrier();
-    // A branch around the loads costs more than to load the last step's again.
-    if (WHOLE && !DEPTHWISE) {
-        fetch(min(k + BK, to - BK));
-    } else if (k + BK < to) {
-        fetch(k + BK);
-    }
+    // A branch around the loads costs more than to load the last step's again, if that is little work.
+    if (!ONCE && (VEC_X8 && !DEPTHWISE || k < last)) fetch(min(k + BK, last));
     [[unroll]] for (uint f = 0; f < FK; ++f) {
         uint column = own.z * FK + f;
         MATRIX_B b[FN];
@@ -275,10 +280,13 @@ void main() {
     [[unroll]] for (uint i = 0; i < FM * FN; ++i) sums[i] = MATRIX_C(0.0);
     find(first_row, first_channel);
     fetch(from);
-    if (UNROLLED) {
-        for (uint k = from; k < to; k += BK) step(k, to, own);
+    uint last = from + (to - from - 1) / BK * BK;
+    if (ONCE) {
+        step(from, last, own);
+    } else if (UNROLLED) {
+        for (uint k = from; k < to; k += BK) step(k, last, own);
     } else {
-        [[dont_unroll]] for (uint k = from; k < to; k += BK) step(k, to, own);
+        [[dont_unroll]] for (uint k = from; k < to; k += BK) step(k, last, own);
     }
 
     // Quads of a block, and where this block's and this workgroup's ones lie among what is left for the last.

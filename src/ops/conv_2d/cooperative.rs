@@ -25,18 +25,19 @@ struct Tile {
     time: [u32; 3],
 }
 
-const TILES: [Tile; 11] = [
+const TILES: [Tile; 12] = [
     Tile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], time: [70, 44, 470] },
-    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], time: [64, 122, 128] },
-    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], time: [55, 50, 51] },
-    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], time: [42, 36, 40] },
-    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], time: [39, 17, 31] },
-    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], time: [34, 28, 36] },
-    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], time: [38, 39, 62] },
+    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], time: [58, 108, 140] },
+    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], time: [43, 51, 93] },
+    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], time: [40, 51, 44] },
+    Tile { label: "32x64x64", subgroups: [2, 4, 1], matrices: [1, 1, 4], time: [46, 51, 85] },
+    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], time: [39, 16, 31] },
+    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], time: [34, 28, 44] },
+    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], time: [55, 39, 83] },
     Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], time: [39, 16, 31] },
-    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [60, 40, 58] },
-    Tile { label: "16x32x256", subgroups: [1, 1, 8], matrices: [1, 2, 2], time: [55, 72, 83] },
-    Tile { label: "16x64x128", subgroups: [1, 4, 2], matrices: [1, 1, 4], time: [52, 76, 88] },
+    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [39, 36, 69] },
+    Tile { label: "16x32x256", subgroups: [1, 1, 8], matrices: [1, 2, 2], time: [64, 91, 71] },
+    Tile { label: "16x64x128", subgroups: [1, 4, 2], matrices: [1, 1, 4], time: [60, 78, 88] },
 ];
 
 /// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
@@ -111,28 +112,27 @@ fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
 
 impl Cut {
     /// The estimated time, in tens of nanoseconds.
-    fn cost(&self, caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3], taps: u32) -> u64 {
+    fn cost(&self, caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3], reading: u32) -> u64 {
         let [bm, bn, bk] = self.tile.block(shape);
         let steps = products.div_ceil(bk).div_ceil(self.parts);
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
-        // A depthwise convolution in front: what each invocation loads, tap by tap.
-        let loads = 9 * taps * (bm * bk / 8 / self.tile.invocations(caps).max(1));
+        let loads = reading * (bm * bk / 8 / self.tile.invocations(caps).max(1));
         let [alone, shared, around] = self.tile.time.map(u64::from);
         let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(CORES));
         let step = (alone + u64::from(loads)).max(of_a_core(shared + u64::from(loads)));
         u64::from(steps) * step + around.max(of_a_core(around)) + joined(self.parts, bm * bn)
     }
 
-    /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `taps`
-    /// are those of a depthwise convolution in front.
-    fn candidates(caps: &Caps, shape: Shape, sizes: [u32; 3], taps: u32) -> Vec<Self> {
+    /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `reading`
+    /// is what eight products of a pixel take that are not read in one go.
+    fn candidates(caps: &Caps, shape: Shape, sizes: [u32; 3], reading: u32) -> Vec<Self> {
         let cuts = |tile: Tile| {
             let steps = sizes[2].div_ceil(tile.block(shape)[2]);
             let parts = [1, 2, 4, 8].into_iter().filter(move |n| *n == 1 || *n <= steps);
             parts.map(move |parts| Self { tile, parts })
         };
         let mut cuts: Vec<Self> = tiles(caps, shape).flat_map(cuts).collect();
-        cuts.sort_by_key(|cut| cut.cost(caps, shape, sizes, taps));
+        cuts.sort_by_key(|cut| cut.cost(caps, shape, sizes, reading));
         cuts
     }
 }
@@ -140,7 +140,7 @@ impl Cut {
 /// What it takes that so many workgroups share a block of so many results, in tens of nanoseconds: parts are
 /// written, read back by one of them, and waited for.
 fn joined(parts: u32, results: u32) -> u64 {
-    if parts > 1 { 160 + u64::from(parts * results) / 70 } else { 0 }
+    if parts > 1 { 199 + u64::from(parts * results) / 122 } else { 0 }
 }
 
 /// Uploads constant operand `i`, `products` for each channel, as whole matrices: room for so many columns and
@@ -175,8 +175,10 @@ pub fn emit(
     let taps = depthwise.map_or(0, |d| d.window.taps());
     let sizes = [conv.rows, conv.channels, products];
     let [rows, channels, _] = sizes;
+    let in_eights = conv.depth.is_multiple_of(8);
+    let reading = 9 * taps + if in_eights { 0 } else { 31 };
     let key = format!("conv_2d_cooperative rows {rows} products {products} to {channels} behind {taps} taps");
-    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, taps));
+    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, reading));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);
@@ -212,8 +214,10 @@ pub fn emit(
         depthwise: depthwise.is_some(),
         unrolled: fm * fn_ >= 16,
         vec_x: conv.depth.is_multiple_of(4),
-        vec_x8: conv.depth.is_multiple_of(8),
+        vec_x8: in_eights,
         whole: products.is_multiple_of(bk),
+        // A pipeline of its own where that leaves much out.
+        once: products <= bk && (depthwise.is_some() || !in_eights),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,
         mm,
