@@ -93,8 +93,9 @@ shared uvec4 pool[AB_SIZE > C_SIZE ? AB_SIZE : C_SIZE];
 
 MATRIX_C sums[FM * FN];
 
-// What this invocation loads for the next step, and where from.
+// What this invocation loads for the next step, whether that counts, and where from.
 uvec4 a_next[A_LOADS];
+bool a_inside[A_LOADS];
 uvec4 b_next[B_LOADS];
 uint at[A_LOADS];        // of the first channel under the first tap of each pixel
 ivec2 corner[A_LOADS];   // that tap's row and column in x
@@ -175,17 +176,17 @@ f16vec4 fetch_quad(uint i, uint k) {
     return k < products ? v : f16vec4(0);
 }
 
-// Eight channels of pixel i under one tap.
-uvec4 load_tap8(uint i, uvec2 tap, uint c) {
+// Eight channels of pixel i under one tap, or anything outside.
+uvec4 load_tap8(uint i, uvec2 tap, uint c, out bool inside) {
     uint place;
-    bool inside = find_x(i, tap, c, place);
-    uvec4 v = x8[inside ? place >> 3 : 0];
-    return inside ? v : uvec4(0);
+    inside = find_x(i, tap, c, place);
+    return x8[inside ? place >> 3 : 0];
 }
 
 // Every pixel's elements k to k + 7 of the depth, where eight never belong to two taps.
 void fetch_octets(uint k) {
     uint own = WHOLE ? k : min(k, products - 8);
+    [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_inside[i] = WHOLE || k < products;
     if (POINTWISE) {
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = x8[(at[i] + own) >> 3];
     } else if (DEPTHWISE) {
@@ -196,7 +197,9 @@ void fetch_octets(uint k) {
             [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx) {
                 uvec4 q = d_8[((ky * TAPS_X + kx) * depth + own) >> 3];
                 [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
-                    uvec4 v = load_tap8(i, uvec2(ky, kx), own);
+                    bool inside;
+                    uvec4 v = load_tap8(i, uvec2(ky, kx), own, inside);
+                    if (!inside) v = uvec4(0);
                     sums[2 * i] += unpack(v.xy) * unpack(q.xy);
                     sums[2 * i + 1] += unpack(v.zw) * unpack(q.zw);
                 }
@@ -208,10 +211,11 @@ void fetch_octets(uint k) {
     } else {
         uint c;
         uvec2 tap = tap_of(own, c);
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = load_tap8(i, tap, c);
-    }
-    if (!WHOLE && k >= products) {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) a_next[i] = uvec4(0);
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
+            bool inside;
+            a_next[i] = load_tap8(i, tap, c, inside);
+            a_inside[i] = a_inside[i] && inside;
+        }
     }
 }
 
@@ -222,8 +226,10 @@ void fetch(uint k) {
     if (VEC_X8) {
         fetch_octets(own);
     } else {
-        [[unroll]] for (uint i = 0; i < A_LOADS; ++i)
+        [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
             a_next[i] = uvec4(pack(fetch_quad(i, own)), pack(fetch_quad(i, own + 4)));
+            a_inside[i] = true;
+        }
     }
     [[unroll]] for (uint i = 0; i < B_LOADS; ++i) b_next[i] = w4[w_at[i] + k / MK * W_SIZE];
 }
@@ -232,7 +238,7 @@ void fetch(uint k) {
 void step(uint k, uint last, uvec3 own) {
     [[unroll]] for (uint i = 0; i < A_LOADS; ++i) {
         uint item = i * THREADS + gl_LocalInvocationID.x;
-        pool[item / (BK / 8) * A_ROW + item % (BK / 8)] = a_next[i];
+        pool[item / (BK / 8) * A_ROW + item % (BK / 8)] = a_inside[i] ? a_next[i] : uvec4(0);
     }
     [[unroll]] for (uint i = 0; i < B_LOADS; ++i) {
         uint item = i * THREADS + gl_LocalInvocationID.x;
