@@ -1,42 +1,15 @@
 //! The pipelines of a session.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::parallel;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 use crate::vk::{Device, Pipeline, PipelineKey};
 
-/// The most words of SPIR-V that are compiled at the same time: NVIDIA's compiler takes some 2 KB for each.
-const WORDS: usize = 45_000;
-
-/// The words that are being compiled.
-#[derive(Default)]
-struct Compiling {
-    words: Mutex<usize>,
-    fewer: Condvar,
-}
-
-/// A part of [`Compiling`].
-struct Share<'a>(&'a Compiling, usize);
-
-impl Compiling {
-    /// Waits until there is room for `words`, or nothing else is being compiled.
-    fn begin(&self, words: usize) -> Share<'_> {
-        let busy = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |busy: &mut usize| *busy > 0 && *busy + words > WORDS;
-        *self.fewer.wait_while(busy, full).unwrap_or_else(PoisonError::into_inner) += words;
-        Share(self, words)
-    }
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        *self.0.words.lock().unwrap_or_else(PoisonError::into_inner) -= self.1;
-        self.0.fewer.notify_all();
-    }
-}
+/// The most pipelines that are compiled at the same time: what a driver's compiler needs adds up.
+const COMPILERS: usize = 16;
 
 /// Pipelines by what they are made of, refused ones included.
 pub(super) struct Pipelines {
@@ -71,13 +44,8 @@ impl Pipelines {
             return Ok(());
         }
         let all = timed(&format!("{} pipelines created", missing.len()), || {
-            let compiling = Compiling::default();
-            let create = |key: &PipelineKey| {
-                let module = key.module();
-                let _share = compiling.begin(module.len());
-                Pipeline::create(&self.device, key, &module)
-            };
-            parallel::map("pipelines", usize::MAX, missing.iter().collect(), create)
+            let create = |key: &PipelineKey| Pipeline::create(&self.device, key, &key.module());
+            parallel::map("pipelines", COMPILERS, missing.iter().collect(), create)
         });
         for (key, made) in missing.iter().zip(all) {
             match &made {
@@ -106,32 +74,5 @@ impl Pipelines {
     /// How many the driver created for this session.
     pub fn created(&self) -> usize {
         self.created
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn what_is_compiled_at_the_same_time_is_bounded() {
-        let (compiling, busy) = (Compiling::default(), AtomicUsize::new(0));
-        // The last one alone is too much.
-        let sizes = [1, WORDS / 2, WORDS / 3, WORDS / 2, 7, WORDS, 2 * WORDS];
-        std::thread::scope(|scope| {
-            for words in sizes {
-                let (compiling, busy) = (&compiling, &busy);
-                scope.spawn(move || {
-                    let _share = compiling.begin(words);
-                    let before = busy.fetch_add(words, Ordering::SeqCst);
-                    assert!(before == 0 || before + words <= WORDS, "{before} and {words}");
-                    std::thread::yield_now();
-                    busy.fetch_sub(words, Ordering::SeqCst);
-                });
-            }
-        });
-        assert_eq!(*compiling.words.lock().unwrap(), 0);
     }
 }
