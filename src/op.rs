@@ -187,6 +187,11 @@ pub trait Operator: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the result is the bytes of the operands one behind the other: then these may be computed there.
+    fn is_sequence(&self, _inputs: &[Option<&TensorType>]) -> bool {
+        false
+    }
+
     /// Whether the result is the bytes of operand 0 under another shape.
     fn is_alias(&self) -> bool {
         false

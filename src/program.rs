@@ -28,6 +28,8 @@ pub enum BufferKind {
     Temp,
     /// Uploaded once: index into [`Program::weights`].
     Weights(usize),
+    /// A stretch of another buffer, from this byte on.
+    Part(BufferId, u64),
 }
 
 /// A logical buffer.
@@ -189,6 +191,15 @@ impl Program {
         &self.buffers[id.0 as usize]
     }
 
+    /// The buffer that holds this one, itself as a rule, and where it starts there, in bytes.
+    pub fn whole(&self, mut id: BufferId) -> (BufferId, u64) {
+        let mut start = 0;
+        while let BufferKind::Part(of, offset) = self.buffer(id).kind {
+            (id, start) = (of, start + offset);
+        }
+        (id, start)
+    }
+
     /// The features that its kernels need together.
     pub fn needs(&self) -> Features {
         self.dispatches.iter().fold(Features::NONE, |all, d| all.with(d.kernel.needs))
@@ -207,6 +218,7 @@ impl fmt::Display for Program {
                     BufferKind::Output(n) => format!("out{n}"),
                     BufferKind::Temp => format!("t{}", id.0),
                     BufferKind::Weights(n) => format!("w{n}"),
+                    BufferKind::Part(of, offset) => format!("b{}+{offset}", of.0),
                 };
                 write!(f, " {}={kind}:{}", binding.name, buffer.bytes)?;
             }

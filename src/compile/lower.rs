@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::pack;
-use super::place::{Copy, place_values};
+use super::place::{Copy, Places, place_values};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, Graph, Node, TensorType, ValueId};
@@ -379,7 +379,7 @@ pub fn store(caps: &Caps, options: &Options) -> Store {
 pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Program> {
     let store = store(caps, options);
     let mut program = Program::default();
-    let (buffers, copies) = place_values(graph, store, &mut program);
+    let Places { buffers, copies, joined } = place_values(graph, store, caps.buffer_alignment, &mut program);
     let mut weights = HashMap::new();
     for (id, node) in graph.nodes() {
         if node.op.is_alias() {
@@ -399,7 +399,11 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
         };
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
         let (first, choices) = (cx.program.dispatches.len(), cx.program.choices.len());
-        node.op.lower(&mut cx).map_err(model)?;
+        if joined.contains(&id) {
+            cx.spare(|cx| node.op.lower(cx)).map_err(model)?;
+        } else {
+            node.op.lower(&mut cx).map_err(model)?;
+        }
         let dispatches = first..program.dispatches.len();
         program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
     }

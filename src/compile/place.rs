@@ -1,11 +1,11 @@
 //! Buffers for values: which share one, which are inputs or outputs, which need a copy at the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lower::add_buffer;
 use super::pack;
-use crate::ir::{Constant, DType, Graph, Shape, Value, ValueId};
+use crate::ir::{Constant, DType, Graph, NodeId, Shape, Value, ValueId};
 use crate::kernel::Store;
 use crate::program::{BufferId, BufferKind, Program, WeightKey, Weights};
 
@@ -17,13 +17,18 @@ pub(super) struct Copy {
     pub to: BufferId,
 }
 
+/// Where values lie.
+pub(super) struct Places {
+    pub buffers: HashMap<ValueId, BufferId>,
+    pub copies: Vec<Copy>,
+    /// Nodes whose operands are computed where the result is.
+    pub joined: HashSet<NodeId>,
+}
+
 /// Gives every value that a node reads or writes a buffer. Values that alias share one; an output
-/// is written in place where it can be, else copied at the end.
-pub(super) fn place_values(
-    graph: &Graph,
-    store: Store,
-    program: &mut Program,
-) -> (HashMap<ValueId, BufferId>, Vec<Copy>) {
+/// is written in place where it can be, else copied at the end; so are the operands of a node that puts them
+/// one behind the other. Buffers can start at multiples of `alignment`.
+pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program: &mut Program) -> Places {
     let mut root: HashMap<ValueId, ValueId> = HashMap::new();
     let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
     for (_, node) in graph.nodes().filter(|(_, n)| n.op.is_alias()) {
@@ -65,21 +70,46 @@ pub(super) fn place_values(
             copies.push(Copy { shape: value.ty.shape, store, from, to: output });
         }
     }
-    for (_, node) in graph.nodes().filter(|(_, n)| !n.op.is_alias()) {
-        for &id in &node.outputs {
-            let value = graph.value(id);
-            buffers.entry(id).or_insert_with(|| {
-                let size = if is_float(id) { store.bytes() } else { value.ty.dtype.bytes() };
-                add_buffer(program, value.ty.shape.elements() * size, BufferKind::Temp, value.name.clone())
-            });
+    let bytes = |id: ValueId| {
+        let Value { ty, .. } = graph.value(id);
+        ty.shape.elements() * if is_float(id) { store.bytes() } else { ty.dtype.bytes() }
+    };
+    let temp = |program: &mut Program, id: ValueId, kind: BufferKind| {
+        add_buffer(program, bytes(id), kind, graph.value(id).name.clone())
+    };
+    let nodes: Vec<_> = graph.nodes().filter(|(_, n)| !n.op.is_alias()).collect();
+    let computed: HashSet<ValueId> = nodes.iter().flat_map(|(_, n)| n.outputs.iter().copied()).collect();
+    let mut joined = HashSet::new();
+    // From the last on: what a result is made of may be made of parts itself.
+    for (node_id, node) in nodes.iter().rev() {
+        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
+        if !node.op.is_sequence(&types) {
+            continue;
         }
+        let parts: Vec<ValueId> = node.inputs.iter().flatten().map(|i| resolve(&root, *i)).collect();
+        let starts = parts.iter().scan(0, |end, id| Some(std::mem::replace(end, *end + bytes(*id))));
+        let starts: Vec<u64> = starts.collect();
+        let own = |(i, id): (usize, &ValueId)| {
+            computed.contains(id) && !buffers.contains_key(id) && !parts[..i].contains(id)
+        };
+        if parts.iter().enumerate().all(own) && starts.iter().all(|start| start.is_multiple_of(alignment)) {
+            let y = node.outputs[0];
+            let whole = *buffers.entry(y).or_insert_with(|| temp(program, y, BufferKind::Temp));
+            for (id, start) in parts.into_iter().zip(starts) {
+                buffers.insert(id, temp(program, id, BufferKind::Part(whole, start)));
+            }
+            joined.insert(*node_id);
+        }
+    }
+    for id in nodes.iter().flat_map(|(_, node)| &node.outputs) {
+        buffers.entry(*id).or_insert_with(|| temp(program, *id, BufferKind::Temp));
     }
     for (&alias, &of) in &root {
         if let Some(&buffer) = buffers.get(&of) {
             buffers.insert(alias, buffer);
         }
     }
-    (buffers, copies)
+    Places { buffers, copies, joined }
 }
 
 /// An input or output. The host converts where the device has halves: it touches each element anyway, and

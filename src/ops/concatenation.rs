@@ -68,6 +68,10 @@ impl Operator for Concatenation {
         side_by_side(cx, rows, &widths)
     }
 
+    fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
+        operand(inputs, 0).is_ok_and(|x| x.shape[..self.axis].iter().all(|n| *n == 1))
+    }
+
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let parts = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
         let shapes: Vec<_> = parts.iter().map(|p| p.shape).collect();

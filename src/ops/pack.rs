@@ -65,6 +65,10 @@ impl Operator for Pack {
         side_by_side(cx, rows, &vec![width; self.count])
     }
 
+    fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
+        operand(inputs, 0).is_ok_and(|x| x.shape[..self.axis].iter().all(|n| *n == 1))
+    }
+
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let parts = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
         let y = HostTensor::from_fn(self.shape(&parts[0].shape)?, |i| {

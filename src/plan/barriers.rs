@@ -68,14 +68,16 @@ impl fmt::Display for Barriers {
 #[derive(Clone, Copy)]
 enum Range {
     Arena(u64, u64),
-    Own(BufferId),
+    Own(BufferId, u64, u64),
 }
 
 impl Range {
     fn overlaps(self, other: Self) -> bool {
         match (self, other) {
             (Self::Arena(a, a_end), Self::Arena(b, b_end)) => a < b_end && b < a_end,
-            (Self::Own(a), Self::Own(b)) => a == b,
+            (Self::Own(a, start, end), Self::Own(b, b_start, b_end)) => {
+                a == b && start < b_end && b_start < end
+            }
             _ => false,
         }
     }
@@ -90,13 +92,17 @@ struct Access {
 
 /// Places barriers between the dispatches of `program`, whose temporaries lie as `memory` says.
 pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
-    let range = |id: BufferId| match program.buffer(id).kind {
-        BufferKind::Temp => {
-            let p = memory.placements[id.0 as usize]
-                .unwrap_or_else(|| unreachable!("planner left {id:?} unplaced"));
-            Range::Arena(p.offset, p.offset + p.bytes)
+    let range = |id: BufferId| {
+        let (whole, start) = program.whole(id);
+        let end = start + program.buffer(id).bytes;
+        match program.buffer(whole).kind {
+            BufferKind::Temp => {
+                let p = memory.placements[whole.0 as usize]
+                    .unwrap_or_else(|| unreachable!("planner left {whole:?} unplaced"));
+                Range::Arena(p.offset + start, p.offset + end)
+            }
+            _ => Range::Own(whole, start, end),
         }
-        _ => Range::Own(id),
     };
     let mut pending: Vec<Access> = Vec::new();
     let mut result = Vec::with_capacity(program.dispatches.len());
@@ -183,6 +189,18 @@ mod tests {
         let all = barriers(&program, &memory);
         let barrier = all.0[1].as_ref().unwrap();
         assert_eq!(barrier.hazards[0].kind, HazardKind::WriteAfterRead);
+    }
+
+    #[test]
+    fn parts_are_apart_and_the_whole_is_all_of_them() {
+        let (mut program, memory) = program(&[0, 4, 12, 16], &[(0, 4), (0, 5), (1, 2), (5, 3)]);
+        program.buffers[1].bytes = 8;
+        for start in [0, 4] {
+            let kind = BufferKind::Part(BufferId(1), start);
+            program.buffers.push(Buffer { bytes: 4, kind, floats: None, name: "part".into() });
+        }
+        let all = barriers(&program, &memory);
+        assert_eq!(all.to_string(), "before #2: ReadAfterWrite(#0, b1) ReadAfterWrite(#1, b1)\n");
     }
 
     #[test]

@@ -103,7 +103,8 @@ fn usage(program: &Program) -> Vec<UsageRecord> {
     let mut span: Vec<Option<(usize, usize)>> = vec![None; program.buffers.len()];
     for (t, dispatch) in program.dispatches.iter().enumerate() {
         for id in &dispatch.bindings {
-            let span = span[id.0 as usize].get_or_insert((t, t));
+            let (whole, _) = program.whole(*id);
+            let span = span[whole.0 as usize].get_or_insert((t, t));
             span.1 = t;
         }
     }

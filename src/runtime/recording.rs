@@ -122,13 +122,14 @@ impl Places {
         id: BufferId,
     ) -> Region {
         let buffer = program.buffer(id);
-        let (slot, offset) = match buffer.kind {
+        let (whole, start) = program.whole(id);
+        let (slot, offset) = match program.buffer(whole).kind {
             BufferKind::Input(_) | BufferKind::Output(_) => {
-                *self.io.get(&id).unwrap_or_else(|| unreachable!("{} is in no list", buffer.name))
+                *self.io.get(&whole).unwrap_or_else(|| unreachable!("{} is in no list", buffer.name))
             }
             BufferKind::Temp => {
-                let placement = memory.placements[id.0 as usize];
-                let placement = placement.unwrap_or_else(|| unreachable!("planner left {id:?} unplaced"));
+                let placement = memory.placements[whole.0 as usize];
+                let placement = placement.unwrap_or_else(|| unreachable!("planner left {whole:?} unplaced"));
                 (self.arena, placement.offset)
             }
             BufferKind::Weights(n) => {
@@ -137,8 +138,9 @@ impl Places {
                 let block = self.blocks.entry(Arc::as_ptr(&placed.block));
                 (*block.or_insert_with(|| recorder.share(&placed.block)), placed.offset)
             }
+            BufferKind::Part(..) => unreachable!("a part is not the whole"),
         };
-        Region { slot, offset, bytes: buffer.bytes.next_multiple_of(WORD) }
+        Region { slot, offset: offset + start, bytes: buffer.bytes.next_multiple_of(WORD) }
     }
 }
 

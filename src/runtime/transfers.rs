@@ -70,7 +70,7 @@ pub(super) fn inputs_are_read_once(program: &Program) -> bool {
 
 /// Whether no dispatch reads an output.
 pub(super) fn outputs_are_only_written(program: &Program) -> bool {
-    !program.dispatches.iter().any(|d| d.reads().any(|read| program.outputs.contains(&read)))
+    !program.dispatches.iter().any(|d| d.reads().any(|read| program.outputs.contains(&program.whole(read).0)))
 }
 
 #[cfg(test)]

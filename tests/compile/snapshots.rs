@@ -224,3 +224,20 @@ fn half_weights() {
         net.outputs(&[both])
     });
 }
+
+/// Results that the host reads one behind the other: each is computed in its place.
+#[test]
+fn sequence() {
+    check("sequence", || {
+        let mut net = Net::default();
+        let x = net.input(&[1, 8, 8, 16]);
+        let mut branch = |name: &'static str, op| {
+            let y = net.node(name, Unary(op), &[x], &[]);
+            net.node("RESHAPE", Reshape::To(vec![1, -1, 16]), &[y], &[])
+        };
+        let (a, b, c) = (branch("NEG", StepOp::Neg), branch("EXP", StepOp::Exp), branch("ABS", StepOp::Abs));
+        let two = net.node("CONCATENATION", Concatenation { axis: 1, count: 2 }, &[a, b], &[]);
+        let three = net.node("CONCATENATION", Concatenation { axis: 1, count: 2 }, &[two, c], &[]);
+        net.outputs(&[three])
+    });
+}
