@@ -280,7 +280,7 @@ void main() {
     uvec3 own = uvec3(subgroup / SN % SM, subgroup % SN, subgroup / (SM * SN));  // rows, channels, depth
     uint first_row = gl_WorkGroupID.x * BM, first_channel = gl_WorkGroupID.y * BN;
     uint from = gl_WorkGroupID.z * part, to = min(from + part, products);
-    uint part_count = gl_NumWorkGroups.z;
+    uint part_count = ONCE ? 1 : gl_NumWorkGroups.z;
     if (first_row >= rows) return;
 
     [[unroll]] for (uint i = 0; i < FM * FN; ++i) sums[i] = MATRIX_C(0.0);

@@ -50,6 +50,7 @@ layout(constant_id = 24) const uint SUBGROUPS = 8;  // a multiple of WIDTH / MN
 layout(constant_id = 25) const uint SPLIT = 1;      // subgroups that share a matrix of sums
 layout(constant_id = 26) const uint STEPS = 1;      // BK channels each, that x has
 layout(constant_id = 27) const bool ONCE = false;   // a workgroup takes WIDTH channels of the middle, no more
+layout(constant_id = 28) const bool SHARED = false; // several workgroups add up the sums of a tile
 layout(constant_id = 30) const float E_LO = 0;
 layout(constant_id = 31) const float E_HI = 6;
 layout(constant_id = 32) const float D_LO = 0;
@@ -351,7 +352,7 @@ void main() {
     uint block = gl_WorkGroupID.x * gl_NumWorkGroups.y + gl_WorkGroupID.y, left = block * part_count * TILE;
     uint first_channel = gl_WorkGroupID.y * BLOCKS * MN;
     uint row;
-    if (part_count == 1) {
+    if (!SHARED) {
         EACH(item, TILE) {
             uint c = first_channel + item % ROW * 4;
             if (find_y(item / ROW, picture, tile, row) && c < channels) finish(sum_of(item), row, c);

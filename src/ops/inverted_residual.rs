@@ -243,6 +243,7 @@ impl Operator for InvertedResidual {
             bk: cut.step,
             steps: w1_depth / cut.step,
             once: cut.slices == 1,
+            shared: part_count > 1,
             blocks,
             subgroup: caps.subgroup_size,
             mm,
