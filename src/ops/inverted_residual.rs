@@ -152,7 +152,8 @@ impl Cut {
             let tiles = batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]);
             for ((width, subgroups), groups) in SHAPES.into_iter().flat_map(|shape| [(shape, 1), (shape, 2)]) {
                 let whole = Self { tile, width, subgroups, groups, step: 0, slices: 1 };
-                let steps = (1..=depth).map(|n| depth.div_ceil(n).next_multiple_of(shape.2));
+                let counts = 1..=depth.div_ceil(shape.2);
+                let steps = counts.map(|n| depth.div_ceil(n).next_multiple_of(shape.2));
                 let mut fitting = steps.map(|step| Self { step, ..whole });
                 let Some(cut) = fitting.find(|cut| cut.fits(caps, window, shape, to)) else { continue };
                 let all = middle.div_ceil(width);
