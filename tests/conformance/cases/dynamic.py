@@ -53,6 +53,13 @@ def cases():
     g.output(g.op("CONCATENATION", x, y, axis=1), x)
     yield Case(g, resizes=[[(1, 2, 6), (1, 9, 6)], [(1, 7, 6), (1, 1, 6)]])
 
+    g = Graph("CONCATENATION of what a batch of one puts one behind the other")
+    x = g.input(1, 4, 4, 8, signature=(-1, 4, 4, 8))
+    rows = [g.op("RESHAPE", convolution(g, x, n, 1, 1, 8), g.const(np.int32([-1, n, 16]))) for n in (16, 32)]
+    y = g.op("CONCATENATION", *rows, axis=1)
+    g.output(g.op("ABS", y), g.op("NEG", rows[0]))
+    yield Case(g, resizes=[[(n, 4, 4, 8)] for n in (3, 1, 2)])
+
     g = Graph("resized although nothing is open")
     g.output(network(g, g.input(1, 16, 16, 3)))
     yield Case(g, resizes=[[(2, 10, 12, 3)], [(1, 32, 32, 3)]])

@@ -85,6 +85,10 @@ def cases():
         parts = g.op("SPLIT_V", *inputs, outputs=len(sizes), num_splits=len(sizes))
         g.output(*(parts if len(sizes) > 1 else [parts]))
         yield Case(g)
+    g = Graph("PACK of what is made inside")
+    parts = [g.op("TANH", g.input(4, 8)) for _ in range(3)]
+    g.output(g.op("PACK", *parts, values_count=3, axis=0), g.op("NEG", parts[1]))
+    yield Case(g)
     for shape, axis, count in PACKS:
         g = Graph(f"PACK {count} of {list(shape)} along {axis}")
         g.output(g.op("PACK", *[g.input(*shape) for _ in range(count)], values_count=count, axis=axis))
