@@ -90,7 +90,7 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
         let starts = parts.iter().scan(0, |end, id| Some(std::mem::replace(end, *end + bytes(*id))));
         let starts: Vec<u64> = starts.collect();
         let own = |(i, id): (usize, &ValueId)| {
-            computed.contains(id) && !buffers.contains_key(id) && !parts[..i].contains(id)
+            computed.contains(id) && !buffers.contains_key(id) && !parts[..i].contains(id) && bytes(*id) > 0
         };
         if parts.iter().enumerate().all(own) && starts.iter().all(|start| start.is_multiple_of(alignment)) {
             let y = node.outputs[0];
@@ -117,7 +117,8 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
 fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) -> BufferId {
     let elements = value.ty.shape.elements();
     let (bytes, floats) = match store {
-        Store::F32 => (value.ty.bytes(), None),
+        // Nothing is nothing for the host, whatever the buffer's size.
+        Store::F32 => (value.ty.bytes(), (elements == 0).then_some(0)),
         Store::F16 => (elements * store.bytes(), Some(elements)),
     };
     let id = add_buffer(program, bytes, kind, value.name.clone());

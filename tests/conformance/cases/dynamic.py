@@ -53,6 +53,19 @@ def cases():
     g.output(g.op("CONCATENATION", x, y, axis=1), x)
     yield Case(g, resizes=[[(1, 2, 6), (1, 9, 6)], [(1, 7, 6), (1, 1, 6)]])
 
+    g = Graph("CONCATENATION with a part that becomes empty")
+    x = g.op("TANH", g.input(1, 4, 8, signature=(1, -1, 8)))
+    y = g.op("NEG", g.input(1, 8, 8, signature=(1, -1, 8)))
+    padded = g.op("PAD", y, g.const(np.int32([(0, 0), (1, 1), (0, 0)])))
+    g.output(g.op("CONCATENATION", x, y, axis=1), padded)
+    yield Case(g, resizes=[[(1, 4, 8), (1, 0, 8)], [(1, 8, 8), (1, 4, 8)]])
+
+    g = Graph("an input and an output that become empty")
+    x = g.op("TANH", g.input(1, 4, 8, signature=(1, -1, 8)))
+    y = g.op("NEG", g.input(1, 4, 8, signature=(1, -1, 8)))
+    g.output(x, g.op("PAD", y, g.const(np.int32([(0, 0), (1, 1), (0, 0)]))), y)
+    yield Case(g, resizes=[[(1, 4, 8), (1, 0, 8)], [(1, 0, 8), (1, 2, 8)]])
+
     g = Graph("CONCATENATION of what a batch of one puts one behind the other")
     x = g.input(1, 4, 4, 8, signature=(-1, 4, 4, 8))
     rows = [g.op("RESHAPE", convolution(g, x, n, 1, 1, 8), g.const(np.int32([-1, n, 16]))) for n in (16, 32)]
