@@ -39,7 +39,7 @@ pub struct Buffer {
     pub bytes: u64,
     /// Its kind.
     pub kind: BufferKind,
-    /// Of an input or output that kernels see as halves: how many 32-bit floats it is for the host.
+    /// How many 32-bit floats an input or output is for the host, if kernels see it as halves or it is empty.
     pub floats: Option<u64>,
     /// The value it holds, for people.
     pub name: String,

@@ -69,7 +69,7 @@ impl Operator for Concatenation {
     }
 
     fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
-        operand(inputs, 0).is_ok_and(|x| x.shape[..self.axis].iter().all(|n| *n == 1))
+        in_one_row(inputs, self.axis)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -88,6 +88,11 @@ impl Operator for Concatenation {
         });
         Ok(vec![y])
     }
+}
+
+/// Whether operands that meet in dimension `axis` lie one behind the other in the result.
+pub(super) fn in_one_row(inputs: &[Option<&TensorType>], axis: usize) -> bool {
+    operand(inputs, 0).is_ok_and(|x| x.shape[..axis].iter().all(|n| *n == 1))
 }
 
 /// Result 0 = the operands, which are matrices of so many rows and of these widths, side by side.

@@ -2,7 +2,7 @@
 //!
 //! Taken for float32 up to rank 6; operands may be constant.
 
-use super::concatenation::side_by_side;
+use super::concatenation::{in_one_row, side_by_side};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
@@ -66,7 +66,7 @@ impl Operator for Pack {
     }
 
     fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
-        operand(inputs, 0).is_ok_and(|x| x.shape[..self.axis].iter().all(|n| *n == 1))
+        in_one_row(inputs, self.axis)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -23,7 +23,7 @@ pub(super) enum Direction {
 pub(super) struct Part {
     pub offset: usize,
     pub bytes: usize,
-    /// How many 32-bit floats it is for the host where it lies there in halves.
+    /// How many 32-bit floats it is for the host, if it lies there in halves or is empty.
     pub floats: Option<usize>,
 }
 
