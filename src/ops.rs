@@ -1,49 +1,68 @@
 //! The operators, one file each.
 
+pub mod batch_matmul;
+pub mod binary;
+pub mod broadcast_to;
+pub mod concatenation;
+pub mod conv_2d;
+pub mod densify;
+pub mod depth_to_space;
+pub mod depthwise_conv_2d;
+pub mod dequantize;
+pub mod fully_connected;
+pub mod gather;
+pub mod inverted_residual;
+pub mod l2_normalization;
+pub mod pack;
+pub mod pad;
+pub mod pool_2d;
+pub mod reduce;
+pub mod reshape;
+pub mod resize;
+pub mod separable_conv_2d;
+pub mod softmax;
+pub mod space_to_batch;
+pub mod split;
+pub mod strided_slice;
+pub mod transpose;
+pub mod transpose_conv;
+pub mod unary;
+
 use crate::error::Unsupported;
 use crate::op::{Def, Parsed};
 use crate::tflite::NodeView;
 use crate::unsupported;
 
-/// Declares the operator files and collects their table entries.
-macro_rules! operators {
-    ($($file:ident)*) => {
-        $(#[doc(hidden)] pub mod $file;)*
-
-        /// Every operator that the delegate knows.
-        pub static ALL: &[&[Def]] = &[$($file::DEFS),*];
-    };
-}
-
-operators! {
-    batch_matmul
-    binary
-    broadcast_to
-    concatenation
-    conv_2d
-    densify
-    depth_to_space
-    depthwise_conv_2d
-    dequantize
-    fully_connected
-    gather
-    inverted_residual
-    l2_normalization
-    pack
-    pad
-    pool_2d
-    reduce
-    reshape
-    resize
-    separable_conv_2d
-    softmax
-    space_to_batch
-    split
-    strided_slice
-    transpose
-    transpose_conv
-    unary
-}
+/// Every operator that the delegate knows.
+pub static ALL: &[&[Def]] = &[
+    batch_matmul::DEFS,
+    binary::DEFS,
+    broadcast_to::DEFS,
+    concatenation::DEFS,
+    conv_2d::DEFS,
+    densify::DEFS,
+    depth_to_space::DEFS,
+    depthwise_conv_2d::DEFS,
+    dequantize::DEFS,
+    fully_connected::DEFS,
+    gather::DEFS,
+    inverted_residual::DEFS,
+    l2_normalization::DEFS,
+    pack::DEFS,
+    pad::DEFS,
+    pool_2d::DEFS,
+    reduce::DEFS,
+    reshape::DEFS,
+    resize::DEFS,
+    separable_conv_2d::DEFS,
+    softmax::DEFS,
+    space_to_batch::DEFS,
+    split::DEFS,
+    strided_slice::DEFS,
+    transpose::DEFS,
+    transpose_conv::DEFS,
+    unary::DEFS,
+];
 
 /// Builds the operator of a node, or says why it stays on the CPU.
 pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

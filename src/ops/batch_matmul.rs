@@ -134,7 +134,8 @@ impl Operator for BatchMatmul {
         };
         let y = HostTensor::from_fn(y, |i| {
             let (batch, [row, column]) = (&i[..i.len() - 2], [i[i.len() - 2], i[i.len() - 1]]);
-            let term = |k: usize| at(x, self.swapped[0], batch, row, k) * at(w, self.swapped[1], batch, k, column);
+            let term =
+                |k: usize| at(x, self.swapped[0], batch, row, k) * at(w, self.swapped[1], batch, k, column);
             (0..g.depth as usize).map(term).sum()
         });
         Ok(vec![y])
@@ -153,7 +154,9 @@ mod tests {
     fn swapped_operands_give_the_same() {
         let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (3 * i[0] + i[1]) as f32);
         let w = HostTensor::from_fn(Shape::from([3, 1]), |i| i[0] as f32);
-        let flip = |t: &HostTensor| HostTensor::from_fn(Shape::from([t.shape[1], t.shape[0]]), |i| t.at(&[i[1], i[0]]));
+        let flip = |t: &HostTensor| {
+            HostTensor::from_fn(Shape::from([t.shape[1], t.shape[0]]), |i| t.at(&[i[1], i[0]]))
+        };
         for swapped in [[false, false], [true, false], [false, true], [true, true]] {
             let a = if swapped[0] { flip(&x) } else { x.clone() };
             let b = if swapped[1] { flip(&w) } else { w.clone() };
@@ -165,7 +168,10 @@ mod tests {
     #[test]
     fn shapes() {
         let shape = |x: &[u32], w: &[u32]| {
-            BatchMatmul { swapped: [false, true] }.shape(&Shape::new(x), &Shape::new(w)).ok().map(|s| s.to_vec())
+            BatchMatmul { swapped: [false, true] }
+                .shape(&Shape::new(x), &Shape::new(w))
+                .ok()
+                .map(|s| s.to_vec())
         };
         assert_eq!(shape(&[2, 3, 4], &[5, 4]), Some(vec![2, 3, 5]));
         assert_eq!(shape(&[1, 2, 3, 4], &[7, 1, 5, 4]), Some(vec![7, 2, 3, 5]));

@@ -17,18 +17,48 @@ pub(super) const DEFS: &[Def] = &[
     Def { name: "SUB", builtin: Some(sys::kTfLiteBuiltinSub), max_version: 2, parse: parse_sub },
     Def { name: "MUL", builtin: Some(sys::kTfLiteBuiltinMul), max_version: 1, parse: parse_mul },
     Def { name: "DIV", builtin: Some(sys::kTfLiteBuiltinDiv), max_version: 1, parse: parse_div },
-    Def { name: "PRELU", builtin: Some(sys::kTfLiteBuiltinPrelu), max_version: 1, parse: |n| parse(n, StepOp::Prelu, 0) },
-    Def { name: "MAXIMUM", builtin: Some(sys::kTfLiteBuiltinMaximum), max_version: 4, parse: |n| parse(n, StepOp::Maximum, 0) },
-    Def { name: "MINIMUM", builtin: Some(sys::kTfLiteBuiltinMinimum), max_version: 4, parse: |n| parse(n, StepOp::Minimum, 0) },
+    Def {
+        name: "PRELU",
+        builtin: Some(sys::kTfLiteBuiltinPrelu),
+        max_version: 1,
+        parse: |n| parse(n, StepOp::Prelu, 0),
+    },
+    Def {
+        name: "MAXIMUM",
+        builtin: Some(sys::kTfLiteBuiltinMaximum),
+        max_version: 4,
+        parse: |n| parse(n, StepOp::Maximum, 0),
+    },
+    Def {
+        name: "MINIMUM",
+        builtin: Some(sys::kTfLiteBuiltinMinimum),
+        max_version: 4,
+        parse: |n| parse(n, StepOp::Minimum, 0),
+    },
     Def {
         name: "SQUARED_DIFFERENCE",
         builtin: Some(sys::kTfLiteBuiltinSquaredDifference),
         max_version: 2,
         parse: |n| parse(n, StepOp::SquaredDifference, 0),
     },
-    Def { name: "POW", builtin: Some(sys::kTfLiteBuiltinPow), max_version: 1, parse: |n| parse(n, StepOp::Pow, 0) },
-    Def { name: "FLOOR_DIV", builtin: Some(sys::kTfLiteBuiltinFloorDiv), max_version: 3, parse: |n| parse(n, StepOp::FloorDiv, 0) },
-    Def { name: "FLOOR_MOD", builtin: Some(sys::kTfLiteBuiltinFloorMod), max_version: 2, parse: |n| parse(n, StepOp::FloorMod, 0) },
+    Def {
+        name: "POW",
+        builtin: Some(sys::kTfLiteBuiltinPow),
+        max_version: 1,
+        parse: |n| parse(n, StepOp::Pow, 0),
+    },
+    Def {
+        name: "FLOOR_DIV",
+        builtin: Some(sys::kTfLiteBuiltinFloorDiv),
+        max_version: 3,
+        parse: |n| parse(n, StepOp::FloorDiv, 0),
+    },
+    Def {
+        name: "FLOOR_MOD",
+        builtin: Some(sys::kTfLiteBuiltinFloorMod),
+        max_version: 2,
+        parse: |n| parse(n, StepOp::FloorMod, 0),
+    },
 ];
 
 /// Applies a step with an operand, both spread over each other.

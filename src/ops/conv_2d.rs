@@ -17,7 +17,10 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Weights, Window, operand};
+use crate::op::{
+    Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Weights, Window,
+    operand,
+};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -177,13 +180,7 @@ fn busy(caps: &Caps) -> u32 {
 }
 
 /// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
-fn emit(
-    cx: &mut Lower<'_>,
-    groups: u32,
-    push: Push,
-    spec: Spec,
-    products: u32,
-) -> Result<(), Unsupported> {
+fn emit(cx: &mut Lower<'_>, groups: u32, push: Push, spec: Spec, products: u32) -> Result<(), Unsupported> {
     if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
         return cooperative::emit(cx, &push, &spec, products, None);
     }

@@ -36,7 +36,9 @@ pub struct DepthToSpace {
 fn parse(node: &NodeView<'_>, block: i32, to_space: bool) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
     let x = node.float_rank(0, 4)?;
-    let Some(block) = u32::try_from(block).ok().filter(|b| *b > 0) else { unsupported!("block size {block}") };
+    let Some(block) = u32::try_from(block).ok().filter(|b| *b > 0) else {
+        unsupported!("block size {block}")
+    };
     let op = DepthToSpace { block, to_space };
     op.shape(x.shape)?;
     Ok(Parsed::new(op))
@@ -46,7 +48,9 @@ impl DepthToSpace {
     fn shape(&self, x: Shape) -> Result<Shape, Unsupported> {
         let b = self.block;
         match x[..] {
-            [n, h, w, c] if self.to_space && c % (b * b) == 0 => Ok(Shape::from([n, h * b, w * b, c / (b * b)])),
+            [n, h, w, c] if self.to_space && c % (b * b) == 0 => {
+                Ok(Shape::from([n, h * b, w * b, c / (b * b)]))
+            }
             [n, h, w, c] if !self.to_space && h % b == 0 && w % b == 0 => {
                 Ok(Shape::from([n, h / b, w / b, c * b * b]))
             }

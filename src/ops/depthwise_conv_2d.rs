@@ -61,7 +61,8 @@ impl Cut {
             true => &[4, 2],
             false => &[4],
         };
-        let cut = |pixels: &u32, size: u32| Self { pixels: *pixels, invocations: size.min(caps.max_invocations) };
+        let cut =
+            |pixels: &u32, size: u32| Self { pixels: *pixels, invocations: size.min(caps.max_invocations) };
         let mut all: Vec<_> = pixels.iter().flat_map(|p| sizes.map(|size| cut(p, size))).collect();
         all.dedup();
         all
@@ -132,9 +133,8 @@ impl Operator for DepthwiseConv2d {
         let short = cx.sums_16 && vec4 && taps != Taps::Any && self.window.taps() <= FEW;
         let sum = if short { Sum::F16 } else { Sum::F32 };
         let [[tall, wide], stride] = [self.window.size, self.window.stride];
-        let key = format!(
-            "depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels} sums {sum:?}"
-        );
+        let key =
+            format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels} sums {sum:?}");
         let Cut { pixels, invocations: wg_x } = cx.choose(&key, &Cut::candidates(cx.caps, vec4 && !short));
         let strips = y_shape[2].div_ceil(pixels);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn few_registers_take_short_strips() {
         let with = |vendor| Caps { vendor, ..Caps::minimum() };
-        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)] {
+        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)]
+        {
             assert_eq!(Cut::candidates(&with(vendor), wide)[0].pixels, pixels, "{vendor:#x} {wide}");
         }
     }

@@ -36,7 +36,9 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let Ok(indices) = indices else { unsupported!("negative indices") };
     let rank = indices_shape.len() as i64;
     let batch_dims = i64::from(p.batch_dims) + if p.batch_dims < 0 { rank } else { 0 };
-    let Ok(batch_dims) = usize::try_from(batch_dims) else { unsupported!("{} batch dimensions", p.batch_dims) };
+    let Ok(batch_dims) = usize::try_from(batch_dims) else {
+        unsupported!("{} batch dimensions", p.batch_dims)
+    };
     let op = Gather { axis: x.shape.axis(p.axis.into())?, batch_dims, indices, indices_shape };
     op.shape(&x.shape)?;
     Ok(Parsed::new(op))
@@ -100,7 +102,8 @@ impl Operator for Gather {
         let (axis, rank) = (self.axis, self.indices_shape.len() - self.batch_dims);
         let y = HostTensor::from_fn(self.shape(&x.shape)?, |i| {
             let which = [&i[..self.batch_dims], &i[axis..axis + rank]].concat();
-            let place = which.iter().zip(self.indices_shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
+            let place =
+                which.iter().zip(self.indices_shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
             x.at(&[&i[..axis], &[self.indices[place] as usize], &i[axis + rank..]].concat())
         });
         Ok(vec![y])

@@ -124,7 +124,8 @@ impl Cut {
         let loads = rounds(seen * m * self.step / 8) + rounds(self.width * self.step / 8);
         let steps = depth.div_ceil(self.step) * (23 + 4 * expanded * (self.step / k) + 3 * loads);
         let convolved = rounds(self.pixels() * self.width / 4) * window.taps() * 11 / 4;
-        let projected = (self.pixels() / m * blocks * split).div_ceil(self.subgroups) * (self.width / k / split);
+        let projected =
+            (self.pixels() / m * blocks * split).div_ceil(self.subgroups) * (self.width / k / split);
         let weights = rounds(blocks * n * self.width / 8);
         let slice = steps + 15 + 9 * expanded + 2 * weights + convolved + 8 * projected;
         let around = 160 + 7 * rounds(self.pixels() * blocks * n / 4);
@@ -150,7 +151,8 @@ impl Cut {
         let mut cuts = Vec::new();
         for tile in TILES {
             let tiles = batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]);
-            for ((width, subgroups), groups) in SHAPES.into_iter().flat_map(|shape| [(shape, 1), (shape, 2)]) {
+            for ((width, subgroups), groups) in SHAPES.into_iter().flat_map(|shape| [(shape, 1), (shape, 2)])
+            {
                 let whole = Self { tile, width, subgroups, groups, step: 0, slices: 1 };
                 let counts = 1..=depth.div_ceil(shape.2);
                 let steps = counts.map(|n| depth.div_ceil(n).next_multiple_of(shape.2));
@@ -179,7 +181,8 @@ impl Operator for InvertedResidual {
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
         let weights = operand(inputs, self.expand.inputs[0])?;
         let middle = POINTWISE.infer(&[Some(operand(inputs, 0)?), Some(weights)])?;
-        let behind: Vec<_> = middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
+        let behind: Vec<_> =
+            middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
         self.behind.infer(&behind)
     }
 
@@ -274,7 +277,8 @@ impl Operator for InvertedResidual {
         let Pointwise { clamp, inputs: [weights, bias] } = self.expand;
         let middle = POINTWISE.reference(&[Some(operand(inputs, 0)?), Some(operand(inputs, weights)?)])?;
         let middle = activate(middle, operand(inputs, bias)?, clamp);
-        let behind: Vec<_> = middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
+        let behind: Vec<_> =
+            middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
         self.behind.reference(&behind)
     }
 

@@ -15,7 +15,12 @@ use crate::unsupported;
 pub(super) const DEFS: &[Def] = &[
     Def { name: "PAD", builtin: Some(sys::kTfLiteBuiltinPad), max_version: 4, parse: parse_pad },
     Def { name: "PADV2", builtin: Some(sys::kTfLiteBuiltinPadv2), max_version: 4, parse: parse_padv2 },
-    Def { name: "MIRROR_PAD", builtin: Some(sys::kTfLiteBuiltinMirrorPad), max_version: 3, parse: parse_mirror_pad },
+    Def {
+        name: "MIRROR_PAD",
+        builtin: Some(sys::kTfLiteBuiltinMirrorPad),
+        max_version: 3,
+        parse: parse_mirror_pad,
+    },
     Def { name: "TILE", builtin: Some(sys::kTfLiteBuiltinTile), max_version: 3, parse: parse_tile },
 ];
 
@@ -90,7 +95,8 @@ fn parse(node: &NodeView<'_>, border: Border) -> Result<Parsed, Unsupported> {
 fn parse_tile(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     let x = node.float(0)?;
-    let times = |n: i64| u32::try_from(n).map(Growth::Times).map_err(|_| Unsupported(format!("multiple {n}")));
+    let times =
+        |n: i64| u32::try_from(n).map(Growth::Times).map_err(|_| Unsupported(format!("multiple {n}")));
     let growth = node.ints(1)?.into_iter().map(times).collect::<Result<Vec<_>, _>>()?;
     let op = Pad { border: Border::Repeat, growth };
     op.shape(x.shape)?;
@@ -149,8 +155,20 @@ impl Operator for Pad {
             let (i, n) = (i as i64 - i64::from(before), i64::from(n));
             let i = match self.border {
                 Border::Constant(_) => (0..n).contains(&i).then_some(i),
-                Border::Reflect => Some(if i < 0 { -i } else if i < n { i } else { 2 * n - 2 - i }),
-                Border::Symmetric => Some(if i < 0 { -1 - i } else if i < n { i } else { 2 * n - 1 - i }),
+                Border::Reflect => Some(if i < 0 {
+                    -i
+                } else if i < n {
+                    i
+                } else {
+                    2 * n - 2 - i
+                }),
+                Border::Symmetric => Some(if i < 0 {
+                    -1 - i
+                } else if i < n {
+                    i
+                } else {
+                    2 * n - 1 - i
+                }),
                 Border::Repeat => Some(i % n),
             };
             i.map(|i| i as usize)
@@ -192,9 +210,9 @@ pub(super) fn pad(
 ) -> Result<(), Unsupported> {
     let mut dims = merged(border, from, to, before);
     let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
-    let wide = dims.last().is_some_and(|dim| {
-        dim.iter().all(|n| n.is_multiple_of(4)) && (!mirrored || dim[0] == dim[1])
-    });
+    let wide = dims
+        .last()
+        .is_some_and(|dim| dim.iter().all(|n| n.is_multiple_of(4)) && (!mirrored || dim[0] == dim[1]));
     if let Some(last) = dims.last_mut().filter(|_| wide) {
         *last = last.map(|n| n / 4);
     }

@@ -22,7 +22,12 @@ pub(super) const DEFS: &[Def] = &[
         max_version: 3,
         parse: |n| parse(n, Kind::Average),
     },
-    Def { name: "MAX_POOL_2D", builtin: Some(sys::kTfLiteBuiltinMaxPool2d), max_version: 3, parse: |n| parse(n, Kind::Max) },
+    Def {
+        name: "MAX_POOL_2D",
+        builtin: Some(sys::kTfLiteBuiltinMaxPool2d),
+        max_version: 3,
+        parse: |n| parse(n, Kind::Max),
+    },
 ];
 
 /// What becomes of a window.
@@ -94,7 +99,10 @@ impl Pool2d {
         };
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
-        cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), y_shape.elements() * u64::from(self.window.taps()))
+        cx.dispatch(
+            dispatch(kernel(cx.store), spec, push, bind, grid),
+            y_shape.elements() * u64::from(self.window.taps()),
+        )
     }
 }
 
@@ -197,7 +205,9 @@ mod tests {
     #[test]
     fn absorbed_zeros_count() {
         let zeros = SpatialPadding { h: [1, 2], w: [2, 0] };
-        for (kind, padding) in [(Kind::Average, Valid), (Kind::Average, Same), (Kind::Max, Valid), (Kind::Max, Same)] {
+        for (kind, padding) in
+            [(Kind::Average, Valid), (Kind::Average, Same), (Kind::Max, Valid), (Kind::Max, Same)]
+        {
             let plain = pool(kind, padding);
             let absorbed = plain.absorb_padding(zeros).unwrap();
             for (h, w) in [(1, 1), (2, 3), (5, 4), (7, 6)] {

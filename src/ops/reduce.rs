@@ -13,8 +13,18 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "MEAN", builtin: Some(sys::kTfLiteBuiltinMean), max_version: 3, parse: |n| parse(n, Kind::Mean) },
-    Def { name: "SUM", builtin: Some(sys::kTfLiteBuiltinSum), max_version: 2, parse: |n| parse(n, Kind::Sum) },
+    Def {
+        name: "MEAN",
+        builtin: Some(sys::kTfLiteBuiltinMean),
+        max_version: 3,
+        parse: |n| parse(n, Kind::Mean),
+    },
+    Def {
+        name: "SUM",
+        builtin: Some(sys::kTfLiteBuiltinSum),
+        max_version: 2,
+        parse: |n| parse(n, Kind::Sum),
+    },
     Def {
         name: "REDUCE_PROD",
         builtin: Some(sys::kTfLiteBuiltinReduceProd),
@@ -204,8 +214,12 @@ impl Operator for Reduce {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let reduced = self.reduced(&x.shape)?;
-        let kept = Shape::new(&x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { 1 } else { n }).collect::<Vec<_>>());
-        let gone = Shape::new(&x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { n } else { 1 }).collect::<Vec<_>>());
+        let kept = Shape::new(
+            &x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { 1 } else { n }).collect::<Vec<_>>(),
+        );
+        let gone = Shape::new(
+            &x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { n } else { 1 }).collect::<Vec<_>>(),
+        );
         let y = HostTensor::from_fn(kept, |k| {
             let at = |r: &[usize]| x.at(&k.iter().zip(r).map(|(k, r)| k + r).collect::<Vec<_>>());
             let terms = HostTensor::from_fn(gone, at).data;
@@ -264,7 +278,11 @@ mod tests {
     fn numbers() {
         let x = HostTensor { shape: Shape::from([2, 3]), data: vec![1.0, 2.0, 3.0, 4.0, 5.0, -6.0] };
         let reduce = |kind, axes: &[i64]| {
-            Reduce { kind, axes: axes.to_vec(), keep_dims: false }.reference(&[Some(&x)]).unwrap().remove(0).data
+            Reduce { kind, axes: axes.to_vec(), keep_dims: false }
+                .reference(&[Some(&x)])
+                .unwrap()
+                .remove(0)
+                .data
         };
         assert_eq!(reduce(Kind::Mean, &[1]), [2.0, 1.0]);
         assert_eq!(reduce(Kind::Sum, &[0]), [5.0, 7.0, -3.0]);

@@ -13,7 +13,12 @@ use crate::unsupported;
 pub(super) const DEFS: &[Def] = &[
     Def { name: "RESHAPE", builtin: Some(sys::kTfLiteBuiltinReshape), max_version: 1, parse: parse_reshape },
     Def { name: "SQUEEZE", builtin: Some(sys::kTfLiteBuiltinSqueeze), max_version: 2, parse: parse_squeeze },
-    Def { name: "EXPAND_DIMS", builtin: Some(sys::kTfLiteBuiltinExpandDims), max_version: 1, parse: parse_expand_dims },
+    Def {
+        name: "EXPAND_DIMS",
+        builtin: Some(sys::kTfLiteBuiltinExpandDims),
+        max_version: 1,
+        parse: parse_expand_dims,
+    },
 ];
 
 /// How the new shape follows from the old one.
@@ -97,7 +102,8 @@ impl Reshape {
 
 /// `dims` with -1 replaced by what the elements of `x` ask for.
 fn fill(dims: &[i64], x: &Shape) -> Result<Vec<u32>, Unsupported> {
-    let known = dims.iter().filter(|n| **n != -1).try_fold(1u64, |all, &n| all.checked_mul(u64::try_from(n).ok()?));
+    let known =
+        dims.iter().filter(|n| **n != -1).try_fold(1u64, |all, &n| all.checked_mul(u64::try_from(n).ok()?));
     let elements = x.elements();
     let missing = match (known, dims.iter().filter(|n| **n == -1).count()) {
         (Some(known), 0) if known == elements => 1,

@@ -72,7 +72,11 @@ fn parse(
 impl Resize {
     /// Pixels of the operand per pixel of the result along a dimension.
     fn scale(&self, from: u32, to: u32) -> f32 {
-        if self.align_corners && to > 1 { (from - 1) as f32 / (to - 1) as f32 } else { from as f32 / to as f32 }
+        if self.align_corners && to > 1 {
+            (from - 1) as f32 / (to - 1) as f32
+        } else {
+            from as f32 / to as f32
+        }
     }
 }
 
@@ -131,7 +135,8 @@ impl Operator for Resize {
         };
         // The two pixels around a position, and how far it is from the first one.
         let around = |i: usize, d: usize| {
-            let at = if self.half_pixel_centers { (i as f32 + 0.5) * scale[d] - 0.5 } else { i as f32 * scale[d] };
+            let at =
+                if self.half_pixel_centers { (i as f32 + 0.5) * scale[d] - 0.5 } else { i as f32 * scale[d] };
             let first = at.floor().max(0.0) as usize;
             (first.min(last[d]), (at.ceil().max(0.0) as usize).min(last[d]), at - first as f32)
         };

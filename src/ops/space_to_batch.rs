@@ -160,7 +160,8 @@ impl Operator for SpaceToBatch {
         let Geometry { batch, block: [bh, bw], before, inner, .. } = self.geometry(&x.shape)?;
         let [bh, bw] = [bh as usize, bw as usize];
         let [top, left] = [before[1] as usize, before[2] as usize];
-        let four = |dims: [u32; 4], data: &[f32]| HostTensor { shape: Shape::from(dims), data: data.to_vec() };
+        let four =
+            |dims: [u32; 4], data: &[f32]| HostTensor { shape: Shape::from(dims), data: data.to_vec() };
         let y = if self.to_batch {
             let x = four(inner, &x.data);
             HostTensor::from_fn(Shape::from(batch), |i| {

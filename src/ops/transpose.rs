@@ -9,7 +9,8 @@ use crate::op::{Def, Operator, Parsed, View, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] = &[Def { name: "TRANSPOSE", builtin: Some(sys::kTfLiteBuiltinTranspose), max_version: 6, parse }];
+pub(super) const DEFS: &[Def] =
+    &[Def { name: "TRANSPOSE", builtin: Some(sys::kTfLiteBuiltinTranspose), max_version: 6, parse }];
 
 /// Dimensions in another order.
 #[derive(Clone, Debug, PartialEq, Eq)]

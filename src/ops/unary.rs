@@ -39,7 +39,12 @@ pub(super) const DEFS: &[Def] = &[
     def!("CEIL", kTfLiteBuiltinCeil, 1, StepOp::Ceil),
     def!("ROUND", kTfLiteBuiltinRound, 1, StepOp::Round),
     def!("SIGN", kTfLiteBuiltinSign, 1, StepOp::Sign),
-    Def { name: "LEAKY_RELU", builtin: Some(sys::kTfLiteBuiltinLeakyRelu), max_version: 1, parse: parse_leaky_relu },
+    Def {
+        name: "LEAKY_RELU",
+        builtin: Some(sys::kTfLiteBuiltinLeakyRelu),
+        max_version: 1,
+        parse: parse_leaky_relu,
+    },
     Def { name: "GELU", builtin: Some(sys::kTfLiteBuiltinGelu), max_version: 1, parse: parse_gelu },
 ];
 
@@ -95,7 +100,8 @@ pub(super) fn elementwise(cx: &mut Lower<'_>, x: BufferId, first: &[Step]) -> Re
     let items = shape.elements() / if vec4 { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
     let epilogue = cx.epilogue(first, x)?;
-    let spec = Spec { wg_x, vec4, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Default::default() };
+    let spec =
+        Spec { wg_x, vec4, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Default::default() };
     let push = Push {
         items: items as u32,
         row_items,

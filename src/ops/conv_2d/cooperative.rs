@@ -6,8 +6,8 @@ use super::{Push as Convolution, Spec as Form};
 use crate::caps::Caps;
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::{Store, divisor};
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
+use crate::kernel::{Store, divisor};
 use crate::op::Depthwise;
 use crate::program::BufferId;
 

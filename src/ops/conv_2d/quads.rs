@@ -7,8 +7,8 @@ use super::{Push as Convolution, Spec as Form};
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
 use crate::kernel::Store;
+use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
 use crate::program::BufferId;
 
 /// Invocations that share weights.
@@ -109,7 +109,8 @@ impl Way {
         let mut tiles = [Tile::Four, Tile::Two];
         tiles.sort_by_key(|tile| tile.cost(conv));
         let tiles = tiles.map(Self::Winograd);
-        let [first, second] = if winograd::pays(conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
+        let [first, second] =
+            if winograd::pays(conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
         [first, second].concat()
     }
 }
@@ -299,7 +300,9 @@ fn product(
     let tn = [Tn::N1, Tn::N2, Tn::N3, Tn::N4][blocks.tn as usize - 1];
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, w, y: cx.y(0), e0, e1, e2 };
-    let Some(kernel) = kernel(cx.store, tn, blocks.rgb) else { unreachable!("only first layers have blocks of their own") };
+    let Some(kernel) = kernel(cx.store, tn, blocks.rgb) else {
+        unreachable!("only first layers have blocks of their own")
+    };
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), ops)
 }
 
@@ -320,7 +323,15 @@ mod tests {
     #[test]
     fn four_elements_of_a_channel_lie_side_by_side() {
         // Two groups of one channel, two steps of three elements.
-        let b = Blocks { tn: 1, group_blocks: 1, blocks: 2, group_channels: 1, run: 3, workgroup: 16, rgb: Rgb::N0 };
+        let b = Blocks {
+            tn: 1,
+            group_blocks: 1,
+            blocks: 2,
+            group_channels: 1,
+            run: 3,
+            workgroup: 16,
+            rgb: Rgb::N0,
+        };
         assert_eq!(b.elements(6), 64);
         let place = b.place();
         let channel = |c| (0..6).map(|k| place(c, k)).collect::<Vec<_>>();

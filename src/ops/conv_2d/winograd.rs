@@ -132,13 +132,19 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile) -> Result<(), Un
     let [v, m] = [depth, channels].map(|channels| cx.scratch(tile.bytes(conv, channels)));
     let x = cx.x(0)?;
     input(cx, conv, tile, [x, v])?;
-    let filter = move |g: &[f32], put: &mut dyn FnMut([usize; 2], &[f32])| tile.filter(g, depth as usize, put);
+    let filter =
+        move |g: &[f32], put: &mut dyn FnMut([usize; 2], &[f32])| tile.filter(g, depth as usize, put);
     quads::batch(cx, [v, m], [tile.side().pow(2), rows, depth, channels], &tile.to_string(), filter)?;
     output(cx, conv, tile, m)
 }
 
 /// Emits the tiles of x in the basis.
-fn input(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, [x, y]: [BufferId; 2]) -> Result<(), Unsupported> {
+fn input(
+    cx: &mut Lower<'_>,
+    conv: &Convolution,
+    tile: Tile,
+    [x, y]: [BufferId; 2],
+) -> Result<(), Unsupported> {
     use table::winograd_input::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);
     let quads = conv.depth / 4;
@@ -170,8 +176,7 @@ fn output(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, x: BufferId) -> Re
         tiles,
         y_size: conv.y_size,
     };
-    let spec =
-        Spec { wg_x, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Spec::default() };
+    let spec = Spec { wg_x, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Spec::default() };
     let kernel = kernel(match tile {
         Tile::Two => winograd_output::Tile::N2,
         Tile::Four => winograd_output::Tile::N4,
