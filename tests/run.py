@@ -25,14 +25,18 @@ def steps(library):
     """Name, command and environment of each step, and the minutes that it takes on two cores."""
     test = [PYTHON, "-m", "pytest", "-q", "--delegate", library]
     here, rust = dict(os.environ), {"TFLITE_C_LIBRARY": str(C_LIBRARY)}
-    cargo_test = ["cargo", "test", "--release", "--no-fail-fast"]
+    release, strict = ["--release"], ["--", "-D", "warnings"]
+    cargo_test = ["cargo", "test", *release, "--no-fail-fast"]
+    compiler = ["--package", "kernel-compiler"]
     lavapipe = drivers.environment("lavapipe", validate=True) | rust
     swiftshader = drivers.environment("swiftshader", validate=True) | rust
     return [
-        ("rustfmt", ["cargo", "fmt", "--check"], here, 0.1),
-        ("clippy", ["cargo", "clippy", "--release", "--all-targets", "--", "-D", "warnings"], here, 2),
+        ("rustfmt", ["cargo", "fmt", "--all", "--check"], here, 0.1),
+        ("clippy", ["cargo", "clippy", *release, "--workspace", "--all-targets", *strict], here, 2),
         ("ruff", [PYTHON, "-m", "ruff", "check", *SOURCES], here, 0.1),
         ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", *SOURCES], here, 0.1),
+        ("kernel compiler", [*cargo_test, *compiler], here, 8),
+        ("kernels as compiled", ["cargo", "run", *release, *compiler, "--", "--check"], here, 1),
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),

@@ -1,9 +1,9 @@
-//! Uses the table of `sample.glsl` as the library uses its own; tests/kernel_build.rs compiles and runs it.
+//! Uses the table of `sample.glsl` as the library uses its own; `main.rs` compiles and runs it.
 #![allow(dead_code)]
 
-#[path = "../../../src/caps.rs"]
+#[path = "../../src/caps.rs"]
 mod caps;
-#[path = "../../../src/kernel.rs"]
+#[path = "../../src/kernel.rs"]
 mod kernel;
 
 mod program {
