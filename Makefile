@@ -22,7 +22,7 @@ help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
-	@echo 'make lint      rustfmt, clippy, ruff'
+	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
@@ -65,10 +65,7 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
 lint: system $(VENV)
-	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
-	build/venv/bin/ruff check bench python tests
-	build/venv/bin/ruff format --check bench python tests
+	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt
