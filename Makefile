@@ -26,8 +26,8 @@ help:
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
-	@echo 'make lint      rustfmt, clippy, ruff'
-	@echo 'make table     measure the models and renew the table in README.md'
+	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
+	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
 	@echo 'make bench-mobile    what the shader compilers of phones make of the kernels: build/bench/mobile.md'
@@ -47,8 +47,9 @@ kernels: PACKAGES += $(COMPILER_PACKAGES)
 kernels: system
 	cargo run --release --package kernel-compiler -- $(if $(ALL),--all)
 
+# lavapipe's table; with GPU=1 that of the machine's GPU.
 table: build models
-	@build/venv/bin/python tests/table.py --delegate $(LIBRARY)
+	@build/venv/bin/python tests/table.py --delegate $(LIBRARY) $(if $(GPU),--gpu)
 
 # BENCH holds further arguments, for example BENCH='--models resnet50 --driver swiftshader'.
 bench: build models
@@ -73,12 +74,8 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
-lint: PACKAGES += $(COMPILER_PACKAGES)
 lint: system $(VENV)
-	cargo fmt --all --check
-	cargo clippy --release --workspace --all-targets -- -D warnings
-	build/venv/bin/ruff check bench python tests
-	build/venv/bin/ruff format --check bench python tests
+	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt --all

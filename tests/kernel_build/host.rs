@@ -3,16 +3,18 @@
 
 #[path = "../../src/caps.rs"]
 mod caps;
+#[path = "../../src/program/kernel.rs"]
+mod described;
 #[path = "../../src/kernel.rs"]
 mod kernel;
 
 mod program {
-    use crate::kernel::Kernel;
+    pub use crate::described::*;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BufferId(pub u32);
 
-    pub struct Dispatch {
+    pub struct Launch {
         pub kernel: &'static Kernel,
         pub spec: Vec<u32>,
         pub push: Vec<u8>,
@@ -20,7 +22,7 @@ mod program {
         pub grid: [u32; 3],
     }
 
-    impl Dispatch {
+    impl Launch {
         pub fn new(
             kernel: &'static Kernel,
             spec: Vec<u32>,
@@ -35,8 +37,7 @@ mod program {
 
 use caps::Features;
 use kernel::table::{self, sample};
-use kernel::{Access, Store};
-use program::BufferId;
+use program::{Access, BufferId, Store};
 
 fn main() {
     variants();
@@ -136,8 +137,8 @@ fn bindings() {
         assert_eq!(bindings, expected, "{}", kernel.name);
     }
     let bind = sample::Bind { x: BufferId(7), y: BufferId(8), r#in: BufferId(9), r#where: BufferId(10) };
-    let dispatch = sample::dispatch(table::ALL[1], Default::default(), Default::default(), bind, [1, 2, 3]);
-    assert_eq!(dispatch.kernel.name, "sample_f32_1_row_major");
-    assert_eq!(dispatch.bindings, [BufferId(7), BufferId(8), BufferId(9), BufferId(10)]);
-    assert_eq!((dispatch.spec.len(), dispatch.push.len(), dispatch.grid), (7, 108, [1, 2, 3]));
+    let launch = sample::dispatch(table::ALL[1], Default::default(), Default::default(), bind, [1, 2, 3]);
+    assert_eq!(launch.kernel.name, "sample_f32_1_row_major");
+    assert_eq!(launch.bindings, [BufferId(7), BufferId(8), BufferId(9), BufferId(10)]);
+    assert_eq!((launch.spec.len(), launch.push.len(), launch.grid), (7, 108, [1, 2, 3]));
 }

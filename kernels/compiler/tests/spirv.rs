@@ -3,7 +3,8 @@
 
 use kernel_compiler::compile::source::Source;
 use kernel_compiler::validate::validate;
-use tflite_vulkan::kernel::{SpecConstant, table};
+use tflite_vulkan::kernel::table;
+use tflite_vulkan::program::SpecConstant;
 use tflite_vulkan::spirv::{prune, specialize};
 
 /// Numbers that look random, the same in every run.
