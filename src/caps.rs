@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::codes::join::JOIN_MOST;
+
 /// A set of optional device features that kernels may need.
 ///
 /// The build script derives the set of each kernel from its SPIR-V capabilities.
@@ -186,7 +188,7 @@ impl Caps {
 
     /// The most invocations, a power of two, of a workgroup that joins what they hold (`kernels/lib/join.glsl`).
     pub fn max_joined(&self) -> u32 {
-        let most = self.max_invocations.min(self.max_workgroup[0]).min(256);
+        let most = self.max_invocations.min(self.max_workgroup[0]).min(JOIN_MOST);
         1 << most.max(1).ilog2()
     }
 

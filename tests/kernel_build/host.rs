@@ -3,6 +3,11 @@
 
 #[path = "../../src/caps.rs"]
 mod caps;
+mod codes {
+    pub mod join {
+        pub const JOIN_MOST: u32 = 256;
+    }
+}
 #[path = "../../src/program/kernel.rs"]
 mod described;
 #[path = "../../src/kernel.rs"]
