@@ -363,7 +363,7 @@ impl Lower<'_> {
 }
 
 pub(super) fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, name: String) -> BufferId {
-    program.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, floats: None, name });
+    program.buffers.push(Buffer::new(bytes, kind, name));
     BufferId(program.buffers.len() as u32 - 1)
 }
 

@@ -7,7 +7,7 @@ use super::lower::add_buffer;
 use super::pack;
 use crate::ir::{Constant, DType, Graph, NodeId, Shape, Value, ValueId};
 use crate::kernel::Store;
-use crate::program::{BufferId, BufferKind, Program, WeightKey, Weights};
+use crate::program::{Buffer, BufferId, BufferKind, HostForm, Program, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
 pub(super) struct Copy {
@@ -112,18 +112,11 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
     Places { buffers, copies, joined }
 }
 
-/// An input or output. The host converts where the device has halves: it touches each element anyway, and
-/// half the bytes cross the bus.
+/// An input or output.
 fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) -> BufferId {
-    let elements = value.ty.shape.elements();
-    let (bytes, floats) = match store {
-        // Nothing is nothing for the host, whatever the buffer's size.
-        Store::F32 => (value.ty.bytes(), (elements == 0).then_some(0)),
-        Store::F16 => (elements * store.bytes(), Some(elements)),
-    };
-    let id = add_buffer(program, bytes, kind, value.name.clone());
-    program.buffers[id.0 as usize].floats = floats;
-    id
+    let host = HostForm { elements: value.ty.shape.elements(), dtype: value.ty.dtype, store };
+    program.buffers.push(Buffer::of_host(host, kind, value.name.clone()));
+    BufferId(program.buffers.len() as u32 - 1)
 }
 
 /// A float32 weights buffer with a constant that the host wants as an output.
