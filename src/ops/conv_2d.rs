@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use super::separable_conv_2d::SeparableConv2d;
-use crate::caps::{Caps, DeviceKind};
 use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
@@ -171,14 +170,6 @@ const DEEP: u32 = 256;
 /// The fewest input channels of a part.
 const PART: u32 = 32;
 
-/// Workgroups that a dispatch should have before its sums are worth keeping together.
-fn busy(caps: &Caps) -> u32 {
-    match caps.kind {
-        DeviceKind::Discrete => 512,
-        _ => 32,
-    }
-}
-
 /// Chooses the tiling, fills in what follows from it and dispatches; each result sums `products` products.
 fn emit(cx: &mut Lower<'_>, groups: u32, push: Push, spec: Spec, products: u32) -> Result<(), Unsupported> {
     if !spec.grouped && cooperative::fits(cx.caps, cx.store) {
@@ -210,7 +201,7 @@ fn emit(cx: &mut Lower<'_>, groups: u32, push: Push, spec: Spec, products: u32) 
     let strips = width.div_ceil(strip_rows);
     let [x_groups, y_groups, z_groups] = t.grid(cx.caps, push.rows / width.max(1) * strips)?;
     let groups = u64::from(x_groups) * u64::from(y_groups) * u64::from(z_groups);
-    let shares = (u64::from(busy(cx.caps)) / groups.max(1)) as u32;
+    let shares = (u64::from(cx.caps.machine.busy_workgroups) / groups.max(1)) as u32;
     let part_count = if split { shares.clamp(1, (push.depth / PART).max(1)) } else { 1 };
     let part = push.depth.div_ceil(part_count).next_multiple_of(8);
     let part_count = push.depth.div_ceil(part);

@@ -147,7 +147,7 @@ mod tests {
     use super::super::Placement;
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::{Binding, Kernel, PendingAccess as A};
+    use crate::kernel::{Access as A, Binding, Kernel};
     use crate::program::{Buffer, Dispatch};
 
     static COPY: Kernel = Kernel {

@@ -31,12 +31,12 @@ pub(super) struct Uploaded {
 /// Weights on the device.
 pub(super) struct WeightStore {
     device: Arc<Device>,
-    placed: HashMap<WeightKey, Uploaded>,
+    uploaded: HashMap<WeightKey, Uploaded>,
 }
 
 impl WeightStore {
     pub fn new(device: Arc<Device>) -> Self {
-        Self { device, placed: HashMap::new() }
+        Self { device, uploaded: HashMap::new() }
     }
 
     /// Uploads the weights of `program` whose key is new. They are packed where
@@ -49,7 +49,7 @@ impl WeightStore {
         let mut order: Vec<&Weights> = Vec::new();
         let limit = self.device.caps().max_storage_range.min(self.device.max_allocation());
         for weights in &program.weights {
-            if self.placed.contains_key(&weights.key) || new.insert(&weights.key, weights).is_some() {
+            if self.uploaded.contains_key(&weights.key) || new.insert(&weights.key, weights).is_some() {
                 continue;
             }
             if weights.bytes > limit {
@@ -73,8 +73,8 @@ impl WeightStore {
             }?;
             let buffer = Arc::new(buffer);
             for (weights, offset) in block {
-                let placed = Uploaded { block: buffer.clone(), offset, bytes: weights.bytes };
-                self.placed.insert(weights.key.clone(), placed);
+                let uploaded = Uploaded { block: buffer.clone(), offset, bytes: weights.bytes };
+                self.uploaded.insert(weights.key.clone(), uploaded);
             }
         }
         Ok(())
@@ -82,15 +82,15 @@ impl WeightStore {
 
     /// Where the weights with this key lie; they were uploaded.
     pub fn get(&self, key: &WeightKey) -> &Uploaded {
-        self.placed.get(key).unwrap_or_else(|| unreachable!("{key:?} was not uploaded"))
+        self.uploaded.get(key).unwrap_or_else(|| unreachable!("{key:?} was not uploaded"))
     }
 
     pub fn len(&self) -> usize {
-        self.placed.len()
+        self.uploaded.len()
     }
 
     pub fn bytes(&self) -> u64 {
-        self.placed.values().map(|placed| placed.bytes).sum()
+        self.uploaded.values().map(|uploaded| uploaded.bytes).sum()
     }
 
     fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
