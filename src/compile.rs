@@ -2,15 +2,15 @@
 
 mod import;
 mod lower;
-mod pack;
 mod place;
 
 pub use import::{import, reshape};
-pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store};
+pub use lower::{lower, store};
 
 use crate::caps::Caps;
 use crate::error::Result;
-use crate::ir::Graph;
+use crate::graph::Graph;
+use crate::lower::Tactics;
 use crate::options::Options;
 use crate::passes::{self, Outcome};
 use crate::plan::{self, Barriers, MemoryPlan};

@@ -14,7 +14,7 @@ use crate::caps::Features;
 use crate::error::{Error, Result};
 use crate::logging::Verbosity;
 use crate::options::{Options, Precision};
-use crate::tflite::{Context, Subgraph};
+use crate::tflite::Context;
 use crate::vk::Device;
 use disk::Disk;
 pub use kernel::Kernel;
@@ -74,8 +74,7 @@ impl Delegate {
     /// Only if the host does not answer.
     pub fn plan(&self, context: &Context<'_>) -> Result<Vec<i32>> {
         let Some(setup) = &self.setup else { return Ok(Vec::new()) };
-        let subgraph = Subgraph::new(context);
-        let chosen = survey::choose(&subgraph, setup)?;
+        let chosen = survey::choose(context, setup)?;
         let mut nodes: Vec<i32> = Vec::new();
         let mut planned = self.planned();
         for (partition, kernel) in chosen {

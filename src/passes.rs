@@ -10,8 +10,8 @@ use std::fmt;
 
 use crate::caps::Caps;
 use crate::error::Result;
-use crate::ir::Graph;
-use crate::kernel::Store;
+use crate::graph::Graph;
+use crate::program::Store;
 
 /// What a pass did.
 #[derive(Clone, Debug, PartialEq, Eq)]

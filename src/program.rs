@@ -3,16 +3,17 @@
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
 mod cost;
+mod kernel;
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use cost::{Cost, Peaks};
+pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
 
 use crate::caps::Features;
 use crate::ir::DType;
-use crate::kernel::{Kernel, Store};
 
 /// A logical buffer of a [`Program`]; its place in [`Program::buffers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +115,37 @@ impl fmt::Debug for Weights {
     }
 }
 
+/// A kernel with all its arguments.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The kernel variant.
+    pub kernel: &'static Kernel,
+    /// Values of the specialisation constants, in the order of [`Kernel::spec`].
+    pub spec: Vec<u32>,
+    /// The push constants.
+    pub push: Vec<u8>,
+    /// One buffer per binding number.
+    pub bindings: Vec<BufferId>,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+}
+
+impl Launch {
+    /// A launch whose arguments are as many as the kernel takes.
+    pub fn new(
+        kernel: &'static Kernel,
+        spec: Vec<u32>,
+        push: Vec<u8>,
+        bindings: Vec<BufferId>,
+        grid: [u32; 3],
+    ) -> Self {
+        debug_assert_eq!(spec.len(), kernel.spec.len());
+        debug_assert_eq!(push.len(), kernel.push_bytes as usize);
+        debug_assert_eq!(bindings.len(), kernel.bindings.len());
+        Self { kernel, spec, push, bindings, grid }
+    }
+}
+
 /// One compute dispatch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
@@ -136,27 +168,10 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A dispatch without label, origin and cost; lowering adds these.
-    pub fn new(
-        kernel: &'static Kernel,
-        spec: Vec<u32>,
-        push: Vec<u8>,
-        bindings: Vec<BufferId>,
-        grid: [u32; 3],
-    ) -> Self {
-        debug_assert_eq!(spec.len(), kernel.spec.len());
-        debug_assert_eq!(push.len(), kernel.push_bytes as usize);
-        debug_assert_eq!(bindings.len(), kernel.bindings.len());
-        Self {
-            kernel,
-            spec,
-            push,
-            bindings,
-            grid,
-            label: String::new(),
-            origin: Vec::new(),
-            cost: Cost::default(),
-        }
+    /// A launch on behalf of the TFLite nodes `origin`.
+    pub fn new(launch: Launch, label: impl Into<String>, origin: &[u32], cost: Cost) -> Self {
+        let Launch { kernel, spec, push, bindings, grid } = launch;
+        Self { kernel, spec, push, bindings, grid, label: label.into(), origin: origin.to_vec(), cost }
     }
 
     /// The buffers that it reads.
@@ -169,7 +184,7 @@ impl Dispatch {
         self.touched(|binding| binding.access.writes())
     }
 
-    fn touched(&self, which: fn(&crate::kernel::Binding) -> bool) -> impl Iterator<Item = BufferId> + '_ {
+    fn touched(&self, which: fn(&Binding) -> bool) -> impl Iterator<Item = BufferId> + '_ {
         self.kernel.bindings.iter().zip(&self.bindings).filter(move |(b, _)| which(b)).map(|(_, id)| *id)
     }
 }
@@ -219,6 +234,17 @@ pub struct Program {
 }
 
 impl Program {
+    /// Adds a buffer of at least `bytes` bytes; `name` is for people.
+    pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: String) -> BufferId {
+        self.add(Buffer::new(bytes, kind, name))
+    }
+
+    /// Adds a buffer.
+    pub fn add(&mut self, buffer: Buffer) -> BufferId {
+        self.buffers.push(buffer);
+        BufferId(self.buffers.len() as u32 - 1)
+    }
+
     /// The buffer with this id.
     pub fn buffer(&self, id: BufferId) -> &Buffer {
         &self.buffers[id.0 as usize]

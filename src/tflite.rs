@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "reads and calls the host through its C structures")]
 
 mod array;
+mod checks;
 mod context;
 #[cfg(test)]
 pub(crate) mod mock;
@@ -23,5 +24,5 @@ pub use context::{Buffers, Context};
 pub use node::NodeView;
 pub use params::BuiltinParams;
 pub use partition::{Partition, PartitionView};
-pub use subgraph::Subgraph;
+pub use subgraph::{Computed, Subgraph};
 pub use tensor::TensorView;

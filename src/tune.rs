@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::cache::Table;
 use crate::error::{Error, Result};
-use crate::kernel::Store;
 use crate::options::Tune;
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program};
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store};
 use crate::runtime::{Session, TransferPath};
 use crate::vk::Device;
 
@@ -214,9 +213,8 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Store;
     use crate::kernel::table::copy::kernel;
-    use crate::program::Cost;
+    use crate::program::{Cost, Launch, Store};
 
     /// Dispatches of so many operations, each a choice of its own with this key.
     fn program(nodes: &[(&str, u64)]) -> Program {
@@ -229,9 +227,8 @@ mod tests {
                 program.buffers.push(Buffer { bytes: 16, kind, host: None, name: format!("{i}.{n}") });
             }
             let bindings = vec![BufferId(at), BufferId(at + 1)];
-            let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1; 3]);
-            dispatch.cost = Cost { ops: *ops, bytes: 0 };
-            program.dispatches.push(dispatch);
+            let launch = Launch::new(kernel, spec, push, bindings, [1; 3]);
+            program.dispatches.push(Dispatch::new(launch, "", &[], Cost { ops: *ops, bytes: 0 }));
             let candidates = vec!["a".into(), "b".into()];
             program.choices.push(Choice { key: (*key).into(), candidates, taken: 0, dispatches: i..i + 1 });
         }

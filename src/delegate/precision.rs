@@ -6,7 +6,8 @@
 
 use crate::cache;
 use crate::error::Result;
-use crate::ir::{DType, Graph};
+use crate::graph::Graph;
+use crate::ir::DType;
 use crate::runtime::{Recording, Session};
 
 /// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since

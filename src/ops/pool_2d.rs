@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use super::reduce;
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, TensorType, Window};
 use crate::kernel::table;
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -158,8 +158,8 @@ impl Operator for Pool2d {
         Ok(vec![y])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
@@ -170,7 +170,7 @@ impl Operator for Pool2d {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::Padding::{self, Same, Valid};
+    use crate::ir::Padding::{self, Same, Valid};
 
     fn pool(kind: Kind, padding: Padding) -> Pool2d {
         let zeros = SpatialPadding::default();

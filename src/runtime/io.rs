@@ -4,8 +4,7 @@ use super::transfers::TransferPath;
 use crate::error::Result;
 use crate::halves;
 use crate::ir::DType;
-use crate::kernel::Store;
-use crate::program::{self, BufferId, HostForm};
+use crate::program::{self, BufferId, HostForm, Store};
 use crate::vk::{Buffer, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
 /// Inputs and outputs start at multiples of this: the longest cache line in use.

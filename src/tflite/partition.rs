@@ -1,7 +1,8 @@
 //! A part of a subgraph that becomes one kernel.
 
 use super::array::ints;
-use super::{NodeView, TensorView, sys};
+use super::{NodeView, Subgraph, TensorView, sys};
+use crate::error::Unsupported;
 
 /// A partition as the host describes it: indices of nodes and tensors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +32,18 @@ impl Partition {
     }
 }
 
+impl Subgraph<'_> {
+    /// The nodes and tensors of a partition.
+    pub fn partition(&self, partition: &Partition) -> Result<PartitionView<'_>, Unsupported> {
+        let nodes = partition.nodes.iter().map(|i| self.node(*i)).collect::<Result<_, _>>()?;
+        let not_constant = |indices: &[i32]| -> Vec<TensorView<'_>> {
+            indices.iter().filter_map(|i| self.tensor(*i)).filter(|t| !t.is_constant()).collect()
+        };
+        let (inputs, outputs) = (not_constant(&partition.inputs), not_constant(&partition.outputs));
+        Ok(PartitionView { nodes, inputs, outputs })
+    }
+}
+
 /// What the delegate runs as one kernel.
 #[derive(Clone, Debug)]
 pub struct PartitionView<'a> {
@@ -40,14 +53,6 @@ pub struct PartitionView<'a> {
 }
 
 impl<'a> PartitionView<'a> {
-    pub(super) fn new(
-        nodes: Vec<NodeView<'a>>,
-        inputs: Vec<TensorView<'a>>,
-        outputs: Vec<TensorView<'a>>,
-    ) -> Self {
-        Self { nodes, inputs, outputs }
-    }
-
     /// Its nodes in execution order.
     pub fn nodes(&self) -> Vec<NodeView<'a>> {
         self.nodes.clone()

@@ -20,12 +20,15 @@ pub struct TensorView<'a> {
     sparse_allowed: bool,
 }
 
-impl<'a> TensorView<'a> {
-    pub(super) fn new(subgraph: &'a Subgraph<'a>, index: i32) -> Option<Self> {
-        let tensor = subgraph.context().tensor(index)?;
-        Some(Self { subgraph, index, tensor, sparse_allowed: false })
+impl Subgraph<'_> {
+    /// The tensor with this index.
+    pub fn tensor(&self, index: i32) -> Option<TensorView<'_>> {
+        let tensor = self.context().tensor(index)?;
+        Some(TensorView { subgraph: self, index, tensor, sparse_allowed: false })
     }
+}
 
+impl TensorView<'_> {
     pub(super) fn allow_sparse(self) -> Self {
         Self { sparse_allowed: true, ..self }
     }
@@ -62,17 +65,17 @@ impl<'a> TensorView<'a> {
         Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
     }
 
-    /// Its contents, if it is constant or folded from constants.
+    /// Its contents, if it is constant or computed from constants.
     pub fn constant(&self) -> Result<Option<Constant>, Unsupported> {
         if self.is_model_constant() {
             return self.model_constant().map(Some);
         }
-        self.subgraph.folded(self.index).transpose()
+        self.subgraph.computed().constant(self.subgraph, self.index).transpose()
     }
 
     /// Whether its contents are known now.
     pub fn is_constant(&self) -> bool {
-        self.is_model_constant() || self.subgraph.is_folded(self.index)
+        self.is_model_constant() || self.subgraph.computed().has(self.index)
     }
 
     fn is_model_constant(&self) -> bool {

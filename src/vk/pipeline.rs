@@ -9,7 +9,7 @@ use super::driver_error::name;
 use super::logical_device::LogicalDevice;
 use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use crate::program::Kernel;
 use crate::spirv::{prune, specialize};
 
 /// What a pipeline is made of.

@@ -1,7 +1,6 @@
 //! CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED.
 
-use tflite_vulkan::ir::Shape;
-use tflite_vulkan::op::{Broadcast, Operand, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::ir::{Broadcast, Operand, Padding, Shape, SpatialPadding, Step, StepOp, Window};
 use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::fully_connected::FullyConnected;
