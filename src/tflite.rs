@@ -15,14 +15,17 @@ mod names;
 mod node;
 mod params;
 mod partition;
+mod partition_view;
 mod subgraph;
 #[path = "tflite/bindings.rs"]
 pub mod sys;
 mod tensor;
+mod tensor_type;
 
 pub use context::{Buffers, Context};
 pub use node::NodeView;
 pub use params::BuiltinParams;
-pub use partition::{Partition, PartitionView};
+pub use partition::Partition;
+pub use partition_view::PartitionView;
 pub use subgraph::{Computed, Subgraph};
 pub use tensor::TensorView;
