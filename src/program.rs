@@ -13,6 +13,7 @@ pub use cost::{Cost, Peaks};
 pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
 
 use crate::caps::Features;
+use crate::ir::DType;
 
 /// A logical buffer of a [`Program`]; its place in [`Program::buffers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,16 +41,48 @@ pub struct Buffer {
     pub bytes: u64,
     /// Its kind.
     pub kind: BufferKind,
-    /// How many 32-bit floats an input or output is for the host, if kernels see it as halves or it is empty.
-    pub floats: Option<u64>,
+    /// How the host has it; `None` for what the host never sees, or sees byte by byte as kernels do.
+    pub host: Option<HostForm>,
     /// The value it holds, for people.
     pub name: String,
 }
 
 impl Buffer {
+    /// A buffer for at least so many bytes, which may be 0.
+    pub fn new(bytes: u64, kind: BufferKind, name: String) -> Self {
+        Self { bytes: bytes.max(WORD).next_multiple_of(WORD), kind, host: None, name }
+    }
+
+    /// An input or output that the host has as `host`.
+    pub fn of_host(host: HostForm, kind: BufferKind, name: String) -> Self {
+        Self { host: Some(host), ..Self::new(host.device_bytes(), kind, name) }
+    }
+
     /// Its size for the host.
     pub fn host_bytes(&self) -> u64 {
-        self.floats.map_or(self.bytes, |n| 4 * n)
+        self.host.map_or(self.bytes, |host| host.elements * host.dtype.bytes())
+    }
+}
+
+/// Buffers hold whole words, and one at least.
+const WORD: u64 = 4;
+
+/// How the host has an input or output. It converts each element where kernels see another form: it touches
+/// them anyway, and no dispatch is spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostForm {
+    /// How many elements there are; may be 0, though no buffer is empty.
+    pub elements: u64,
+    /// What each is for the host.
+    pub dtype: DType,
+    /// How kernels see floats. Other elements are for kernels what they are for the host.
+    pub store: Store,
+}
+
+impl HostForm {
+    /// The size of what kernels see.
+    fn device_bytes(&self) -> u64 {
+        self.elements * if self.dtype == DType::F32 { self.store.bytes() } else { self.dtype.bytes() }
     }
 }
 
@@ -203,7 +236,12 @@ pub struct Program {
 impl Program {
     /// Adds a buffer of at least `bytes` bytes; `name` is for people.
     pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: String) -> BufferId {
-        self.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, floats: None, name });
+        self.add(Buffer::new(bytes, kind, name))
+    }
+
+    /// Adds a buffer.
+    pub fn add(&mut self, buffer: Buffer) -> BufferId {
+        self.buffers.push(buffer);
         BufferId(self.buffers.len() as u32 - 1)
     }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::options::Tune;
 use crate::plan;
 use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store};
-use crate::runtime::{Session, Way};
+use crate::runtime::{Session, TransferPath};
 use crate::vk::Device;
 
 /// The share of the estimated time that [`Tune::Fast`] looks at.
@@ -133,7 +133,7 @@ impl Trial {
     fn new(device: &Arc<Device>, store: Store, program: &Program, key: &str) -> Result<Self> {
         let (part, inputs) = alone(program, key, store);
         // Inputs that lie where they lie in a network.
-        let mut session = Session::with_way(device.clone(), Way::Staged);
+        let mut session = Session::with_path(device.clone(), TransferPath::Staged);
         let memory = plan::memory(&part, device.caps().buffer_alignment);
         let recording = session.prepare_profiled(&part, &memory, &plan::barriers(&part, &memory))?;
         Ok(Self { session, recording, inputs, times: Vec::new() })
@@ -179,7 +179,7 @@ fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) 
                         BufferKind::Input(part.inputs.len() - 1)
                     }
                 };
-                part.buffers.push(Buffer { bytes, kind, floats: None, name });
+                part.buffers.push(Buffer { bytes, kind, host: None, name });
                 new
             });
         }
@@ -224,7 +224,7 @@ mod tests {
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let at = program.buffers.len() as u32;
             for (n, kind) in [BufferKind::Input(i), BufferKind::Temp].into_iter().enumerate() {
-                program.buffers.push(Buffer { bytes: 16, kind, floats: None, name: format!("{i}.{n}") });
+                program.buffers.push(Buffer { bytes: 16, kind, host: None, name: format!("{i}.{n}") });
             }
             let bindings = vec![BufferId(at), BufferId(at + 1)];
             let launch = Launch::new(kernel, spec, push, bindings, [1; 3]);

@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{c_text, guard};
+use super::guard::{c_text, guard};
 use crate::delegate::{Delegate, Kernel};
 use crate::error::{Error, Result};
 use crate::tflite::{Context, Partition, sys};

@@ -214,13 +214,17 @@ impl Operator for DepthwiseConv2d {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caps::Registers;
 
     #[test]
     fn few_registers_take_short_strips() {
-        let with = |vendor| Caps { vendor, ..Caps::minimum() };
-        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)]
+        use Registers::{Few, Fewest, Many};
+        for (registers, wide, pixels) in
+            [(Fewest, true, 2), (Fewest, false, 4), (Few, true, 4), (Many, true, 4)]
         {
-            assert_eq!(Cut::candidates(&with(vendor), wide)[0].pixels, pixels, "{vendor:#x} {wide}");
+            let mut caps = Caps::minimum();
+            caps.machine.registers = registers;
+            assert_eq!(Cut::candidates(&caps, wide)[0].pixels, pixels, "{registers:?} {wide}");
         }
     }
 }

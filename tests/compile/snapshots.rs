@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use tflite_vulkan::caps::{Caps, DeviceKind, Features};
+use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::Graph;
 use tflite_vulkan::ir::{Broadcast, Operand, Padding, Step, StepOp};
@@ -28,6 +28,7 @@ fn desktop() -> Caps {
     Caps {
         name: "desktop".into(),
         kind: DeviceKind::Discrete,
+        machine: Machine::new(DeviceKind::Discrete, 0, None, 48 << 10),
         features: Features(u32::MAX),
         subgroup_size: 32,
         max_invocations: 1024,

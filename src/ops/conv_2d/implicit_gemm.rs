@@ -2,7 +2,6 @@
 //! better.
 
 use super::{Geometry, cooperative, quads, software};
-use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
@@ -11,14 +10,6 @@ use crate::lower::{Lower, Tiling};
 const DEEP: u32 = 256;
 /// The fewest input channels of a part.
 const PART: u32 = 32;
-
-/// Workgroups that a dispatch should have before its sums are worth keeping together.
-fn busy(caps: &Caps) -> u32 {
-    match caps.kind {
-        DeviceKind::Discrete => 512,
-        _ => 32,
-    }
-}
 
 /// Emits the convolution of operand 0 with operand 1 through the epilogue: with the kernel that suits the device.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
@@ -57,7 +48,7 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let strips = width.div_ceil(strip_rows);
     let [x_groups, y_groups, z_groups] = t.grid(cx.caps, conv.rows / width.max(1) * strips)?;
     let workgroups = u64::from(x_groups) * u64::from(y_groups) * u64::from(z_groups);
-    let shares = (u64::from(busy(cx.caps)) / workgroups.max(1)) as u32;
+    let shares = (u64::from(cx.caps.machine.busy_workgroups) / workgroups.max(1)) as u32;
     let part_count = if split { shares.clamp(1, (conv.depth / PART).max(1)) } else { 1 };
     let part = conv.depth.div_ceil(part_count).next_multiple_of(8);
     let part_count = conv.depth.div_ceil(part);

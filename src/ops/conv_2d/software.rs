@@ -25,10 +25,10 @@ impl Algorithm {
             return direct;
         }
         let mut tiles = [Tile::Four, Tile::Two];
-        tiles.sort_by_key(|tile| tile.cost(conv));
+        tiles.sort_by_key(|tile| tile.cost(cx.caps, conv));
         let tiles = tiles.map(Self::Winograd);
         let [first, second] =
-            if winograd::pays(conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
+            if winograd::pays(cx.caps, conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
         [first, second].concat()
     }
 }
