@@ -1,8 +1,8 @@
 //! Uses the table of `sample.glsl` as the library uses its own; `main.rs` compiles and runs it.
 #![allow(dead_code)]
 
+#[path = "../../src/caps"]
 mod caps {
-    #[path = "../../../src/caps/features.rs"]
     mod features;
 
     pub use features::Features;
@@ -11,11 +11,11 @@ mod caps {
 #[path = "../../src/kernel.rs"]
 mod kernel;
 
+#[path = "../../src/program"]
 mod program {
-    #[path = "../../../src/program/kernel.rs"]
     mod kernel;
 
-    pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
+    pub use kernel::{Access, Binding, Kernel, SpecConstant, Store};
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BufferId(pub u32);
