@@ -74,7 +74,6 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
-lint: PACKAGES += $(COMPILER_PACKAGES)
 lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 

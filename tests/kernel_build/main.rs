@@ -124,18 +124,16 @@ fn archives_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn every_byte_of_an_archive_counts() {
+fn a_damaged_archive_is_never_another_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_build/compiled/sample.lzma");
     let bytes = fs::read(path).unwrap();
-    assert!(compile::unpack(&bytes).is_some());
+    let whole = compile::unpack(&bytes).unwrap();
     for place in 0..bytes.len() {
-        // The sizes of dictionary and result in the file's header may well be larger.
-        if (1..13).contains(&place) {
-            continue;
-        }
         let mut wrong = bytes.clone();
         wrong[place] ^= 0x10;
-        assert!(compile::unpack(&wrong).is_none(), "byte {place}");
+        // Some bits say nothing, as the last ones of the compression.
+        let read = compile::unpack(&wrong);
+        assert!(read.is_none_or(|read| read.variants == whole.variants), "byte {place}");
         assert!(compile::unpack(&bytes[..place]).is_none(), "{place} bytes");
     }
 }
