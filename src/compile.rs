@@ -6,15 +6,15 @@ mod pack;
 mod place;
 
 pub use import::{import, reshape};
-pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, Tactics, heuristic, lower, store};
+pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, heuristic, lower, store};
 
 use crate::caps::Caps;
 use crate::error::Result;
 use crate::ir::Graph;
-use crate::options::Options;
+use crate::options::Precision;
 use crate::passes::{self, Outcome};
 use crate::plan::{self, Barriers, MemoryPlan};
-use crate::program::Program;
+use crate::program::{Program, Tactics};
 
 /// A program with its memory and its barriers, and the graph that it came from.
 #[derive(Debug)]
@@ -32,9 +32,14 @@ pub struct Compiled {
 }
 
 /// Compiles a graph, as imported, for a device; `tactics` decides choices.
-pub fn compile(mut graph: Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Compiled> {
-    let outcomes = passes::run(&mut graph, caps, store(caps, options))?;
-    let program = lower(&graph, caps, options, tactics)?;
+pub fn compile(
+    mut graph: Graph,
+    caps: &Caps,
+    precision: Precision,
+    tactics: &dyn Tactics,
+) -> Result<Compiled> {
+    let outcomes = passes::run(&mut graph, caps, store(caps, precision))?;
+    let program = lower(&graph, caps, precision, tactics)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);
     Ok(Compiled { graph, outcomes, program, memory, barriers })

@@ -10,6 +10,7 @@ pub mod halves;
 pub mod ir;
 pub mod kernel;
 pub mod logging;
+pub mod noise;
 pub mod op;
 pub mod ops;
 pub mod options;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::pack;
@@ -11,8 +12,10 @@ use crate::error::{Error, Result, Unsupported};
 use crate::ir::{Constant, Graph, Node, TensorType, ValueId};
 use crate::kernel::{Join, Store, table};
 use crate::op::{Broadcast, Operand, Step};
-use crate::options::{Options, Precision};
-use crate::program::{Buffer, BufferId, BufferKind, Choice, Cost, Dispatch, Program, WeightKey, Weights};
+use crate::options::Precision;
+use crate::program::{
+    Buffer, BufferId, BufferKind, Choice, Cost, Dispatch, Program, TacticKey, Tactics, WeightKey, Weights,
+};
 use crate::unsupported;
 
 /// The most steps that an epilogue holds.
@@ -53,14 +56,27 @@ pub struct Lower<'a> {
     replaced: Option<(usize, BufferId)>,
     program: &'a mut Program,
     weights: &'a mut HashMap<WeightKey, BufferId>,
-    tactics: Tactics<'a>,
+    tactics: &'a dyn Tactics,
+    decisions: Vec<Decision>,
 }
 
-/// Says which of a choice's candidates to take, given its key and their names.
-pub type Tactics<'a> = &'a dyn Fn(&str, &[String]) -> usize;
+/// A choice whose node is not lowered yet.
+struct Decision {
+    key: TacticKey,
+    candidates: Vec<String>,
+    taken: usize,
+}
+
+impl Decision {
+    /// The choice of a node with these dispatches.
+    fn with(self, dispatches: Range<usize>) -> Choice {
+        let Self { key, candidates, taken } = self;
+        Choice { key, candidates, taken, dispatches }
+    }
+}
 
 /// Takes the first candidate of every choice.
-pub fn heuristic(_key: &str, _candidates: &[String]) -> usize {
+pub fn heuristic(_key: &TacticKey, _candidates: &[String]) -> usize {
     0
 }
 
@@ -116,14 +132,11 @@ impl Lower<'_> {
     }
 
     /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
-    /// first. `key` names the kernel and all that the choice depends on but batch and size, or `rows` and
-    /// their number; where the ways differ each needs a name of its own.
-    pub fn choose<T: Clone + fmt::Display>(&mut self, key: &str, candidates: &[T]) -> T {
-        let key = format!("{key} {:?}", self.store);
+    /// first. Ways that differ print different names: winners are kept by name.
+    pub fn choose<T: Clone + fmt::Display>(&mut self, key: TacticKey, candidates: &[T]) -> T {
         let names: Vec<String> = candidates.iter().map(T::to_string).collect();
-        let taken = (self.tactics)(&key, &names);
-        let next = self.program.dispatches.len();
-        self.program.choices.push(Choice { key, candidates: names, taken, dispatches: next..next });
+        let taken = self.tactics.choose(&key, &names);
+        self.decisions.push(Decision { key, candidates: names, taken });
         candidates[taken].clone()
     }
 
@@ -368,16 +381,16 @@ pub(super) fn add_buffer(program: &mut Program, bytes: u64, kind: BufferKind, na
 }
 
 /// How floats are stored on this device: fp16 needs 16-bit storage buffers, and stays fp32 without.
-pub fn store(caps: &Caps, options: &Options) -> Store {
-    match options.precision {
+pub fn store(caps: &Caps, precision: Precision) -> Store {
+    match precision {
         Precision::Fp16 | Precision::Fp16Fast if caps.features.contains(Features::STORAGE_16) => Store::F16,
         _ => Store::F32,
     }
 }
 
 /// Lowers every node of `graph`, after the passes, to dispatches; `tactics` decides choices.
-pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Program> {
-    let store = store(caps, options);
+pub fn lower(graph: &Graph, caps: &Caps, precision: Precision, tactics: &dyn Tactics) -> Result<Program> {
+    let store = store(caps, precision);
     let mut program = Program::default();
     let Places { buffers, copies, joined } = place_values(graph, store, caps.buffer_alignment, &mut program);
     let mut weights = HashMap::new();
@@ -390,22 +403,24 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
             node,
             caps,
             store,
-            sums_16: options.precision == Precision::Fp16Fast && caps.sums_16(),
+            sums_16: precision == Precision::Fp16Fast && caps.sums_16(),
             buffers: &buffers,
             replaced: None,
             program: &mut program,
             weights: &mut weights,
             tactics,
+            decisions: Vec::new(),
         };
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
-        let (first, choices) = (cx.program.dispatches.len(), cx.program.choices.len());
+        let first = cx.program.dispatches.len();
         if joined.contains(&id) {
             cx.spare(|cx| node.op.lower(cx)).map_err(model)?;
         } else {
             node.op.lower(&mut cx).map_err(model)?;
         }
+        let decisions = cx.decisions;
         let dispatches = first..program.dispatches.len();
-        program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
+        program.choices.extend(decisions.into_iter().map(|decision| decision.with(dispatches.clone())));
     }
     for copy in copies {
         copy_value(&mut program, caps, copy)?;

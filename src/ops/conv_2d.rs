@@ -21,6 +21,7 @@ use crate::op::{
     Activation, Def, Depthwise, Extent, Fuses, Operator, Parsed, SpatialPadding, Tiling, Weights, Window,
     operand,
 };
+use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -195,12 +196,14 @@ fn emit(cx: &mut Lower<'_>, groups: u32, push: Push, spec: Spec, products: u32) 
     let room = spec.pointwise && sum == Sum::F32 || !cx.caps.few_registers();
     let split = products >= DEEP && multiple(8) && room;
     let small = !spec.pointwise || sum == Sum::F16 || split;
-    let ([tall, broad], stride) = (push.taps, push.stride);
-    let key = format!(
-        "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
-        push.depth, push.channels
-    );
-    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, push.group_channels, small, products));
+    let key = TacticKey::new("conv_2d", cx.store)
+        .with("window", push.taps)
+        .with("stride", push.stride)
+        .with("depth", [push.depth])
+        .with("channels", [push.channels])
+        .with("groups", [groups])
+        .with("sum_bits", [if sum == Sum::F16 { 16 } else { 32 }]);
+    let t = cx.choose(key, &Tiling::candidates(cx.caps, groups, push.group_channels, small, products));
     let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, products)?;
     let x = cx.x(0)?;

@@ -13,6 +13,7 @@ use crate::ir::{HostTensor, TensorType};
 use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel};
 use crate::kernel::{Store, divisor};
 use crate::op::{Def, Fuses, Operator, Pointwise, Window, operand};
+use crate::program::TacticKey;
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[];
@@ -199,13 +200,12 @@ impl Operator for InvertedResidual {
             unsupported!("no room for the channels {channels:?}");
         };
         let [depth, _, to] = channels;
-        let key = format!(
-            "inverted_residual rows {} {:?}/{:?} channels {depth} {middle} {to}",
-            y.rows(),
-            window.size,
-            window.stride
-        );
-        let cut = cx.choose(&key, &candidates);
+        let key = TacticKey::new("inverted_residual", cx.store)
+            .rows(y.rows())
+            .with("window", window.size)
+            .with("stride", window.stride)
+            .with("channels", channels);
+        let cut = cx.choose(key, &candidates);
         let part_count = cut.parts(middle);
         let (mm, mn, mk) = shape;
         let blocks = cut.blocks(mn, to);

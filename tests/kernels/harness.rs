@@ -8,6 +8,7 @@ use tflite_vulkan::compile::compile;
 use tflite_vulkan::ir::{Constant, DType, Graph, HostTensor, Node, Shape, TensorType, ValueId};
 use tflite_vulkan::op::{Operator, Step};
 use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::program::TacticKey;
 use tflite_vulkan::reference;
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
@@ -167,9 +168,8 @@ fn run(
     }
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
-    let options = Options { precision: *precision, ..Options::default() };
-    let tactics = |_: &str, candidates: &[String]| nth.min(candidates.len() - 1);
-    let compiled = compile(graph.clone(), caps, &options, &tactics).map_err(|e| e.to_string())?;
+    let tactics = |_: &TacticKey, candidates: &[String]| nth.min(candidates.len() - 1);
+    let compiled = compile(graph.clone(), caps, *precision, &tactics).map_err(|e| e.to_string())?;
     let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let kernels = compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect();
     if known.contains(&kernels) {

@@ -9,7 +9,7 @@ use crate::error::Unsupported;
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::kernel::{Store, divisor};
 use crate::op::Depthwise;
-use crate::program::BufferId;
+use crate::program::{BufferId, TacticKey};
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +174,12 @@ pub fn emit(
     let [rows, channels, _] = sizes;
     let in_eights = conv.depth.is_multiple_of(8);
     let reading = 9 * taps + if in_eights { 0 } else { 21 };
-    let key = format!("conv_2d_cooperative rows {rows} products {products} to {channels} behind {taps} taps");
-    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, reading));
+    let key = TacticKey::new("conv_2d_cooperative", cx.store)
+        .rows(rows)
+        .with("products", [products])
+        .with("channels", [channels])
+        .with("depthwise_taps", [taps]);
+    let Cut { tile, parts } = cx.choose(key, &Cut::candidates(caps, shape, sizes, reading));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);

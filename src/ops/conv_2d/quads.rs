@@ -9,7 +9,7 @@ use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::Store;
 use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
-use crate::program::BufferId;
+use crate::program::{BufferId, TacticKey};
 
 /// Invocations that share weights.
 const QUAD: u32 = 4;
@@ -137,17 +137,18 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) 
     let rows = !form.pointwise && !form.grouped && conv.dilation[1] == 1;
     let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
     let groups = conv.channels / conv.group_channels.max(1);
-    let ([tall, wide], stride) = (conv.taps, conv.stride);
-    let mut key = format!(
-        "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {groups}",
-        conv.depth, conv.channels
-    );
+    let mut key = TacticKey::new("conv_2d_quads", cx.store)
+        .with("window", conv.taps)
+        .with("stride", conv.stride)
+        .with("depth", [conv.depth])
+        .with("channels", [conv.channels])
+        .with("groups", [groups]);
     let rgb = rgb(cx.store, conv);
     let ways = Way::candidates(cx, conv, form, run, rgb);
     if ways.iter().any(|way| matches!(way, Way::Winograd(_))) {
-        key += &format!(" rows {}", conv.rows);
+        key = key.rows(conv.rows);
     }
-    let blocks = match cx.choose(&key, &ways) {
+    let blocks = match cx.choose(key, &ways) {
         Way::Blocks(blocks) => blocks,
         Way::Winograd(tile) => return winograd::emit(cx, conv, tile),
     };
