@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tflite_vulkan::caps::{DeviceKind, Features};
-use tflite_vulkan::compile::{compile, heuristic};
+use tflite_vulkan::compile::compile;
 use tflite_vulkan::ir::Shape;
-use tflite_vulkan::kernel::Store;
 use tflite_vulkan::kernel::table::copy;
+use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::plan::{self, Barriers};
-use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program};
+use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program, Store};
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
@@ -92,13 +92,14 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn wall(device: &Arc<Device>, count: u32, chained: bool) -> Result<Duration, Box<dyn Error>> {
     let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, floats: None, name: "four".into() };
     let dispatch = |i: u32| {
-        copy::dispatch(
+        let launch = copy::dispatch(
             copy::kernel(Store::F32),
             copy::Spec { wg_x: 64, ..Default::default() },
             copy::Push { elements: 4, row_items: 64 },
             copy::Bind { x: BufferId(i), y: BufferId(i + 1) },
             [1, 1, 1],
-        )
+        );
+        Dispatch::new(launch, "four", &[], Cost::default())
     };
     let program = Program {
         buffers: (0..=count).map(buffer).collect(),

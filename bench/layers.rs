@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tflite_vulkan::ir::{Constant, Graph, Node, Shape, TensorType};
-use tflite_vulkan::op::{Operator, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::graph::{Graph, Node};
+use tflite_vulkan::ir::{Constant, Padding, Shape, SpatialPadding, Step, StepOp, TensorType, Window};
+use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::batch_matmul::BatchMatmul;
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::conv_2d::Conv2d;

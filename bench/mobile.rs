@@ -14,9 +14,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
-use tflite_vulkan::compile::{compile, heuristic};
-use tflite_vulkan::kernel::Kernel;
+use tflite_vulkan::compile::compile;
+use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::options::Precision;
+use tflite_vulkan::program::Kernel;
 use tflite_vulkan::spirv::{prune, specialize};
 
 use layers::{LABEL, graph, layers};

@@ -2,19 +2,19 @@
 
 mod import;
 mod lower;
-mod pack;
 mod place;
 
 pub use import::{import, reshape};
-pub use lower::{Epilogue, Lower, MAX_OPERANDS, MAX_PADDED, MAX_STEPS, heuristic, lower, store};
+pub use lower::{lower, store};
 
 use crate::caps::Caps;
 use crate::error::Result;
-use crate::ir::Graph;
+use crate::graph::Graph;
+use crate::lower::Tactics;
 use crate::options::Precision;
 use crate::passes::{self, Outcome};
 use crate::plan::{self, Barriers, MemoryPlan};
-use crate::program::{Program, Tactics};
+use crate::program::Program;
 
 /// A program with its memory and its barriers, and the graph that it came from.
 #[derive(Debug)]

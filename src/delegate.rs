@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 use crate::logging::Verbosity;
 use crate::options::Options;
-use crate::tflite::{Context, Subgraph};
+use crate::tflite::Context;
 pub use kernel::DelegateKernel;
 use setup::Setup;
 
@@ -61,8 +61,7 @@ impl Delegate {
     /// Only if the host does not answer.
     pub fn plan(&self, context: &Context<'_>) -> Result<Vec<i32>> {
         let Some(setup) = &self.setup else { return Ok(Vec::new()) };
-        let subgraph = Subgraph::new(context);
-        let chosen = survey::select(&subgraph, setup)?;
+        let chosen = survey::select(context, setup)?;
         let mut nodes: Vec<i32> = Vec::new();
         let mut planned = self.planned();
         for (partition, kernel) in chosen {

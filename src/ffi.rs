@@ -1,5 +1,5 @@
 //! The C edge: every function that a host calls, and nothing that decides. Each goes through
-//! [`guard`]: errors and panics become an answer in C, a text for the caller and a line in the log.
+//! `guard`: errors and panics become an answer in C, a text for the caller and a line in the log.
 #![allow(unsafe_code, reason = "takes and gives pointers of C callers")]
 
 mod callbacks;

@@ -1,10 +1,16 @@
-//! The graph that is compiled: values, nodes, constants. Knows nothing of TFLite's structs or Vulkan.
+//! What graphs and programs are made of: types, constants, elementwise steps, moving windows. Plain data.
 
+mod broadcast;
 mod constant;
-mod graph;
 mod sparse;
+mod sparsity;
+mod step;
 mod types;
+mod window;
 
-pub use constant::{Bytes, Constant, SparseDimension, Sparsity};
-pub use graph::{Graph, Node, NodeId, Value, ValueId};
+pub use broadcast::Broadcast;
+pub use constant::{Bytes, Constant};
+pub use sparsity::{SparseDimension, Sparsity};
+pub use step::{Activation, Operand, Step, StepOp};
 pub use types::{DType, HostTensor, MAX_RANK, Quantization, Shape, TensorType};
+pub use window::{Extent, Padding, SpatialPadding, Window};

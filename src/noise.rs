@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same in every process: what partitions and kernels are tried on.
 
-use crate::kernel::Store;
+use crate::program::Store;
 
 /// A sequence of numbers, spread evenly over a range whose upper end is 1. George Marsaglia's xorshift with
 /// 32 bits of state.

@@ -1,24 +1,18 @@
-//! What an operator is: one trait, one table entry, and the elementwise steps that fuse into others.
+//! What an operator is: one trait and one table entry.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{Constant, HostTensor, TensorType};
+use crate::ir::{Activation, Constant, HostTensor, SpatialPadding, Step, StepOp, TensorType};
+use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
 
-mod gemm;
-mod parse;
-mod step;
-mod view;
-mod window;
+mod folds;
 
-pub use gemm::Tiling;
-pub use step::{Activation, Broadcast, Operand, Step, StepOp};
-pub use view::View;
-pub use window::{Extent, Padding, Window};
+pub use folds::Folds;
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -44,7 +38,7 @@ pub struct Parsed {
 
 impl Parsed {
     /// The operator without steps.
-    pub fn new(op: impl Operator + 'static) -> Self {
+    pub fn new(op: impl Operator) -> Self {
         Self { op: Arc::new(op), steps: Vec::new() }
     }
 
@@ -63,39 +57,10 @@ impl Parsed {
     }
 }
 
-/// Zeros around the two spatial dimensions of an NHWC tensor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SpatialPadding {
-    /// Rows above and below.
-    pub h: [u32; 2],
-    /// Columns left and right.
-    pub w: [u32; 2],
-}
-
-/// A depthwise convolution in front of an operator: `clamp(convolution + bias)`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Depthwise {
-    /// How its filter moves.
-    pub window: Window,
-    /// The bounds of its activation.
-    pub clamp: [f32; 2],
-    /// Where its weights (`[1, height, width, channels]`) and its bias stand among the node's operands.
-    pub inputs: [usize; 2],
-}
-
-/// A pointwise convolution in front of an operator: `clamp(convolution + bias)`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pointwise {
-    /// The bounds of its activation.
-    pub clamp: [f32; 2],
-    /// Where its weights (`[channels, 1, 1, input channels]`) and its bias stand among the node's operands.
-    pub inputs: [usize; 2],
-}
-
 /// How the results of a convolution depend on its weights, operand 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
-    /// The weights of a channel of the result lie side by side, those of a channel of operand 0 innermost.
+    /// The weights of an output channel lie side by side, input channels innermost.
     PerResult {
         /// Whether every product of a sum is there: no window crosses the border.
         inside: bool,
@@ -104,19 +69,44 @@ pub enum Weights {
     PerChannel,
 }
 
-/// Which elementwise steps an operator's kernel can apply to its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fuses {
-    /// None.
-    No,
-    /// Those that follow convolutions in practice ([`StepOp::is_common`]).
+/// What an operator has to do with elementwise steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fusion {
+    /// Its kernel has no epilogue.
+    None,
+    /// Its kernel has an epilogue with the steps that follow convolutions in practice ([`StepOp::is_common`]).
     Common,
-    /// All.
-    All,
+    /// It is such a step itself, applied to operand 0 (or 1, for a swapped binary one), and may be fused behind
+    /// whatever computes that. Its own kernel has an epilogue with all steps.
+    Elementwise(StepOp),
 }
 
+impl Fusion {
+    /// The step, if the operator is one.
+    pub fn elementwise(self) -> Option<StepOp> {
+        match self {
+            Self::Elementwise(op) => Some(op),
+            _ => None,
+        }
+    }
+}
+
+/// Where the bytes of an operator's result lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In a buffer of their own.
+    Own,
+    /// They are those of operand 0 under another shape.
+    Alias,
+    /// They are those of the operands, one behind the other: these may be computed there.
+    Sequence,
+}
+
+/// Makes the constant result of constant operands.
+pub type Fold = fn(&[Option<&Constant>]) -> Result<Constant, Unsupported>;
+
 /// One operator with its attributes. Immutable; shapes come from the graph.
-pub trait Operator: fmt::Debug + Send + Sync {
+pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// Types of the results, from those of the operands (`None`: an optional one left out).
     fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported>;
 
@@ -126,35 +116,20 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// A plain CPU version without the fused steps: the tests' and the lost device's twin of the kernel.
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported>;
 
-    /// The result, if the operands are all constant and the operator exists to be folded.
-    fn fold(&self, _inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
+    /// How to make the result, if the operator exists to be folded: with constant operands the node never runs.
+    fn fold(&self) -> Option<Fold> {
         None
     }
 
-    /// Whether [`fold`](Self::fold) makes a constant of constants; such a node never runs.
-    fn folds(&self) -> bool {
-        false
+    /// Whether elementwise steps may be fused behind it (`lower` then applies the node's epilogue), or whether it
+    /// is one itself.
+    fn fusion(&self) -> Fusion {
+        Fusion::None
     }
 
-    /// Which elementwise steps may be fused behind it; `lower` then applies the node's epilogue.
-    fn fuses(&self) -> Fuses {
-        Fuses::No
-    }
-
-    /// The operator as an elementwise step behind whatever computes operand 0 (or 1, for a swapped
-    /// binary one). `None`: it is not elementwise.
-    fn elementwise(&self) -> Option<StepOp> {
+    /// The zeros that the operator puts before and behind each dimension of operand 0, if it does nothing else.
+    fn zeros(&self) -> Option<Vec<[u32; 2]>> {
         None
-    }
-
-    /// The zeros that the operator puts around operand 0, if it is a spatial PAD.
-    fn spatial_padding(&self) -> Option<SpatialPadding> {
-        None
-    }
-
-    /// Whether the operator puts zeros behind the channels of operand 0 and does nothing else.
-    fn pads_channels(&self) -> bool {
-        false
     }
 
     /// The same operator reading an operand without the zeros that a PAD had put around it.
@@ -167,34 +142,9 @@ pub trait Operator: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The window, if this is a depthwise convolution with as many channels behind as before.
-    fn depthwise(&self, _inputs: &[Option<&TensorType>]) -> Option<Window> {
-        None
-    }
-
-    /// The same operator reading the operand of the depthwise convolution that had made its own.
-    fn absorb_depthwise(&self, _depthwise: Depthwise) -> Option<Arc<dyn Operator>> {
-        None
-    }
-
-    /// Whether the operator is a pointwise convolution.
-    fn pointwise(&self) -> bool {
-        false
-    }
-
-    /// The same operator computing operand 0 by a pointwise convolution on the way.
-    fn absorb_pointwise(&self, _pointwise: Pointwise) -> Option<Arc<dyn Operator>> {
-        None
-    }
-
-    /// Whether the result is the bytes of the operands one behind the other: then these may be computed there.
-    fn is_sequence(&self, _inputs: &[Option<&TensorType>]) -> bool {
-        false
-    }
-
-    /// Whether the result is the bytes of operand 0 under another shape.
-    fn is_alias(&self) -> bool {
-        false
+    /// Where the bytes of the result lie.
+    fn placement(&self, _inputs: &[Option<&TensorType>]) -> Placement {
+        Placement::Own
     }
 }
 

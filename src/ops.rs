@@ -11,7 +11,6 @@ pub mod depthwise_conv_2d;
 pub mod dequantize;
 pub mod fully_connected;
 pub mod gather;
-pub mod inverted_residual;
 pub mod l2_normalization;
 pub mod pack;
 pub mod pad;
@@ -19,7 +18,6 @@ pub mod pool_2d;
 pub mod reduce;
 pub mod reshape;
 pub mod resize;
-pub mod separable_conv_2d;
 pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
@@ -46,7 +44,6 @@ pub static ALL: &[&[Def]] = &[
     dequantize::DEFS,
     fully_connected::DEFS,
     gather::DEFS,
-    inverted_residual::DEFS,
     l2_normalization::DEFS,
     pack::DEFS,
     pad::DEFS,
@@ -54,7 +51,6 @@ pub static ALL: &[&[Def]] = &[
     reduce::DEFS,
     reshape::DEFS,
     resize::DEFS,
-    separable_conv_2d::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
     split::DEFS,

@@ -202,9 +202,8 @@ mod tests {
     use super::json::quoted;
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::Store;
     use crate::kernel::table::copy::kernel;
-    use crate::program::{BufferId, Dispatch};
+    use crate::program::{BufferId, Dispatch, Launch, Store};
 
     const PEAKS: Peaks = Peaks { bytes_per_s: 1e9, fp32: 4e9, fp16: None };
 
@@ -213,11 +212,8 @@ mod tests {
             let kernel = kernel(Store::F32);
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let bindings = vec![BufferId(0); kernel.bindings.len()];
-            let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1, 2, 3]);
-            dispatch.label = label.into();
-            dispatch.origin = origin.to_vec();
-            dispatch.cost = Cost { ops, bytes };
-            dispatch
+            let launch = Launch::new(kernel, spec, push, bindings, [1, 2, 3]);
+            Dispatch::new(launch, label, origin, Cost { ops, bytes })
         };
         let dispatches = vec![
             dispatch("copy", &[], 0, 1000),

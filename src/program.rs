@@ -3,16 +3,17 @@
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
 mod cost;
+mod kernel;
 mod tactic;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use cost::{Cost, Peaks};
-pub use tactic::{Choice, TacticKey, Tactics};
+pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
+pub use tactic::{Choice, TacticKey};
 
 use crate::caps::Features;
-use crate::kernel::Kernel;
 
 /// A logical buffer of a [`Program`]; its place in [`Program::buffers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +83,37 @@ impl fmt::Debug for Weights {
     }
 }
 
+/// A kernel with all its arguments.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The kernel variant.
+    pub kernel: &'static Kernel,
+    /// Values of the specialisation constants, in the order of [`Kernel::spec`].
+    pub spec: Vec<u32>,
+    /// The push constants.
+    pub push: Vec<u8>,
+    /// One buffer per binding number.
+    pub bindings: Vec<BufferId>,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+}
+
+impl Launch {
+    /// A launch whose arguments are as many as the kernel takes.
+    pub fn new(
+        kernel: &'static Kernel,
+        spec: Vec<u32>,
+        push: Vec<u8>,
+        bindings: Vec<BufferId>,
+        grid: [u32; 3],
+    ) -> Self {
+        debug_assert_eq!(spec.len(), kernel.spec.len());
+        debug_assert_eq!(push.len(), kernel.push_bytes as usize);
+        debug_assert_eq!(bindings.len(), kernel.bindings.len());
+        Self { kernel, spec, push, bindings, grid }
+    }
+}
+
 /// One compute dispatch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
@@ -104,27 +136,10 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A dispatch without label, origin and cost; lowering adds these.
-    pub fn new(
-        kernel: &'static Kernel,
-        spec: Vec<u32>,
-        push: Vec<u8>,
-        bindings: Vec<BufferId>,
-        grid: [u32; 3],
-    ) -> Self {
-        debug_assert_eq!(spec.len(), kernel.spec.len());
-        debug_assert_eq!(push.len(), kernel.push_bytes as usize);
-        debug_assert_eq!(bindings.len(), kernel.bindings.len());
-        Self {
-            kernel,
-            spec,
-            push,
-            bindings,
-            grid,
-            label: String::new(),
-            origin: Vec::new(),
-            cost: Cost::default(),
-        }
+    /// A launch on behalf of the TFLite nodes `origin`.
+    pub fn new(launch: Launch, label: impl Into<String>, origin: &[u32], cost: Cost) -> Self {
+        let Launch { kernel, spec, push, bindings, grid } = launch;
+        Self { kernel, spec, push, bindings, grid, label: label.into(), origin: origin.to_vec(), cost }
     }
 
     /// The buffers that it reads.
@@ -137,7 +152,7 @@ impl Dispatch {
         self.touched(|binding| binding.access.writes())
     }
 
-    fn touched(&self, which: fn(&crate::kernel::Binding) -> bool) -> impl Iterator<Item = BufferId> + '_ {
+    fn touched(&self, which: fn(&Binding) -> bool) -> impl Iterator<Item = BufferId> + '_ {
         self.kernel.bindings.iter().zip(&self.bindings).filter(move |(b, _)| which(b)).map(|(_, id)| *id)
     }
 }
@@ -162,6 +177,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// Adds a buffer of at least `bytes` bytes; `name` is for people.
+    pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: String) -> BufferId {
+        self.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, floats: None, name });
+        BufferId(self.buffers.len() as u32 - 1)
+    }
+
     /// The buffer with this id.
     pub fn buffer(&self, id: BufferId) -> &Buffer {
         &self.buffers[id.0 as usize]

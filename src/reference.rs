@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result, Unsupported};
-use crate::ir::{Graph, HostTensor, Node, Shape, ValueId};
-use crate::op::{Broadcast, Operand};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ir::{Broadcast, HostTensor, Operand, Shape};
+use crate::op::Fold;
 
 /// Computes the graph's outputs from its float inputs, each in the graph's order. Works on a graph
 /// before or after the passes.
@@ -20,10 +21,12 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     }
     for (id, node) in graph.nodes() {
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
-        let constant_fold =
-            node.op.folds() && node.inputs.iter().flatten().all(|i| graph.value(*i).constant.is_some());
-        let results =
-            if constant_fold { fold(graph, node) } else { evaluate(node, &values) }.map_err(model)?;
+        let constant = node.inputs.iter().flatten().all(|i| graph.value(*i).constant.is_some());
+        let results = match node.op.fold().filter(|_| constant) {
+            Some(fold) => folded(graph, node, fold),
+            None => evaluate(node, &values),
+        };
+        let results = results.map_err(model)?;
         values.extend(node.outputs.iter().copied().zip(results));
     }
     let output = |id: &ValueId| {
@@ -35,9 +38,9 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     graph.outputs().iter().map(output).collect()
 }
 
-fn fold(graph: &Graph, node: &Node) -> Result<Vec<HostTensor>, Unsupported> {
+fn folded(graph: &Graph, node: &Node, fold: Fold) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
-    let constant = node.op.fold(&inputs).unwrap_or_else(|| unreachable!("{} folds constants", node.label))?;
+    let constant = fold(&inputs)?;
     Ok(vec![HostTensor { shape: constant.shape, data: constant.to_f32()? }])
 }
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "reads and calls the host through its C structures")]
 
 mod array;
+mod checks;
 mod context;
 #[cfg(test)]
 pub(crate) mod mock;
@@ -14,14 +15,16 @@ mod names;
 mod node;
 mod params;
 mod partition;
+mod partition_view;
 mod subgraph;
-#[path = "tflite/bindings.rs"]
 pub mod sys;
 mod tensor;
+mod tensor_fields;
 
 pub use context::{Buffers, Context};
 pub use node::NodeView;
 pub use params::BuiltinParams;
-pub use partition::{Partition, PartitionView};
-pub use subgraph::Subgraph;
+pub use partition::Partition;
+pub use partition_view::PartitionView;
+pub use subgraph::{Computed, Subgraph};
 pub use tensor::TensorView;

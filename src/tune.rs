@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::kernel::Store;
 use crate::noise::Noise;
 use crate::options::Tune;
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, TacticKey};
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store, TacticKey};
 use crate::runtime::{Recording, Session, Way};
 use crate::vk::Device;
 pub use winners::Winners;
@@ -190,7 +189,7 @@ fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<
 mod tests {
     use super::*;
     use crate::kernel::table::copy::kernel;
-    use crate::program::Cost;
+    use crate::program::{Cost, Launch};
 
     fn named(kernel: &'static str) -> TacticKey {
         TacticKey::new(kernel, Store::F32)
@@ -207,9 +206,8 @@ mod tests {
                 program.buffers.push(Buffer { bytes: 16, kind, floats: None, name: format!("{i}.{n}") });
             }
             let bindings = vec![BufferId(at), BufferId(at + 1)];
-            let mut dispatch = Dispatch::new(kernel, spec, push, bindings, [1; 3]);
-            dispatch.cost = Cost { ops: *ops, bytes: 0 };
-            program.dispatches.push(dispatch);
+            let launch = Launch::new(kernel, spec, push, bindings, [1; 3]);
+            program.dispatches.push(Dispatch::new(launch, "", &[], Cost { ops: *ops, bytes: 0 }));
             let candidates = vec!["a".into(), "b".into()];
             program.choices.push(Choice { key: named(key), candidates, taken: 0, dispatches: i..i + 1 });
         }

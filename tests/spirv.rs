@@ -9,7 +9,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use compile::validate::validate;
-use tflite_vulkan::kernel::{SpecConstant, table};
+use tflite_vulkan::kernel::table;
+use tflite_vulkan::program::SpecConstant;
 use tflite_vulkan::spirv::{prune, specialize};
 
 /// Numbers that look random, the same in every run.

@@ -21,7 +21,7 @@ pub fn rust(kernels: &[Kernel]) -> Result<String, Vec<String>> {
     let mut out = String::new();
     let mut errors = Vec::new();
     line!(out, "/// Every variant of every kernel.");
-    line!(out, "pub static ALL: &[&crate::kernel::Kernel] = &[");
+    line!(out, "pub static ALL: &[&crate::program::Kernel] = &[");
     for kernel in kernels {
         for variant in &kernel.variants {
             line!(out, "    &{}::{},", ident(&kernel.name), constant(variant));
@@ -76,8 +76,8 @@ fn module(kernel: &Kernel) -> Result<String, String> {
     line!(out, "#[allow(unused_imports, unused_mut, unused_variables, clippy::all, reason = \"generated\")]");
     line!(out, "pub mod {} {{", ident(&kernel.name));
     line!(out, "    use crate::caps::Features;");
-    line!(out, "    use crate::kernel::{{Access, Binding, Kernel, SpecConstant}};");
-    line!(out, "    use crate::program::{{BufferId, Dispatch}};");
+    line!(out, "    use crate::program::{{Access, Binding, Kernel, SpecConstant}};");
+    line!(out, "    use crate::program::{{BufferId, Launch}};");
     for axis in kernel.header.axes.iter().filter(|axis| axis.shared().is_none()) {
         axis_enum(&mut out, axis);
     }
@@ -239,16 +239,16 @@ fn bind_struct(out: &mut String, interface: &Interface) {
         line!(out, "        pub {}: BufferId,", ident(&binding.name));
     }
     line!(out, "    }}");
-    line!(out, "    /// A dispatch of `kernel`, one of this module.");
+    line!(out, "    /// A launch of `kernel`, one of this module.");
     line!(
         out,
-        "    pub fn dispatch(kernel: &'static Kernel, spec: Spec, push: Push, bind: Bind, grid: [u32; 3]) -> Dispatch {{"
+        "    pub fn dispatch(kernel: &'static Kernel, spec: Spec, push: Push, bind: Bind, grid: [u32; 3]) -> Launch {{"
     );
     let bindings: Vec<String> =
         interface.bindings.iter().map(|binding| format!("bind.{}", ident(&binding.name))).collect();
     line!(
         out,
-        "        Dispatch::new(kernel, spec.words(), push.bytes(), vec![{}], grid)",
+        "        Launch::new(kernel, spec.words(), push.bytes(), vec![{}], grid)",
         bindings.join(", ")
     );
     line!(out, "    }}");
@@ -316,7 +316,7 @@ fn chooser(out: &mut String, kernel: &Kernel) {
 
 fn axis_type(axis: &Axis) -> String {
     let name = camel(&axis.name);
-    if axis.shared().is_some() { format!("crate::kernel::{name}") } else { name }
+    if axis.shared().is_some() { format!("crate::program::{name}") } else { name }
 }
 
 fn parameter(axis: &Axis) -> String {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Node, Shape, ValueId};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ir::Shape;
 use crate::ops;
 use crate::tflite::{PartitionView, TensorView};
 
@@ -59,7 +60,7 @@ pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
     }
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
-        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
+        let types = graph.input_types(node);
         let model = |what: String| Error::Model { node: format!("{} {:?}", node.label, node.origin), what };
         let inferred = node.op.infer(&types).map_err(|e| model(e.0))?;
         if inferred.len() != node.outputs.len() {

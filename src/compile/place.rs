@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::lower::add_buffer;
-use super::pack;
-use crate::ir::{Constant, DType, Graph, NodeId, Shape, Value, ValueId};
-use crate::kernel::Store;
-use crate::program::{BufferId, BufferKind, Program, WeightKey, Weights};
+use crate::graph::{Graph, NodeId, Value, ValueId};
+use crate::ir::{Constant, DType, Shape};
+use crate::lower::pack;
+use crate::op::Placement;
+use crate::program::{BufferId, BufferKind, Program, Store, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
-pub(super) struct Copy {
+pub(super) struct OutputCopy {
     pub shape: Shape,
     pub store: Store,
     pub from: BufferId,
@@ -20,7 +20,7 @@ pub(super) struct Copy {
 /// Where values lie.
 pub(super) struct Places {
     pub buffers: HashMap<ValueId, BufferId>,
-    pub copies: Vec<Copy>,
+    pub copies: Vec<OutputCopy>,
     /// Nodes whose operands are computed where the result is.
     pub joined: HashSet<NodeId>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Places {
 pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program: &mut Program) -> Places {
     let mut root: HashMap<ValueId, ValueId> = HashMap::new();
     let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
-    for (_, node) in graph.nodes().filter(|(_, n)| n.op.is_alias()) {
+    for (_, node) in graph.nodes().filter(|(_, n)| graph.placement(n) == Placement::Alias) {
         if let Some(input) = node.inputs[0] {
             let of = resolve(&root, input);
             root.insert(node.outputs[0], of);
@@ -67,7 +67,7 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
             None => *buffers.entry(source).or_insert(output),
         };
         if from != output {
-            copies.push(Copy { shape: value.ty.shape, store, from, to: output });
+            copies.push(OutputCopy { shape: value.ty.shape, store, from, to: output });
         }
     }
     let bytes = |id: ValueId| {
@@ -75,15 +75,14 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
         ty.shape.elements() * if is_float(id) { store.bytes() } else { ty.dtype.bytes() }
     };
     let temp = |program: &mut Program, id: ValueId, kind: BufferKind| {
-        add_buffer(program, bytes(id), kind, graph.value(id).name.clone())
+        program.add_buffer(bytes(id), kind, graph.value(id).name.clone())
     };
-    let nodes: Vec<_> = graph.nodes().filter(|(_, n)| !n.op.is_alias()).collect();
+    let nodes: Vec<_> = graph.nodes().filter(|(_, n)| graph.placement(n) != Placement::Alias).collect();
     let computed: HashSet<ValueId> = nodes.iter().flat_map(|(_, n)| n.outputs.iter().copied()).collect();
     let mut joined = HashSet::new();
     // From the last on: what a result is made of may be made of parts itself.
     for (node_id, node) in nodes.iter().rev() {
-        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
-        if !node.op.is_sequence(&types) {
+        if graph.placement(node) != Placement::Sequence {
             continue;
         }
         let parts: Vec<ValueId> = node.inputs.iter().flatten().map(|i| resolve(&root, *i)).collect();
@@ -121,7 +120,7 @@ fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) 
         Store::F32 => (value.ty.bytes(), (elements == 0).then_some(0)),
         Store::F16 => (elements * store.bytes(), Some(elements)),
     };
-    let id = add_buffer(program, bytes, kind, value.name.clone());
+    let id = program.add_buffer(bytes, kind, value.name.clone());
     program.buffers[id.0 as usize].floats = floats;
     id
 }
@@ -135,5 +134,5 @@ fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name
     };
     let key = WeightKey { constant: id.0, packing: "output".into() };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });
-    add_buffer(program, bytes, BufferKind::Weights(program.weights.len() - 1), name.into())
+    program.add_buffer(bytes, BufferKind::Weights(program.weights.len() - 1), name.into())
 }

@@ -6,7 +6,8 @@ use super::life::Life;
 use super::partition::Refusal;
 use super::setup::Setup;
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Shape, ValueId};
+use crate::graph::{Graph, ValueId};
+use crate::ir::Shape;
 use crate::tflite::Context;
 
 /// A delegated partition.

@@ -14,7 +14,8 @@ use super::precision::{EffectivePrecision, Trial};
 use super::proving::Proving;
 use super::setup::Setup;
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Shape};
+use crate::graph::Graph;
+use crate::ir::Shape;
 use crate::options::Precision;
 
 /// A state of a partition.

@@ -5,7 +5,8 @@ use super::on_host::OnHost;
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Shape};
+use crate::graph::Graph;
+use crate::ir::Shape;
 use crate::runtime::Session;
 
 /// For so many shapes of the inputs a recording, with its memory, is kept.

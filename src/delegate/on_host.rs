@@ -2,7 +2,8 @@
 
 use super::compiler::{computes_nothing, reshaped};
 use crate::error::{Error, Result};
-use crate::ir::{DType, Graph, HostTensor, Shape, ValueId};
+use crate::graph::{Graph, ValueId};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::reference;
 
 /// Runs on the CPU, slowly: the operators' naive twins compute it.
@@ -62,8 +63,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::ir::{Node, TensorType};
-    use crate::op::StepOp;
+    use crate::graph::Node;
+    use crate::ir::{StepOp, TensorType};
     use crate::ops::binary::Binary;
 
     /// x · x.

@@ -9,10 +9,10 @@ use std::fmt;
 use crate::cache::{self, Facts};
 use crate::caps::Caps;
 use crate::compile::store;
-use crate::ir::Graph;
-use crate::kernel::Store;
+use crate::graph::Graph;
 use crate::logging::timed;
 use crate::options::Precision;
+use crate::program::Store;
 
 /// What was found out about fp16 in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use super::precision::Verdict;
 use crate::error::Result;
-use crate::ir::{DType, Graph};
-use crate::kernel::Store;
+use crate::graph::Graph;
+use crate::ir::DType;
 use crate::noise::Noise;
+use crate::program::Store;
 use crate::runtime::{Recording, Session};
 
 /// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since

@@ -7,7 +7,8 @@ use super::precision::{EffectivePrecision, Trial, Verdict};
 use super::probe::{self, Probe};
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Shape};
+use crate::graph::Graph;
+use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::{Recording, Session};
 

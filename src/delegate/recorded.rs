@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::compiler::Reshaped;
 use crate::compile::Compiled;
 use crate::error::Result;
-use crate::ir::{Graph, Shape};
+use crate::graph::Graph;
+use crate::ir::Shape;
 use crate::profile::Profile;
 use crate::runtime::{Recording, Session};
 

@@ -8,8 +8,8 @@ use crate::cache::FileKind;
 use crate::caps::Caps;
 use crate::compile::store;
 use crate::error::Result;
-use crate::kernel::Store;
 use crate::options::{Options, Precision};
+use crate::program::Store;
 use crate::tune::Winners;
 use crate::vk::Device;
 

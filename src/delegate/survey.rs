@@ -9,8 +9,9 @@ use super::setup::Setup;
 use crate::compile::import;
 use crate::error::{Error, Result};
 use crate::logging::timed;
+use crate::op::Folds;
 use crate::ops;
-use crate::tflite::{Partition, Subgraph, TensorView};
+use crate::tflite::{Context, Partition, Subgraph, TensorView};
 
 /// A subgraph whose foldable nodes are known to it.
 struct Survey<'a> {
@@ -21,9 +22,11 @@ struct Survey<'a> {
 }
 
 /// The partitions to take, as the host will make them, with their kernels.
-pub fn select(subgraph: &Subgraph<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, DelegateKernel)>> {
-    let plan = subgraph.context().execution_plan()?;
-    let mut survey = Survey { subgraph, setup, nodes: BTreeMap::new(), names: BTreeMap::new() };
+pub fn select(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, DelegateKernel)>> {
+    let plan = context.execution_plan()?;
+    let folds = Folds::default();
+    let subgraph = Subgraph::new(context).with(&folds);
+    let mut survey = Survey { subgraph: &subgraph, setup, nodes: BTreeMap::new(), names: BTreeMap::new() };
     let (mut supported, mut refused) = (Vec::new(), Vec::new());
     for index in plan {
         let node = match subgraph.node(index) {
@@ -35,18 +38,16 @@ pub fn select(subgraph: &Subgraph<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partit
         };
         let parsed = ops::parse(&node);
         let constant = (0..node.input_count()).all(|i| node.input(i).is_none_or(|t| t.is_constant()));
-        let folded = constant && parsed.as_ref().is_ok_and(|p| p.op.folds());
+        let fold = parsed.as_ref().ok().and_then(|p| p.op.fold()).filter(|_| constant);
+        if let Some(fold) = fold {
+            folds.declare(&node, fold);
+        }
         match parsed {
-            Ok(parsed) => {
-                if folded {
-                    subgraph.fold(&node, parsed.op);
-                }
-                supported.push(index);
-            }
+            Ok(_) => supported.push(index),
             Err(e) => refused.push((index, e.0)),
         }
         let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
-        survey.nodes.insert(index, Outline { inputs, outputs, folded });
+        survey.nodes.insert(index, Outline { inputs, outputs, folded: fold.is_some() });
         survey.names.insert(index, node.name());
     }
     let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;

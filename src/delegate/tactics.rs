@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::program::{Program, TacticKey, Tactics};
+use crate::lower::Tactics;
+use crate::program::{Program, TacticKey};
 use crate::tune::Winners;
 
 /// The ways that were taken for the first shapes of a partition, by class of choice: other shapes take them
@@ -56,8 +57,8 @@ impl Tactics for PartitionTactics<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Store;
     use crate::program::Choice;
+    use crate::program::Store;
 
     fn program(key: TacticKey, taken: usize) -> Program {
         let choice = Choice { key, candidates: candidates(), taken, dispatches: 0..0 };

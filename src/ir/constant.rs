@@ -6,37 +6,12 @@ use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt as _;
 
-use super::{DType, Shape, sparse};
+use super::{DType, Shape, Sparsity, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
 
 /// Bytes that never change: a part of the model, or our own.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
-
-/// One dimension of a sparse tensor, as TFLite's `TfLiteDimensionMetadata`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SparseDimension {
-    /// Every index is present.
-    Dense(u32),
-    /// Compressed sparse rows: `indices[segments[i]..segments[i + 1]]` are present.
-    Csr {
-        /// Where each row starts.
-        segments: Vec<i32>,
-        /// The indices that are present.
-        indices: Vec<i32>,
-    },
-}
-
-/// How a sparse constant is stored, as TFLite's `TfLiteSparsity`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sparsity {
-    /// The order in which dimensions (dense ones, then blocks) are traversed.
-    pub traversal: Vec<usize>,
-    /// Which dense dimension each block dimension belongs to.
-    pub block_map: Vec<usize>,
-    /// One per entry of `traversal`.
-    pub dimensions: Vec<SparseDimension>,
-}
 
 /// A constant tensor. Its bytes may be stored in another way than the graph sees: fp16 weights stay fp16,
 /// and sparse ones sparse, until a kernel packs them.
@@ -95,16 +70,20 @@ impl Constant {
             return Ok(Cow::Borrowed((*self.bytes).as_ref()));
         };
         let mut all = vec![0; (self.shape.elements() * self.stored.bytes()) as usize];
-        sparse::visit(self, sparsity, &mut |to, bytes| {
+        self.visit(sparsity, &mut |to, bytes| {
             all[to * bytes.len()..][..bytes.len()].copy_from_slice(bytes);
         })?;
         Ok(Cow::Owned(all))
     }
 
+    fn visit(&self, sparsity: &Sparsity, f: &mut dyn FnMut(usize, &[u8])) -> Result<(), Unsupported> {
+        sparse::visit(&self.shape, self.stored, (*self.bytes).as_ref(), sparsity, f)
+    }
+
     /// Whether the bytes are those of a tensor of this shape, type and sparsity.
     pub fn check(&self) -> Result<(), Unsupported> {
         if let Some(sparsity) = &self.sparsity {
-            return sparse::visit(self, sparsity, &mut |_, _| ());
+            return self.visit(sparsity, &mut |_, _| ());
         }
         let (want, got) = (self.shape.elements() * self.stored.bytes(), (*self.bytes).as_ref().len());
         if got as u64 != want {
@@ -122,5 +101,68 @@ impl fmt::Debug for Constant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sparse = if self.sparsity.is_some() { " sparse" } else { "" };
         write!(f, "const {}{}{sparse}", self.stored, self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SparseDimension;
+    use super::*;
+
+    fn sparse(shape: &[u32], values: &[f32], sparsity: Sparsity) -> Constant {
+        Constant { sparsity: Some(Arc::new(sparsity)), ..Constant::from_f32(shape, values) }
+    }
+
+    #[test]
+    fn rows_of_compressed_columns() {
+        let sparsity = Sparsity {
+            traversal: vec![0, 1],
+            block_map: vec![],
+            dimensions: vec![
+                SparseDimension::Dense(3),
+                SparseDimension::Csr { segments: vec![0, 2, 2, 3], indices: vec![0, 3, 1] },
+            ],
+        };
+        let x = sparse(&[3, 4], &[1.0, 2.0, 3.0], sparsity);
+        let expected = [1.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0];
+        assert_eq!(x.to_f32().unwrap(), expected);
+    }
+
+    #[test]
+    fn compressed_blocks() {
+        // [4, 4] in blocks of 2 × 2, of which (0, 1) and (1, 0) are present.
+        let sparsity = Sparsity {
+            traversal: vec![0, 1, 2, 3],
+            block_map: vec![0, 1],
+            dimensions: vec![
+                SparseDimension::Dense(2),
+                SparseDimension::Csr { segments: vec![0, 1, 2], indices: vec![1, 0] },
+                SparseDimension::Dense(2),
+                SparseDimension::Dense(2),
+            ],
+        };
+        let x = sparse(&[4, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], sparsity);
+        let expected = [0., 0., 1., 2., 0., 0., 3., 4., 5., 6., 0., 0., 7., 8., 0., 0.];
+        assert_eq!(x.to_f32().unwrap(), expected);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let csr = |segments: &[i32], indices: &[i32]| Sparsity {
+            traversal: vec![0, 1],
+            block_map: vec![],
+            dimensions: vec![
+                SparseDimension::Dense(2),
+                SparseDimension::Csr { segments: segments.to_vec(), indices: indices.to_vec() },
+            ],
+        };
+        for (segments, indices) in
+            [(&[0, 1][..], &[0][..]), (&[0, 1, 2], &[0]), (&[0, 1, 2], &[0, 9]), (&[0, -1, 2], &[0, 1])]
+        {
+            let x = sparse(&[2, 2], &[1.0, 2.0], csr(segments, indices));
+            assert!(x.check().is_err() && x.to_f32().is_err(), "{segments:?} {indices:?}");
+        }
+        let short = sparse(&[2, 2], &[1.0], csr(&[0, 1, 2], &[0, 1]));
+        assert!(short.check().is_err() && short.to_f32().is_err());
     }
 }

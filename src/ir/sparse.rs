@@ -3,22 +3,24 @@
 //! TFLite stores a sparse tensor level by level: in the traversal order, each dimension is dense or
 //! compressed (CSR), and blocks add dimensions behind the tensor's own.
 
-use super::constant::{Constant, SparseDimension, Sparsity};
+use super::{DType, Shape, SparseDimension, Sparsity};
 use crate::error::Unsupported;
 use crate::unsupported;
 
-/// Visits the present elements of a sparse constant: their bytes, and their place among all elements.
+/// Visits the elements that `bytes` hold of a sparse constant of this shape and type: their bytes, and their place
+/// among all elements.
 pub(super) fn visit(
-    x: &Constant,
+    shape: &Shape,
+    stored: DType,
+    bytes: &[u8],
     sparsity: &Sparsity,
     f: &mut dyn FnMut(usize, &[u8]),
 ) -> Result<(), Unsupported> {
-    let element = x.stored.bytes() as usize;
-    let bytes = (*x.bytes).as_ref();
-    Walk::new(x, sparsity)?.level(0, 0, &mut |to, from| {
+    let element = stored.bytes() as usize;
+    Walk::new(shape, sparsity)?.level(0, 0, &mut |to, from| {
         match bytes.get(from * element..(from + 1) * element) {
             Some(bytes) => f(to, bytes),
-            None => unsupported!("the sparse constant {x:?} has too few values"),
+            None => unsupported!("the sparse constant {stored}{shape} has too few values"),
         }
         Ok(())
     })
@@ -40,26 +42,26 @@ struct Walk<'a> {
 type Visit<'a> = &'a mut dyn FnMut(usize, usize) -> Result<(), Unsupported>;
 
 impl<'a> Walk<'a> {
-    fn new(x: &'a Constant, sparsity: &'a Sparsity) -> Result<Self, Unsupported> {
+    fn new(shape: &'a Shape, sparsity: &'a Sparsity) -> Result<Self, Unsupported> {
         let levels = sparsity.traversal.len();
         let mut order = sparsity.traversal.clone();
         order.sort_unstable();
         let fits = order.into_iter().eq(0..levels)
             && levels == sparsity.dimensions.len()
-            && levels == x.shape.len() + sparsity.block_map.len()
-            && sparsity.block_map.iter().all(|d| *d < x.shape.len());
+            && levels == shape.len() + sparsity.block_map.len()
+            && sparsity.block_map.iter().all(|d| *d < shape.len());
         if !fits {
-            unsupported!("{sparsity:?} does not describe {}", x.shape);
+            unsupported!("{sparsity:?} does not describe {shape}");
         }
         let block = |b: usize| {
-            let level = sparsity.traversal.iter().position(|d| *d == x.shape.len() + b);
+            let level = sparsity.traversal.iter().position(|d| *d == shape.len() + b);
             match level.map(|level| &sparsity.dimensions[level]) {
                 Some(SparseDimension::Dense(size)) => Ok(*size),
                 _ => Err(Unsupported("a block dimension that is not dense".into())),
             }
         };
         let blocks = (0..sparsity.block_map.len()).map(block).collect::<Result<_, _>>()?;
-        Ok(Self { shape: &x.shape, sparsity, blocks, index: vec![0; levels], met: 0 })
+        Ok(Self { shape, sparsity, blocks, index: vec![0; levels], met: 0 })
     }
 
     /// Visits what lies below node `parent` of the level above.
@@ -112,69 +114,5 @@ impl<'a> Walk<'a> {
             unsupported!("a sparse constant with an element at {index:?} of {:?}", self.shape);
         }
         Ok(index.iter().zip(self.shape).fold(0, |at, (i, &n)| at * n as usize + i))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn sparse(shape: &[u32], values: &[f32], sparsity: Sparsity) -> Constant {
-        Constant { sparsity: Some(Arc::new(sparsity)), ..Constant::from_f32(shape, values) }
-    }
-
-    #[test]
-    fn rows_of_compressed_columns() {
-        let sparsity = Sparsity {
-            traversal: vec![0, 1],
-            block_map: vec![],
-            dimensions: vec![
-                SparseDimension::Dense(3),
-                SparseDimension::Csr { segments: vec![0, 2, 2, 3], indices: vec![0, 3, 1] },
-            ],
-        };
-        let x = sparse(&[3, 4], &[1.0, 2.0, 3.0], sparsity);
-        let expected = [1.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0];
-        assert_eq!(x.to_f32().unwrap(), expected);
-    }
-
-    #[test]
-    fn compressed_blocks() {
-        // [4, 4] in blocks of 2 × 2, of which (0, 1) and (1, 0) are present.
-        let sparsity = Sparsity {
-            traversal: vec![0, 1, 2, 3],
-            block_map: vec![0, 1],
-            dimensions: vec![
-                SparseDimension::Dense(2),
-                SparseDimension::Csr { segments: vec![0, 1, 2], indices: vec![1, 0] },
-                SparseDimension::Dense(2),
-                SparseDimension::Dense(2),
-            ],
-        };
-        let x = sparse(&[4, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], sparsity);
-        let expected = [0., 0., 1., 2., 0., 0., 3., 4., 5., 6., 0., 0., 7., 8., 0., 0.];
-        assert_eq!(x.to_f32().unwrap(), expected);
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        let csr = |segments: &[i32], indices: &[i32]| Sparsity {
-            traversal: vec![0, 1],
-            block_map: vec![],
-            dimensions: vec![
-                SparseDimension::Dense(2),
-                SparseDimension::Csr { segments: segments.to_vec(), indices: indices.to_vec() },
-            ],
-        };
-        for (segments, indices) in
-            [(&[0, 1][..], &[0][..]), (&[0, 1, 2], &[0]), (&[0, 1, 2], &[0, 9]), (&[0, -1, 2], &[0, 1])]
-        {
-            let x = sparse(&[2, 2], &[1.0, 2.0], csr(segments, indices));
-            assert!(x.check().is_err() && x.to_f32().is_err(), "{segments:?} {indices:?}");
-        }
-        let short = sparse(&[2, 2], &[1.0], csr(&[0, 1, 2], &[0, 1]));
-        assert!(short.check().is_err() && short.to_f32().is_err());
     }
 }

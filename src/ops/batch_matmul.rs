@@ -3,11 +3,11 @@
 //! TFLite swaps the inner dimensions of either operand by `adj_x` and `adj_y` and broadcasts the batch
 //! dimensions. All of it is taken for float32 up to rank 6; either operand may be constant.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Def, Fuses, Operator, Parsed, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -141,8 +141,8 @@ impl Operator for BatchMatmul {
         Ok(vec![y])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }
 

@@ -4,10 +4,10 @@
 //! TFLite broadcasts both operands against each other by NumPy's rule. All of it is taken for
 //! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
-use crate::op::{Activation, Broadcast, Def, Fuses, Operand, Operator, Parsed, Step, StepOp, View};
+use crate::ir::{Activation, Broadcast, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp, TensorType};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -140,12 +140,8 @@ impl Operator for Binary {
         Ok(vec![HostTensor { shape, data }])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::All
-    }
-
-    fn elementwise(&self) -> Option<StepOp> {
-        Some(self.0)
+    fn fusion(&self) -> Fusion {
+        Fusion::Elementwise(self.0)
     }
 }
 

@@ -3,11 +3,11 @@
 //! TFLite takes any number of operands and no activation. Taken for float32 up to rank 6; operands
 //! may be constant.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Operator, Parsed, Placement, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -68,8 +68,8 @@ impl Operator for Concatenation {
         side_by_side(cx, rows, &widths)
     }
 
-    fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
-        in_one_row(inputs, self.axis)
+    fn placement(&self, inputs: &[Option<&TensorType>]) -> Placement {
+        if in_one_row(inputs, self.axis) { Placement::Sequence } else { Placement::Own }
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -2,10 +2,10 @@
 //!
 //! Taken for float constants.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, HostTensor, TensorType};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::ir::{DType, HostTensor, TensorType};
+use crate::lower::Lower;
+use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -42,11 +42,7 @@ impl Operator for Densify {
         Ok(vec![operand(inputs, 0)?.clone()])
     }
 
-    fn fold(&self, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
-        operand(inputs, 0).ok().map(|x| Ok(x.clone()))
-    }
-
-    fn folds(&self) -> bool {
-        true
+    fn fold(&self) -> Option<Fold> {
+        Some(|inputs| operand(inputs, 0).cloned())
     }
 }

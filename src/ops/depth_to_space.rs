@@ -2,10 +2,10 @@
 //!
 //! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for float32.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, TensorType, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, StepOp, Weights, Window, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, Weights, operand};
 use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -100,6 +100,11 @@ fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
 }
 
 impl DepthwiseConv2d {
+    /// Whether there are as many channels behind it as before.
+    pub fn keeps_channels(&self, x: &Shape, w: &Shape) -> bool {
+        multiplier(x, w) == Ok(1)
+    }
+
     /// Whether each element of `x` is multiplied by one number, and that is all.
     fn is_product(&self, x: &Shape, w: &Shape) -> bool {
         let one = [1, 1];
@@ -195,18 +200,13 @@ impl Operator for DepthwiseConv2d {
         })])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 
     fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<Weights> {
         let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
         (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(Weights::PerChannel)
-    }
-
-    fn depthwise(&self, inputs: &[Option<&TensorType>]) -> Option<Window> {
-        let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
-        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(self.window)
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {

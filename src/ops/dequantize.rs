@@ -3,10 +3,10 @@
 //! The constant is used as it is, and its kernel's packing widens or keeps it. Anything but a
 //! float16 constant is not taken.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, HostTensor, TensorType};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::ir::{DType, HostTensor, TensorType};
+use crate::lower::Lower;
+use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -42,11 +42,7 @@ impl Operator for Dequantize {
         Ok(vec![operand(inputs, 0)?.clone()])
     }
 
-    fn fold(&self, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
-        operand(inputs, 0).ok().map(|x| Ok(x.clone()))
-    }
-
-    fn folds(&self) -> bool {
-        true
+    fn fold(&self) -> Option<Fold> {
+        Some(|inputs| operand(inputs, 0).cloned())
     }
 }

@@ -6,11 +6,12 @@
 
 use std::fmt;
 
+use super::conv_2d::{Geometry, implicit_gemm};
 use crate::caps::{Caps, DeviceKind};
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, operand};
+use crate::ir::{Activation, HostTensor, Shape, TensorType};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -81,8 +82,8 @@ impl Operator for FullyConnected {
         Ok(vec![HostTensor { shape: y.shape, data }])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }
 
@@ -142,7 +143,7 @@ pub fn product(
     use crate::kernel::table::fully_connected::{Bind, Push, Spec, dispatch, kernel};
     let [.., max_rows] = cx.caps.max_grid;
     if !few_rows || rows > max_rows {
-        return super::conv_2d::gemm(cx, rows, depth, channels);
+        return implicit_gemm::emit(cx, &Geometry::product(rows, depth, channels));
     }
     let steps = depth.div_ceil(4);
     let length = 4 * steps as usize;

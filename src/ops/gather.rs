@@ -3,10 +3,10 @@
 //! `y[b…, o…, i…, n…] = x[b…, o…, index[b…, i…], n…]` with `batch_dims` dimensions `b`. Taken for float32 up to
 //! rank 6 with constant indices of any rank.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::kernel::table;
+use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;

@@ -3,10 +3,10 @@
 //! Taken for float32 up to rank 6; operands may be constant.
 
 use super::concatenation::{in_one_row, side_by_side};
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Operator, Parsed, Placement, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -65,8 +65,8 @@ impl Operator for Pack {
         side_by_side(cx, rows, &vec![width; self.count])
     }
 
-    fn is_sequence(&self, inputs: &[Option<&TensorType>]) -> bool {
-        in_one_row(inputs, self.axis)
+    fn placement(&self, inputs: &[Option<&TensorType>]) -> Placement {
+        if in_one_row(inputs, self.axis) { Placement::Sequence } else { Placement::Own }
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -4,11 +4,11 @@
 //! Taken for float32 up to rank 6 if paddings, value and multiples are constant. Zeros around rows
 //! and columns vanish into a convolution or pooling behind them.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
-use crate::op::{Def, Operator, Parsed, SpatialPadding, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -181,21 +181,15 @@ impl Operator for Pad {
         Ok(vec![y])
     }
 
-    fn pads_channels(&self) -> bool {
-        let Some((Growth::Add(0, _), outer)) = self.growth.split_last() else { return false };
-        self.border == Border::Constant(0.0) && outer.iter().all(|growth| *growth == Growth::Add(0, 0))
-    }
-
-    fn spatial_padding(&self) -> Option<SpatialPadding> {
+    fn zeros(&self) -> Option<Vec<[u32; 2]>> {
         if self.border != Border::Constant(0.0) {
             return None;
         }
-        match self.growth[..] {
-            [Growth::Add(0, 0), Growth::Add(top, bottom), Growth::Add(left, right), Growth::Add(0, 0)] => {
-                Some(SpatialPadding { h: [top, bottom], w: [left, right] })
-            }
-            _ => None,
-        }
+        let zeros = |growth: &Growth| match *growth {
+            Growth::Add(before, after) => Some([before, after]),
+            Growth::Times(_) => None,
+        };
+        self.growth.iter().map(zeros).collect()
     }
 }
 
@@ -265,6 +259,7 @@ fn merged(border: Border, from: &Shape, to: &Shape, before: &[u32]) -> Vec<[u32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::SpatialPadding;
 
     #[test]
     fn dimensions_that_stay_are_merged() {
@@ -299,7 +294,10 @@ mod tests {
     #[test]
     fn only_zeros_around_rows_and_columns_are_spatial() {
         use Growth::Add;
-        let spatial = |border, growth: [Growth; 4]| Pad { border, growth: growth.to_vec() }.spatial_padding();
+        let spatial = |border, growth: [Growth; 4]| {
+            let zeros = Pad { border, growth: growth.to_vec() }.zeros()?;
+            SpatialPadding::of(&zeros)
+        };
         let zero = Border::Constant(0.0);
         let found = spatial(zero, [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]);
         assert_eq!(found, Some(SpatialPadding { h: [1, 2], w: [3, 4] }));
@@ -309,14 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn only_zeros_behind_the_last_dimension_pad_channels() {
-        use Growth::Add;
-        let channels = |border, growth: &[Growth]| Pad { border, growth: growth.to_vec() }.pads_channels();
+    fn zeros_are_told_only_where_there_is_nothing_else() {
+        let zeros = |border, growth: &[Growth]| Pad { border, growth: growth.to_vec() }.zeros();
         let zero = Border::Constant(0.0);
-        assert!(channels(zero, &[Add(0, 0), Add(0, 4)]));
-        assert!(!channels(zero, &[Add(0, 0), Add(1, 4)]));
-        assert!(!channels(zero, &[Add(1, 0), Add(0, 4)]));
-        assert!(!channels(Border::Constant(1.0), &[Add(0, 0), Add(0, 4)]));
-        assert!(!channels(Border::Reflect, &[Add(0, 0), Add(0, 4)]));
+        assert_eq!(zeros(zero, &[Growth::Add(0, 0), Growth::Add(1, 4)]), Some(vec![[0, 0], [1, 4]]));
+        assert_eq!(zeros(zero, &[Growth::Add(0, 0), Growth::Times(2)]), None);
+        assert_eq!(zeros(Border::Constant(1.0), &[Growth::Add(0, 4)]), None);
+        assert_eq!(zeros(Border::Reflect, &[Growth::Add(0, 4)]), None);
     }
 }

@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::reduce;
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, TensorType, Window};
 use crate::kernel::table;
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, SpatialPadding, Window, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -64,14 +64,14 @@ fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
 
 /// A way to compute a pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Algorithm {
     /// A reduction of the whole picture.
     Reduction,
     /// Window by window.
     Windows,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reduction => "reduction",
@@ -140,8 +140,9 @@ impl Operator for Pool2d {
         let name = if self.kind == Kind::Average { "average_pool_2d" } else { "max_pool_2d" };
         let key =
             TacticKey::new(name, cx.store).with("window", self.window.size).with("channels", [x.channels()]);
-        let ways: &[Way] = if whole { &[Way::Reduction, Way::Windows] } else { &[Way::Windows] };
-        if cx.choose(key, ways) == Way::Windows {
+        let algorithms: &[Algorithm] =
+            if whole { &[Algorithm::Reduction, Algorithm::Windows] } else { &[Algorithm::Windows] };
+        if cx.choose(key, algorithms) == Algorithm::Windows {
             return self.windows(cx);
         }
         let kind = if self.kind == Kind::Average { reduce::Kind::Mean } else { reduce::Kind::Largest };
@@ -181,8 +182,8 @@ impl Operator for Pool2d {
         Ok(vec![y])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
@@ -193,7 +194,7 @@ impl Operator for Pool2d {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::Padding::{self, Same, Valid};
+    use crate::ir::Padding::{self, Same, Valid};
 
     fn pool(kind: Kind, padding: Padding) -> Pool2d {
         let zeros = SpatialPadding::default();

@@ -4,11 +4,11 @@
 //! with constant axes.
 
 use crate::caps::DeviceKind;
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Def, Fuses, Operator, Parsed, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -235,8 +235,8 @@ impl Operator for Reduce {
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: y.data }])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }
 

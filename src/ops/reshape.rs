@@ -3,10 +3,10 @@
 //! TFLite gives RESHAPE's shape as a tensor or, in old models, as parameters; one dimension may be
 //! -1. Taken for float32 up to rank 6 if shape and axis are constant.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{Constant, HostTensor, MAX_RANK, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, Placement, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -129,13 +129,8 @@ impl Operator for Reshape {
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: x.data.clone() }])
     }
 
-    fn fold(&self, inputs: &[Option<&Constant>]) -> Option<Result<Constant, Unsupported>> {
-        let x = operand(inputs, 0).ok()?;
-        Some(self.shape(&x.shape).map(|shape| Constant { shape, ..x.clone() }))
-    }
-
-    fn is_alias(&self) -> bool {
-        true
+    fn placement(&self, _inputs: &[Option<&TensorType>]) -> Placement {
+        Placement::Alias
     }
 }
 

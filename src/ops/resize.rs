@@ -4,11 +4,11 @@
 //! corners (`align_corners`), centres on centres (`half_pixel_centers`), or the first pixel on the
 //! first. Taken for float32 with a constant size.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Def, Fuses, Operator, Parsed, operand};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -152,8 +152,8 @@ impl Operator for Resize {
         Ok(vec![y])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }
 

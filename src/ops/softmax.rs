@@ -3,10 +3,10 @@
 //!
 //! Taken for float32 up to rank 6; computed in 32 bits whatever the storage.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, TensorType};
 use crate::kernel::table;
+use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;

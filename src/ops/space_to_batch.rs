@@ -6,11 +6,11 @@
 //! Taken for float32 with constant block, paddings and crops.
 
 use super::pad::{Border, pad};
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 

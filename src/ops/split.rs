@@ -3,10 +3,10 @@
 //! UNPACK's parts have one index and lose the dimension. Taken for float32 up to rank 6 with constant
 //! axis and sizes.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 

@@ -4,10 +4,10 @@
 //! masks leave out bounds, insert dimensions of size 1 (new axis), remove sliced ones (shrink) or let
 //! one entry stand for several dimensions (ellipsis). Taken for float32 up to rank 6 with constant bounds.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 

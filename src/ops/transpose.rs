@@ -2,10 +2,10 @@
 //!
 //! Taken for float32 up to rank 6 with a constant order.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
-use crate::op::{Def, Operator, Parsed, View, operand};
+use crate::lower::{Lower, View};
+use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 

@@ -6,11 +6,11 @@
 //! (fp16 ones too) and, for the builtin one, a constant size.
 
 use super::conv_2d::quads;
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Padding, Shape, TensorType};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
-use crate::op::{Activation, Def, Fuses, Operator, Padding, Parsed, Tiling, operand};
+use crate::lower::{Lower, Tiling};
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -224,7 +224,7 @@ impl Operator for TransposeConv {
         Ok(vec![result])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, TensorType};
+use crate::ir::{Activation, HostTensor, Step, StepOp, TensorType};
 use crate::kernel::table;
-use crate::op::{Activation, Def, Fuses, Operator, Parsed, Step, StepOp};
+use crate::lower::Lower;
+use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -83,12 +83,8 @@ impl Operator for Unary {
         Ok(vec![HostTensor { shape: x.shape, data }])
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::All
-    }
-
-    fn elementwise(&self) -> Option<StepOp> {
-        Some(self.0)
+    fn fusion(&self) -> Fusion {
+        Fusion::Elementwise(self.0)
     }
 }
 

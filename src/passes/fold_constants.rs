@@ -2,15 +2,13 @@
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::ir::Graph;
+use crate::graph::Graph;
 
 pub fn run(graph: &mut Graph) -> Result<Outcome> {
     let mut outcome = Outcome { pass: "fold constants", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
-        if !node.op.folds() {
-            continue;
-        }
+        let Some(fold) = node.op.fold() else { continue };
         if graph.value(node.outputs[0]).constant.is_some() {
             // `parse` of a reader asked for it already.
             graph.remove(id);
@@ -18,11 +16,11 @@ pub fn run(graph: &mut Graph) -> Result<Outcome> {
             continue;
         }
         let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
-        let Some(folded) = node.op.fold(&inputs) else {
+        if inputs.iter().all(Option::is_none) {
             outcome.declined.push(format!("{}: its input is not constant", node.label));
             continue;
-        };
-        let constant = folded
+        }
+        let constant = fold(&inputs)
             .map_err(|e| Error::Model { node: format!("#{} {}", node.origin[0], node.label), what: e.0 })?;
         let output = node.outputs[0];
         graph.set_constant(output, constant);

@@ -1,13 +1,14 @@
 //! Lets convolutions and poolings read beyond the border instead of a padded copy.
 
 use super::Outcome;
-use crate::ir::Graph;
+use crate::graph::Graph;
+use crate::ir::SpatialPadding;
 
 pub fn run(graph: &mut Graph) -> Outcome {
     let mut outcome = Outcome { pass: "fold padding", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(pad) = graph.node(id) else { continue };
-        let Some(padding) = pad.op.spatial_padding() else { continue };
+        let Some(padding) = pad.op.zeros().and_then(|zeros| SpatialPadding::of(&zeros)) else { continue };
         let (label, output) = (pad.label.clone(), pad.outputs[0]);
         if !graph.has_one_use(output) {
             outcome.declined.push(format!("{label} #{}: its result has several uses", id.0));

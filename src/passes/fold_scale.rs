@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::Outcome;
-use crate::ir::{Constant, Graph, Node, NodeId, TensorType, ValueId};
-use crate::op::{Broadcast, Operand, Step, StepOp, Weights};
+use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::ir::{Broadcast, Constant, Operand, Step, StepOp, TensorType};
+use crate::op::Weights;
 use crate::ops::binary::Binary;
 
 pub fn run(graph: &mut Graph) -> Outcome {
@@ -40,7 +41,7 @@ impl Scale {
         let [bias] = node.epilogue[..] else { return None };
         let per_channel = graph.value(factors).ty.shape.elements() == u64::from(channels);
         let same = graph.value(x).ty == graph.value(node.outputs[0]).ty;
-        if node.op.elementwise() != Some(StepOp::Mul) || !same || !per_channel {
+        if node.op.fusion().elementwise() != Some(StepOp::Mul) || !same || !per_channel {
             return None;
         }
         Some(Self { x, factors: floats(graph, factors)?, shift: bias_of(graph, node, bias)? })
@@ -69,8 +70,7 @@ struct Convolution {
 
 impl Convolution {
     fn of(graph: &Graph, node: &Node) -> Option<Self> {
-        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
-        let kind = node.op.weights(&types)?;
+        let kind = node.op.weights(&graph.input_types(node))?;
         let (weights, first) = (node.inputs[1]?, *node.epilogue.first()?);
         let Operand::Input { input, .. } = first.operand else { return None };
         let bias = bias_of(graph, node, first)?;
@@ -133,7 +133,7 @@ fn into_producer(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'s
         }
         let producer = graph.producer(value).ok_or(NONE)?;
         let node = graph.node(producer).ok_or(NONE)?;
-        match node.op.elementwise() {
+        match node.op.fusion().elementwise() {
             Some(op) if op.is_homogeneous() && node.epilogue.is_empty() => {
                 (value, between) = (node.inputs[0].ok_or(NONE)?, true);
             }

@@ -1,13 +1,23 @@
 //! Lets pointwise convolutions compute the depthwise convolution in front of them on the way, where the
 //! device has a kernel for it.
 
+mod inverted_residual;
+mod separable_conv_2d;
+
+use std::any::Any;
+use std::sync::Arc;
+
 use super::Outcome;
 use crate::caps::Caps;
-use crate::ir::{Graph, Node, NodeId, ValueId};
-use crate::kernel::Store;
-use crate::op::{Broadcast, Depthwise, Operand, Pointwise, StepOp, Window};
-use crate::ops::conv_2d::cooperative;
-use crate::ops::inverted_residual;
+use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::ir::{Broadcast, Operand, StepOp, Window};
+use crate::op::Operator;
+use crate::ops::conv_2d::Conv2d;
+use crate::ops::conv_2d::cooperative::{self, Depthwise};
+use crate::ops::depthwise_conv_2d::DepthwiseConv2d;
+use crate::program::Store;
+pub use inverted_residual::{InvertedResidual, Pointwise};
+pub use separable_conv_2d::SeparableConv2d;
 
 /// The kernel writes out all taps, so that their loads are under way together.
 const MAX_TAPS: u32 = 25;
@@ -16,8 +26,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
     let mut outcome = Outcome { pass: "fuse depthwise", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
-        let types: Vec<_> = node.inputs.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
-        let Some(window) = node.op.depthwise(&types) else { continue };
+        let Some(window) = depthwise(graph, node) else { continue };
         if window.taps() > MAX_TAPS {
             outcome.declined.push(format!("{} #{}: {} taps are too many", node.label, id.0, window.taps()));
             continue;
@@ -39,33 +48,49 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
             continue;
         }
         let at = behind.inputs.len();
-        let absorbed = (behind.inputs[0] == Some(output))
-            .then(|| behind.op.absorb_depthwise(Depthwise { window, clamp, inputs: [at, at + 1] }))
-            .flatten();
-        match absorbed {
-            Some(op) => {
-                graph.fuse_before(id, reader, op);
+        match behind.inputs[0] == Some(output) && pointwise(behind) {
+            true => {
+                let depthwise = Depthwise { window, clamp, inputs: [at, at + 1] };
+                graph.fuse_before(id, reader, Arc::new(SeparableConv2d { depthwise }));
                 graph.append_inputs(reader, &[weights, bias]);
                 outcome.applied += 1;
-                match expand(graph, reader, caps, store, &window) {
+                match expand(graph, reader, caps, store) {
                     None => outcome.applied += 1,
                     Some(why) => outcome.declined.push(format!("{label}: {why}")),
                 }
             }
-            None => outcome.declined.push(format!("{label}: {} does not absorb it", behind.label)),
+            false => outcome.declined.push(format!("{label}: {} does not absorb it", behind.label)),
         }
     }
     outcome
 }
 
+/// The node's operator, if it is a `T`.
+fn concrete<T: Operator>(node: &Node) -> Option<&T> {
+    let op: &dyn Any = &*node.op;
+    op.downcast_ref()
+}
+
+/// The window of a depthwise convolution with as many channels behind as before.
+fn depthwise(graph: &Graph, node: &Node) -> Option<Window> {
+    let conv: &DepthwiseConv2d = concrete(node)?;
+    let [Some(x), Some(w), ..] = node.inputs[..] else { return None };
+    conv.keeps_channels(&graph.value(x).ty.shape, &graph.value(w).ty.shape).then_some(conv.window)
+}
+
+fn pointwise(node: &Node) -> bool {
+    concrete(node).is_some_and(Conv2d::pointwise)
+}
+
 /// Lets `node`, a separable convolution, compute the pointwise convolution in front of it too, or says why
 /// not.
-fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store, window: &Window) -> Option<String> {
+fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<String> {
     let node = graph.node(id)?;
+    let behind: &SeparableConv2d = concrete(node)?;
     let x = node.inputs[0]?;
     let Some(first) = graph.producer(x) else { return Some("nothing stands in front".into()) };
     let before = graph.node(first)?;
-    if !before.op.pointwise() || !graph.has_one_use(x) {
+    if !pointwise(before) || !graph.has_one_use(x) {
         return Some(format!("{} in front stays apart", before.label));
     }
     let Some((weights, bias, clamp)) = plain(graph, before) else {
@@ -77,12 +102,12 @@ fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store, window: &Win
     if graph.value(weights).ty.shape.channels() != depth {
         return Some(format!("{}: it has groups", before.label));
     }
-    if !inverted_residual::fits(caps, store, window, channels) {
+    if !inverted_residual::fits(caps, store, &behind.depthwise.window, channels) {
         return Some(format!("the device has no kernel for channels {channels:?}"));
     }
     let at = node.inputs.len();
-    let op = node.op.absorb_pointwise(Pointwise { clamp, inputs: [at, at + 1] })?;
-    graph.fuse_before(first, id, op);
+    let op = InvertedResidual { expand: Pointwise { clamp, inputs: [at, at + 1] }, behind: behind.clone() };
+    graph.fuse_before(first, id, Arc::new(op));
     graph.append_inputs(id, &[weights, bias]);
     None
 }

@@ -3,15 +3,16 @@
 //! would fill them up with zeros vanishes.
 
 use super::Outcome;
-use crate::compile::{MAX_OPERANDS, MAX_PADDED, MAX_STEPS};
-use crate::ir::{DType, Graph, Node, NodeId, Shape, ValueId};
-use crate::op::{Broadcast, Fuses, Operand, Step, StepOp};
+use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::ir::{Broadcast, DType, Operand, Shape, Step, StepOp};
+use crate::lower::{MAX_OPERANDS, MAX_PADDED, MAX_STEPS};
+use crate::op::Fusion;
 
 pub fn run(graph: &mut Graph) -> Outcome {
     let mut outcome = Outcome { pass: "fuse elementwise", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
-        let Some(op) = node.op.elementwise() else { continue };
+        let Some(op) = node.op.fusion().elementwise() else { continue };
         match candidates(graph, node, op) {
             Ok(fusion) => {
                 graph.fuse_behind(fusion.producer, id, fusion.step, fusion.operand);
@@ -26,7 +27,7 @@ pub fn run(graph: &mut Graph) -> Outcome {
     outcome
 }
 
-struct Fusion {
+struct Candidate {
     producer: NodeId,
     step: Step,
     operand: Option<ValueId>,
@@ -36,7 +37,7 @@ struct Fusion {
 
 /// The operand whose producer takes the node in, latest producer first: then the other one is
 /// computed already where the merged node stands.
-fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Fusion, String> {
+fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Candidate, String> {
     let mains: &[usize] = if op.is_binary() { &[0, 1] } else { &[0] };
     let mut found = Vec::new();
     let mut why = "no operand is computed by a node that fuses".to_string();
@@ -51,14 +52,14 @@ fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Fusion, String> 
 }
 
 /// `Err(None)` if operand `main` has no producer to speak of.
-fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion, Option<String>> {
+fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Candidate, Option<String>> {
     let value = node.inputs[main].ok_or(None)?;
     let producer = graph.producer(value).ok_or(None)?;
     let Some(behind) = graph.node(producer) else { return Err(None) };
     let label = &behind.label;
-    match behind.op.fuses() {
-        Fuses::No => return Err(Some(format!("{label} takes no epilogue"))),
-        Fuses::Common if !op.is_common() || !node.epilogue.iter().all(|s| s.op.is_common()) => {
+    match behind.op.fusion() {
+        Fusion::None => return Err(Some(format!("{label} takes no epilogue"))),
+        Fusion::Common if !op.is_common() || !node.epilogue.iter().all(|s| s.op.is_common()) => {
             return Err(Some(format!("{op:?} is not among the steps that {label} takes")));
         }
         _ => {}
@@ -72,8 +73,8 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
     }
     let (operand, other, pad) =
         if op.is_binary() { other_operand(graph, node, op, main)? } else { (Operand::None, None, None) };
-    let own = usize::from(behind.op.elementwise().is_some());
-    let own_operands = usize::from(behind.op.elementwise().is_some_and(StepOp::is_binary));
+    let own = usize::from(behind.op.fusion().elementwise().is_some());
+    let own_operands = usize::from(behind.op.fusion().elementwise().is_some_and(StepOp::is_binary));
     let steps = own + behind.epilogue.len() + 1 + node.epilogue.len();
     let operands = own_operands
         + behind.epilogue.iter().chain(&node.epilogue).filter(|s| is_input(&s.operand)).count()
@@ -89,12 +90,12 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Fusion,
         return Err(Some(format!("its operands and those of {label} spread over different batches")));
     }
     let step = Step { op, operand, swapped: main == 1 && !op.commutes() };
-    Ok(Fusion { producer, step, operand: other, pad })
+    Ok(Candidate { producer, step, operand: other, pad })
 }
 
 /// Rows of the result per row of each operand that spreads over batches: a kernel knows one number.
 fn batches(graph: &Graph, node: &Node, result: &Shape) -> Vec<u32> {
-    let own = node.op.elementwise().is_some_and(StepOp::is_binary);
+    let own = node.op.fusion().elementwise().is_some_and(StepOp::is_binary);
     let own = node.inputs.iter().take(if own { 2 } else { 0 }).flatten().map(|id| graph.value(*id).ty.shape);
     let own = own.filter(|shape| Broadcast::of(shape, result) == Some(Broadcast::Batch));
     let fused = node.epilogue.iter().filter_map(|step| match step.operand {
@@ -137,7 +138,25 @@ fn other_operand(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<
 /// The PAD that fills up the channels of a value with zeros for one reader, and the value before it.
 fn padded(graph: &Graph, value: ValueId) -> Option<(NodeId, ValueId)> {
     let id = graph.producer(value).filter(|_| graph.has_one_use(value))?;
-    let pad = graph.node(id).filter(|pad| pad.op.pads_channels())?;
+    let pad = graph.node(id).filter(|pad| pad.op.zeros().is_some_and(|zeros| are_behind_channels(&zeros)))?;
     let fewer = pad.inputs[0]?;
     (graph.value(fewer).ty.shape.channels() <= MAX_PADDED).then_some((id, fewer))
+}
+
+/// Whether all zeros of a PAD stand behind the channels.
+fn are_behind_channels(zeros: &[[u32; 2]]) -> bool {
+    matches!(zeros.split_last(), Some(([0, _], outer)) if outer.iter().all(|n| *n == [0, 0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_behind_channels;
+
+    #[test]
+    fn only_zeros_behind_the_last_dimension_pad_channels() {
+        assert!(are_behind_channels(&[[0, 0], [0, 4]]));
+        assert!(!are_behind_channels(&[[0, 0], [1, 4]]));
+        assert!(!are_behind_channels(&[[1, 0], [0, 4]]));
+        assert!(!are_behind_channels(&[]));
+    }
 }

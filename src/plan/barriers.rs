@@ -139,8 +139,11 @@ mod tests {
     use super::super::Placement;
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::{Access as A, Binding, Kernel};
-    use crate::program::{Buffer, Dispatch};
+    use crate::program::{Access as A, Binding, Buffer, Cost, Dispatch, Kernel, Launch};
+
+    fn dispatch(kernel: &'static Kernel, bindings: Vec<BufferId>) -> Dispatch {
+        Dispatch::new(Launch::new(kernel, vec![], vec![], bindings, [1; 3]), "", &[], Cost::default())
+    }
 
     static COPY: Kernel = Kernel {
         name: "copy",
@@ -155,7 +158,7 @@ mod tests {
     /// A program of copies `(from, to)` over temporaries at the given arena offsets, 4 bytes each.
     fn program(offsets: &[u64], copies: &[(u32, u32)]) -> (Program, MemoryPlan) {
         let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, floats: None, name: format!("t{i}") };
-        let copy = |&(x, y)| Dispatch::new(&COPY, vec![], vec![], vec![BufferId(x), BufferId(y)], [1; 3]);
+        let copy = |&(x, y)| dispatch(&COPY, vec![BufferId(x), BufferId(y)]);
         let program = Program {
             buffers: (0..offsets.len()).map(buffer).collect(),
             dispatches: copies.iter().map(copy).collect(),
@@ -220,7 +223,7 @@ mod tests {
         };
         let (mut program, memory) = program(&[0, 4, 8], &[(0, 1)]);
         let fallback = vec![BufferId(1), BufferId(1), BufferId(2)];
-        program.dispatches.push(Dispatch::new(&ADD, vec![], vec![], fallback, [1; 3]));
+        program.dispatches.push(dispatch(&ADD, fallback));
         assert_eq!(barriers(&program, &memory).to_string(), "before #1: ReadAfterWrite(#0, b1)\n");
     }
 }

@@ -30,8 +30,7 @@ pub fn submissions(program: &Program, peaks: &Peaks, most: Submission) -> Vec<us
 mod tests {
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::Kernel;
-    use crate::program::{Cost, Dispatch};
+    use crate::program::{Cost, Dispatch, Kernel, Launch};
 
     static ANY: Kernel = Kernel {
         name: "any",
@@ -48,9 +47,8 @@ mod tests {
     /// A program of dispatches of so many milliseconds.
     fn program(millis: &[u64]) -> Program {
         let dispatch = |ms: &u64| {
-            let mut dispatch = Dispatch::new(&ANY, vec![], vec![], vec![], [1; 3]);
-            dispatch.cost = Cost { ops: ms * 1_000_000 / SLACK as u64, bytes: 0 };
-            dispatch
+            let cost = Cost { ops: ms * 1_000_000 / SLACK as u64, bytes: 0 };
+            Dispatch::new(Launch::new(&ANY, vec![], vec![], vec![], [1; 3]), "", &[], cost)
         };
         Program { dispatches: millis.iter().map(dispatch).collect(), ..Program::default() }
     }

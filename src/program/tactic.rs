@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::kernel::Store;
+use super::kernel::Store;
 
 /// What the fastest way of computing a node depends on: nodes with the same key take the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,18 +67,6 @@ pub struct Choice {
     pub taken: usize,
     /// The dispatches that compute the node.
     pub dispatches: Range<usize>,
-}
-
-/// Decides choices.
-pub trait Tactics {
-    /// The place of the candidate to take; `candidates` are names, never none.
-    fn choose(&self, key: &TacticKey, candidates: &[String]) -> usize;
-}
-
-impl<F: Fn(&TacticKey, &[String]) -> usize> Tactics for F {
-    fn choose(&self, key: &TacticKey, candidates: &[String]) -> usize {
-        self(key, candidates)
-    }
 }
 
 #[cfg(test)]

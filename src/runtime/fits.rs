@@ -46,8 +46,7 @@ pub fn fits(dispatch: &Dispatch, caps: &Caps) -> Result<(), Unsupported> {
 mod tests {
     use super::*;
     use crate::caps::Features;
-    use crate::kernel::{Access, Binding, Kernel, SpecConstant};
-    use crate::program::BufferId;
+    use crate::program::{Access, Binding, BufferId, Cost, Kernel, Launch, SpecConstant};
 
     const X: Binding = Binding { name: "x", access: Access::Read };
 
@@ -74,7 +73,8 @@ mod tests {
             (caps.clone(), 8, [1, 0, 1], Some("grid of [1, 0, 1]")),
         ];
         for (caps, wg_y, grid, expected) in cases {
-            let dispatch = Dispatch::new(&TILE, vec![1000, wg_y], vec![], vec![BufferId(0); 3], grid);
+            let launch = Launch::new(&TILE, vec![1000, wg_y], vec![], vec![BufferId(0); 3], grid);
+            let dispatch = Dispatch::new(launch, "", &[], Cost::default());
             let got = fits(&dispatch, &caps).err().map(|e| e.0);
             match expected {
                 None => assert_eq!(got, None),

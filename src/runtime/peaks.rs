@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::Session;
 use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::Result;
-use crate::kernel::Store;
 use crate::kernel::table::{copy, multiply_add};
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Dispatch, Peaks, Program};
+use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Launch, Peaks, Program, Store};
 use crate::vk::Device;
 
 /// Operations of one invocation of `multiply_add.glsl` in one round.
@@ -78,14 +77,14 @@ fn copy(session: &mut Session, caps: &Caps) -> Result<Option<(u64, Duration)>> {
     let wg_x = 64;
     let row = caps.max_grid[0].min(32768);
     let groups = (bytes / 16).div_ceil(wg_x.into()) as u32;
-    let dispatch = copy::dispatch(
+    let launch = copy::dispatch(
         copy::kernel(Store::F32),
         copy::Spec { wg_x, ..Default::default() },
         copy::Push { elements: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
         copy::Bind { x: BufferId(0), y: BufferId(1) },
         [row.min(groups), groups.div_ceil(row), 1],
     );
-    Ok(best(session, &[bytes, bytes], dispatch)?.map(|time| (2 * bytes, time)))
+    Ok(best(session, &[bytes, bytes], launch)?.map(|time| (2 * bytes, time)))
 }
 
 /// Operations per second.
@@ -95,14 +94,14 @@ fn arithmetic(session: &mut Session, caps: &Caps, kind: multiply_add::Arithmetic
     let invocations = u64::from(groups * wg_x);
     let mut rounds = 16;
     loop {
-        let dispatch = multiply_add::dispatch(
+        let launch = multiply_add::dispatch(
             multiply_add::kernel(kind),
             multiply_add::Spec { wg_x, ..Default::default() },
             multiply_add::Push { rounds, factor: 0.5, addend: 1.0 },
             multiply_add::Bind { y: BufferId(0) },
             [groups, 1, 1],
         );
-        let time = best(session, &[invocations * 4], dispatch)?.unwrap_or(Duration::MAX);
+        let time = best(session, &[invocations * 4], launch)?.unwrap_or(Duration::MAX);
         if time >= LONG_ENOUGH || rounds >= 1 << 20 {
             return Ok((invocations * OPS_PER_ROUND * u64::from(rounds)) as f64 / time.as_secs_f64());
         }
@@ -111,12 +110,12 @@ fn arithmetic(session: &mut Session, caps: &Caps, kind: multiply_add::Arithmetic
 }
 
 /// The shortest time of a few dispatches over temporary buffers of these sizes; `None` without a clock.
-fn best(session: &mut Session, buffers: &[u64], dispatch: Dispatch) -> Result<Option<Duration>> {
+fn best(session: &mut Session, buffers: &[u64], launch: Launch) -> Result<Option<Duration>> {
     let buffer =
         |bytes: &u64| Buffer { bytes: *bytes, kind: BufferKind::Temp, floats: None, name: "peak".into() };
     let program = Program {
         buffers: buffers.iter().map(buffer).collect(),
-        dispatches: vec![dispatch; 3],
+        dispatches: vec![Dispatch::new(launch, "peak", &[], Cost::default()); 3],
         ..Program::default()
     };
     let memory = plan::memory(&program, session.device().caps().buffer_alignment);

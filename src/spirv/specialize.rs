@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use crate::kernel::SpecConstant;
+use crate::program::SpecConstant;
 
 const HEADER: usize = 5;
 const TYPE_BOOL: u32 = 20;

@@ -7,6 +7,25 @@ use super::array::ints;
 use super::names::builtin_name;
 use super::params::BuiltinParams;
 use super::{Subgraph, TensorView, sys};
+use crate::error::Unsupported;
+use crate::unsupported;
+
+impl Subgraph<'_> {
+    /// The node with this index, whose tensors exist.
+    pub fn node(&self, index: i32) -> Result<NodeView<'_>, Unsupported> {
+        let Some((node, registration)) = self.context().node(index) else {
+            unsupported!("there is no node {index}")
+        };
+        let view = NodeView { subgraph: self, index, node, registration };
+        let count = self.context().tensor_count();
+        let unknown =
+            |i: &&i32| **i != sys::kTfLiteOptionalTensor && usize::try_from(**i).map_or(true, |i| i >= count);
+        match view.input_tensors().iter().chain(view.output_tensors()).find(unknown) {
+            Some(i) => unsupported!("it names tensor {i}, there are {count}"),
+            None => Ok(view),
+        }
+    }
+}
 
 /// A node of the model, whose tensors exist.
 #[derive(Clone, Copy)]
@@ -18,15 +37,6 @@ pub struct NodeView<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    pub(super) fn new(
-        subgraph: &'a Subgraph<'a>,
-        index: i32,
-        node: &'a sys::TfLiteNode,
-        registration: &'a sys::TfLiteRegistration,
-    ) -> Self {
-        Self { subgraph, index, node, registration }
-    }
-
     /// The node's index in its subgraph.
     pub fn index(&self) -> i32 {
         self.index

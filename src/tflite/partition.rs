@@ -1,7 +1,7 @@
 //! A part of a subgraph that becomes one kernel.
 
 use super::array::ints;
-use super::{NodeView, TensorView, sys};
+use super::sys;
 
 /// A partition as the host describes it: indices of nodes and tensors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,38 +28,5 @@ impl Partition {
                 outputs: ints(params.output_tensors).to_vec(),
             }
         }
-    }
-}
-
-/// What the delegate runs as one kernel.
-#[derive(Clone, Debug)]
-pub struct PartitionView<'a> {
-    nodes: Vec<NodeView<'a>>,
-    inputs: Vec<TensorView<'a>>,
-    outputs: Vec<TensorView<'a>>,
-}
-
-impl<'a> PartitionView<'a> {
-    pub(super) fn new(
-        nodes: Vec<NodeView<'a>>,
-        inputs: Vec<TensorView<'a>>,
-        outputs: Vec<TensorView<'a>>,
-    ) -> Self {
-        Self { nodes, inputs, outputs }
-    }
-
-    /// Its nodes in execution order.
-    pub fn nodes(&self) -> Vec<NodeView<'a>> {
-        self.nodes.clone()
-    }
-
-    /// Its inputs without constants, in the host's order.
-    pub fn inputs(&self) -> Vec<TensorView<'a>> {
-        self.inputs.clone()
-    }
-
-    /// Its outputs without constants, in the host's order.
-    pub fn outputs(&self) -> Vec<TensorView<'a>> {
-        self.outputs.clone()
     }
 }

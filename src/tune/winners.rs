@@ -34,7 +34,7 @@ impl Winners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Store;
+    use crate::program::Store;
 
     #[test]
     fn the_first_is_taken_unless_another_has_won() {

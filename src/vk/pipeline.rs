@@ -8,7 +8,7 @@ use ash::vk;
 use super::device::Device;
 use super::driver_error::name;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use crate::program::Kernel;
 use crate::spirv::{prune, specialize};
 
 /// What a pipeline is made of.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use tflite_vulkan::ir::{Constant, DType, Graph, Node, Shape, TensorType, ValueId};
-use tflite_vulkan::op::{Operand, Operator, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::graph::{Graph, Node, ValueId};
+use tflite_vulkan::ir::{
+    Constant, DType, Operand, Padding, Shape, SpatialPadding, Step, StepOp, TensorType, Window,
+};
+use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::conv_2d::Conv2d;
 
 /// A graph under construction.

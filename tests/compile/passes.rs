@@ -1,9 +1,8 @@
 //! What the passes do to small graphs, and what they decline with which reason.
 
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::ir::{Graph, HostTensor, ValueId};
-use tflite_vulkan::kernel::Store;
-use tflite_vulkan::op::{Padding, Step, StepOp};
+use tflite_vulkan::graph::{Graph, ValueId};
+use tflite_vulkan::ir::{HostTensor, Padding, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
@@ -13,6 +12,7 @@ use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::passes;
+use tflite_vulkan::program::Store;
 use tflite_vulkan::reference;
 
 use crate::net::{Net, RELU, RELU6, window};

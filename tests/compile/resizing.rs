@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::compile::{compile, heuristic, reshape};
-use tflite_vulkan::ir::{Graph, Shape};
-use tflite_vulkan::op::{Padding, StepOp};
+use tflite_vulkan::compile::{compile, reshape};
+use tflite_vulkan::graph::Graph;
+use tflite_vulkan::ir::{Padding, Shape, StepOp};
+use tflite_vulkan::lower::{Tactics, heuristic};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::pool_2d::{self, Pool2d};
@@ -15,7 +16,7 @@ use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
 use tflite_vulkan::ops::transpose::Transpose;
 use tflite_vulkan::options::Precision;
-use tflite_vulkan::program::{Dispatch, TacticKey, Tactics};
+use tflite_vulkan::program::{Dispatch, TacticKey};
 
 use crate::net::{Net, RELU, window};
 

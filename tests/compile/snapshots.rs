@@ -6,9 +6,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
-use tflite_vulkan::compile::{compile, heuristic};
-use tflite_vulkan::ir::Graph;
-use tflite_vulkan::op::{Broadcast, Operand, Padding, Step, StepOp};
+use tflite_vulkan::compile::compile;
+use tflite_vulkan::graph::Graph;
+use tflite_vulkan::ir::{Broadcast, Operand, Padding, Step, StepOp};
+use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::conv_2d::Conv2d;

@@ -1,7 +1,6 @@
 //! Every elementwise step on the device against `StepOp::apply`, alone and as part of an epilogue.
 
-use tflite_vulkan::ir::Shape;
-use tflite_vulkan::op::{Broadcast, Operand, Step, StepOp};
+use tflite_vulkan::ir::{Broadcast, Operand, Shape, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::unary::Unary;
 

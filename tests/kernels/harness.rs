@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
 use tflite_vulkan::compile::compile;
-use tflite_vulkan::ir::{Constant, DType, Graph, HostTensor, Node, Shape, TensorType, ValueId};
-use tflite_vulkan::op::{Operator, Step};
+use tflite_vulkan::graph::{Graph, Node, ValueId};
+use tflite_vulkan::ir::{Constant, DType, HostTensor, Shape, Step, TensorType};
+use tflite_vulkan::op::Operator;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::program::TacticKey;
 use tflite_vulkan::reference;

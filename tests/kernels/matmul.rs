@@ -1,6 +1,6 @@
 //! BATCH_MATMUL.
 
-use tflite_vulkan::op::{Broadcast, Operand, Step, StepOp};
+use tflite_vulkan::ir::{Broadcast, Operand, Step, StepOp};
 use tflite_vulkan::ops::batch_matmul::BatchMatmul;
 
 use crate::harness::{Case, check, constant, tensor};

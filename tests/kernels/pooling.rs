@@ -1,6 +1,6 @@
 //! AVERAGE_POOL_2D, MAX_POOL_2D, RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR.
 
-use tflite_vulkan::op::{Broadcast, Operand, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::ir::{Broadcast, Operand, Padding, SpatialPadding, Step, StepOp, Window};
 use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
 use tflite_vulkan::ops::resize::Resize;
 

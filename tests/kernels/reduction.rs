@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use tflite_vulkan::caps::{Caps, DeviceKind};
-use tflite_vulkan::compile::{Compiled, compile, heuristic};
-use tflite_vulkan::ir::{Graph, Node, Shape, TensorType};
-use tflite_vulkan::op::{Broadcast, Operand, Operator, Step, StepOp};
+use tflite_vulkan::compile::{Compiled, compile};
+use tflite_vulkan::graph::{Graph, Node};
+use tflite_vulkan::ir::{Broadcast, Operand, Shape, Step, StepOp, TensorType};
+use tflite_vulkan::lower::heuristic;
+use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::l2_normalization::L2Normalization;
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::softmax::Softmax;

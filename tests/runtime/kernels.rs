@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use shaderc::{CompileOptions, Compiler, EnvVersion, ShaderKind, TargetEnv};
 use tflite_vulkan::caps::Features;
-use tflite_vulkan::kernel::{Access, Binding, Kernel, SpecConstant};
+use tflite_vulkan::program::{Access, Binding, Kernel, SpecConstant};
 
 const X: Binding = Binding { name: "x", access: Access::Read };
 const Y: Binding = Binding { name: "y", access: Access::Read };

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tflite_vulkan::error::Result;
-use tflite_vulkan::kernel::Kernel;
 use tflite_vulkan::options::Options;
 use tflite_vulkan::plan;
-use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Dispatch, Program, WeightKey, Weights};
+use tflite_vulkan::program::{
+    Buffer, BufferId, BufferKind, Cost, Dispatch, Kernel, Launch, Program, WeightKey, Weights,
+};
 use tflite_vulkan::runtime::{Recording, Session};
 use tflite_vulkan::vk::Device;
 
@@ -73,9 +74,9 @@ impl Net {
     fn dispatch(&mut self, kernel: &'static Kernel, buffers: &[BufferId], scale: u32, bias: f32) {
         let push = [self.n.to_ne_bytes(), bias.to_ne_bytes()].concat();
         let grid = [self.n.div_ceil(WORKGROUP), 1, 1];
-        let mut dispatch = Dispatch::new(kernel, vec![WORKGROUP, scale], push, buffers.to_vec(), grid);
-        dispatch.label = kernel.name.to_uppercase();
-        self.program.dispatches.push(dispatch);
+        let launch = Launch::new(kernel, vec![WORKGROUP, scale], push, buffers.to_vec(), grid);
+        let label = kernel.name.to_uppercase();
+        self.program.dispatches.push(Dispatch::new(launch, label, &[], Cost::default()));
     }
 
     /// `y = x * scale + bias`

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use super::{Push as Convolution, Spec as Form};
+use super::Geometry;
 use crate::caps::Caps;
-use crate::compile::Lower;
 use crate::error::Unsupported;
+use crate::ir::Window;
+use crate::kernel::divisor;
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
-use crate::kernel::{Store, divisor};
-use crate::op::Depthwise;
-use crate::program::{BufferId, TacticKey};
+use crate::lower::Lower;
+use crate::program::{Store, TacticKey};
+
+use crate::program::BufferId;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,20 +160,24 @@ pub fn matrices(
     cx.rearranged(i, &packing, u64::from(columns) * u64::from(depth), products as usize, place)
 }
 
-/// Emits the convolution; each result sums `products` products. With `depthwise` it is a pointwise one
+/// A depthwise convolution whose results the kernel computes where it would load them: `clamp(convolution + bias)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Depthwise {
+    /// How its filter moves.
+    pub window: Window,
+    /// The bounds of its activation.
+    pub clamp: [f32; 2],
+    /// Where its weights (`[1, height, width, channels]`) and its bias stand among the node's operands.
+    pub inputs: [usize; 2],
+}
+
+/// Emits the convolution of operand 0 with operand 1 through the epilogue. With `depthwise` it is a pointwise one
 /// behind that, whose window `conv` describes.
-pub fn emit(
-    cx: &mut Lower<'_>,
-    conv: &Convolution,
-    form: &Form,
-    products: u32,
-    depthwise: Option<&Depthwise>,
-) -> Result<(), Unsupported> {
+pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
     let taps = depthwise.map_or(0, |d| d.window.taps());
-    let sizes = [conv.rows, conv.channels, products];
-    let [rows, channels, _] = sizes;
+    let sizes @ [rows, channels, products] = [conv.rows, conv.channels, conv.products];
     let in_eights = conv.depth.is_multiple_of(8);
     let reading = 9 * taps + if in_eights { 0 } else { 21 };
     let key = TacticKey::new("conv_2d_cooperative", cx.store)
@@ -211,7 +217,7 @@ pub fn emit(
         wg_x: tile.invocations(caps),
         taps_y: conv.taps[0],
         taps_x: conv.taps[1],
-        pointwise: form.pointwise && depthwise.is_none(),
+        pointwise: conv.pointwise && depthwise.is_none(),
         depthwise: depthwise.is_some(),
         unrolled: fm * fn_ >= 16,
         vec_x: conv.depth.is_multiple_of(4),

@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use super::winograd::{self, Tile};
-use super::{Push as Convolution, Spec as Form};
+use super::Geometry;
 use crate::caps::{Caps, DeviceKind, Features};
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::kernel::Store;
 use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
-use crate::program::{BufferId, TacticKey};
+use crate::lower::Lower;
+use crate::program::{BufferId, Store};
 
 /// Invocations that share weights.
 const QUAD: u32 = 4;
@@ -20,7 +18,7 @@ const WORKGROUP: u32 = 16;
 
 /// How the channels of a convolution are cut into blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Blocks {
+pub struct Blocks {
     /// Quads of channels per block.
     tn: u32,
     /// Blocks per group.
@@ -38,6 +36,7 @@ struct Blocks {
 }
 
 impl Blocks {
+    /// The best as a rule.
     fn new(groups: u32, group_channels: u32, run: u32) -> Self {
         let quads = group_channels.div_ceil(4);
         // Loads of the operand and of weights cost as much as the sums.
@@ -88,42 +87,6 @@ impl fmt::Display for Blocks {
     }
 }
 
-/// A way to compute a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Blocks(Blocks),
-    Winograd(Tile),
-}
-
-impl Way {
-    /// The best as a rule first.
-    fn candidates(cx: &Lower<'_>, conv: &Convolution, form: &Form, run: u32, rgb: Rgb) -> Vec<Self> {
-        let groups = conv.channels / conv.group_channels.max(1);
-        let blocks = Blocks::candidates(groups, conv.group_channels, run).into_iter();
-        // More than two quads would not fit the instruction cache behind a first layer's loads.
-        let blocks = blocks.filter(|blocks| rgb == Rgb::N0 || blocks.tn == 2);
-        let direct: Vec<_> = blocks.map(|blocks| Self::Blocks(Blocks { rgb, ..blocks })).collect();
-        if form.grouped || !winograd::fits(cx, conv) {
-            return direct;
-        }
-        let mut tiles = [Tile::Four, Tile::Two];
-        tiles.sort_by_key(|tile| tile.cost(conv));
-        let tiles = tiles.map(Self::Winograd);
-        let [first, second] =
-            if winograd::pays(conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
-        [first, second].concat()
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Blocks(blocks) => blocks.fmt(f),
-            Self::Winograd(tile) => tile.fmt(f),
-        }
-    }
-}
-
 /// Whether the kernel is the best one on this device.
 pub fn fits(caps: &Caps) -> bool {
     caps.kind == DeviceKind::Software
@@ -131,58 +94,36 @@ pub fn fits(caps: &Caps) -> bool {
         && caps.subgroup_size.is_multiple_of(QUAD)
 }
 
-/// Emits the convolution; each result sums `products` products.
-pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, form: &Form, products: u32) -> Result<(), Unsupported> {
-    // The taps of a row lie side by side, channels and all.
-    let rows = !form.pointwise && !form.grouped && conv.dilation[1] == 1;
-    let run = if rows { conv.taps[1] * conv.depth } else { conv.depth };
-    let groups = conv.channels / conv.group_channels.max(1);
-    let mut key = TacticKey::new("conv_2d_quads", cx.store)
-        .with("window", conv.taps)
-        .with("stride", conv.stride)
-        .with("depth", [conv.depth])
-        .with("channels", [conv.channels])
-        .with("groups", [groups]);
-    let rgb = rgb(cx.store, conv);
-    let ways = Way::candidates(cx, conv, form, run, rgb);
-    if ways.iter().any(|way| matches!(way, Way::Winograd(_))) {
-        key = key.rows(conv.rows);
+/// How a convolution walks along its taps.
+struct Walk {
+    /// Neighbouring elements of the operand that a step sums.
+    run: u32,
+    /// Steps along height and width.
+    steps: [u32; 2],
+}
+
+impl Walk {
+    fn of(conv: &Geometry) -> Self {
+        // The taps of a row lie side by side, channels and all.
+        let rows = !conv.pointwise && conv.groups() == 1 && conv.dilation[1] == 1;
+        match rows {
+            true => Self { run: conv.taps[1] * conv.depth, steps: [conv.taps[0], 1] },
+            false => Self { run: conv.depth, steps: conv.taps },
+        }
     }
-    let blocks = match cx.choose(key, &ways) {
-        Way::Blocks(blocks) => blocks,
-        Way::Winograd(tile) => return winograd::emit(cx, conv, tile),
-    };
-    let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
-    let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
-    let push = Push {
-        rows: conv.rows,
-        channels: conv.channels,
-        run,
-        depth: conv.depth,
-        x_channels: conv.x_channels,
-        group_channels: conv.group_channels,
-        x_size: conv.x_size,
-        y_size: conv.y_size,
-        steps: [conv.taps[0], if rows { 1 } else { conv.taps[1] }],
-        stride: conv.stride,
-        dilation: conv.dilation,
-        origin: conv.origin,
-        ..Push::default()
-    };
-    let spec = Spec {
-        pointwise: form.pointwise,
-        border: form.border,
-        grouped: form.grouped,
-        vec_y: conv.group_channels.is_multiple_of(4),
-        ..Spec::default()
-    };
-    let ops = 2 * u64::from(conv.rows) * u64::from(conv.channels) * u64::from(products);
-    let spec = Spec { shifted: rgb != Rgb::N0 && conv.origin[1] != 0, ..spec };
-    product(cx, 0, w, &blocks, push, spec, ops)
+}
+
+/// The blocks that may suit the convolution, the best as a rule first.
+pub fn candidates(cx: &Lower<'_>, conv: &Geometry) -> Vec<Blocks> {
+    let rgb = rgb(cx.store, conv);
+    let blocks = Blocks::candidates(conv.groups(), conv.group_channels, Walk::of(conv).run).into_iter();
+    // More than two quads would not fit the instruction cache behind a first layer's loads.
+    let blocks = blocks.filter(|blocks| rgb == Rgb::N0 || blocks.tn == 2);
+    blocks.map(|blocks| Blocks { rgb, ..blocks }).collect()
 }
 
 /// The variant for a first layer, if this is one: rows of `x` and strips of pixels begin at a vector.
-fn rgb(store: Store, conv: &Convolution) -> Rgb {
+fn rgb(store: Store, conv: &Geometry) -> Rgb {
     let vectors = conv.x_size[1].is_multiple_of(4) && conv.y_size[1].is_multiple_of(PIXELS);
     let three = conv.depth == 3 && conv.x_channels == 3;
     let vectors = vectors && matches!(conv.origin[1], -1 | 0);
@@ -194,6 +135,38 @@ fn rgb(store: Store, conv: &Convolution) -> Rgb {
         [5, 5] => Rgb::N5,
         _ => Rgb::N0,
     }
+}
+
+/// Emits the convolution of operand 0 with operand 1 in blocks.
+pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, blocks: &Blocks) -> Result<(), Unsupported> {
+    let Walk { run, steps } = Walk::of(conv);
+    let (groups, products) = (conv.groups(), conv.products);
+    let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
+    let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;
+    let push = Push {
+        rows: conv.rows,
+        channels: conv.channels,
+        run,
+        depth: conv.depth,
+        x_channels: conv.x_channels,
+        group_channels: conv.group_channels,
+        x_size: conv.x_size,
+        y_size: conv.y_size,
+        steps,
+        stride: conv.stride,
+        dilation: conv.dilation,
+        origin: conv.origin,
+        ..Push::default()
+    };
+    let spec = Spec {
+        pointwise: conv.pointwise,
+        border: conv.border,
+        grouped: groups > 1,
+        shifted: blocks.rgb != Rgb::N0 && conv.origin[1] != 0,
+        vec_y: conv.group_channels.is_multiple_of(4),
+        ..Spec::default()
+    };
+    product(cx, 0, w, blocks, push, spec, conv.ops())
 }
 
 /// Emits a transposed convolution of operand `x` (NHWC) with operand 1 (OHWI) whose windows lie side by side:

@@ -2,17 +2,16 @@
 //! fourth of the multiplications, and F(2×2, 3×3), which needs 4/9 of them.
 //!
 //! Three dispatches: the tiles of x into the basis, a matrix product for each of its elements, and back. The
-//! weights are brought into the basis once. See Lavin and Gray, "Fast Algorithms for Convolutional Neural
+//! weights are brought into the basis once. See Lavin and Gray, "Fast Algorithms for Geometryal Neural
 //! Networks", 2015.
 
 use std::fmt;
 
-use super::{Push as Convolution, quads};
-use crate::compile::Lower;
+use super::{Geometry, quads};
 use crate::error::Unsupported;
-use crate::kernel::Store;
 use crate::kernel::table::{self, winograd_input, winograd_output};
-use crate::program::BufferId;
+use crate::lower::Lower;
+use crate::program::{BufferId, Store};
 
 /// How large the tiles of the result are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +62,19 @@ impl Tile {
     }
 
     /// Tiles along the result's height and width, and those of all pictures.
-    fn count(self, conv: &Convolution) -> ([u32; 2], u32) {
+    fn count(self, conv: &Geometry) -> ([u32; 2], u32) {
         let tiles = conv.y_size.map(|n| n.div_ceil(self.size()));
         (tiles, conv.rows / (conv.y_size[0] * conv.y_size[1]).max(1) * tiles[0] * tiles[1])
     }
 
     /// Bytes of all tiles of so many channels.
-    fn bytes(self, conv: &Convolution, channels: u32) -> u64 {
+    fn bytes(self, conv: &Geometry, channels: u32) -> u64 {
         let elements = u64::from(self.side().pow(2)) * u64::from(channels);
         u64::from(self.count(conv).1) * elements * Store::F32.bytes()
     }
 
     /// The multiplications that take as long as the convolution.
-    pub fn cost(self, conv: &Convolution) -> u64 {
+    pub fn cost(self, conv: &Geometry) -> u64 {
         let (rows, elements) = (self.count(conv).1, u64::from(self.side().pow(2)));
         let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
         let products = u64::from(rows.next_multiple_of(ROWS)) * depth * channels;
@@ -109,7 +108,7 @@ impl fmt::Display for Tile {
 }
 
 /// Whether the kernels can compute a convolution of one group. fp16 would lose too much in this basis.
-pub fn fits(cx: &Lower<'_>, conv: &Convolution) -> bool {
+pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
     let small = |tile: Tile| tile.bytes(conv, conv.depth.max(conv.channels)) <= cx.caps.max_storage_range;
     cx.store == Store::F32
         && (conv.taps, conv.stride, conv.dilation) == ([3, 3], [1, 1], [1, 1])
@@ -119,14 +118,14 @@ pub fn fits(cx: &Lower<'_>, conv: &Convolution) -> bool {
 }
 
 /// Whether the better tile is clearly faster than the plain sums.
-pub fn pays(conv: &Convolution) -> bool {
+pub fn pays(conv: &Geometry) -> bool {
     let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
     let plain = 9 * u64::from(conv.rows.next_multiple_of(ROWS)) * depth * channels;
     Tile::Two.cost(conv).min(Tile::Four.cost(conv)) * 5 < plain * 4
 }
 
 /// Emits a convolution that [`fits`].
-pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile) -> Result<(), Unsupported> {
+pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile) -> Result<(), Unsupported> {
     let (depth, channels) = (conv.depth, conv.channels);
     let rows = tile.count(conv).1;
     let [v, m] = [depth, channels].map(|channels| cx.scratch(tile.bytes(conv, channels)));
@@ -139,12 +138,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile) -> Result<(), Un
 }
 
 /// Emits the tiles of x in the basis.
-fn input(
-    cx: &mut Lower<'_>,
-    conv: &Convolution,
-    tile: Tile,
-    [x, y]: [BufferId; 2],
-) -> Result<(), Unsupported> {
+fn input(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, [x, y]: [BufferId; 2]) -> Result<(), Unsupported> {
     use table::winograd_input::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);
     let quads = conv.depth / 4;
@@ -161,7 +155,7 @@ fn input(
 }
 
 /// Emits the result, through the epilogue.
-fn output(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, x: BufferId) -> Result<(), Unsupported> {
+fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, x: BufferId) -> Result<(), Unsupported> {
     use table::winograd_output::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);
     let items = u64::from(rows) * u64::from(conv.channels / 4);
@@ -190,9 +184,9 @@ fn output(cx: &mut Lower<'_>, conv: &Convolution, tile: Tile, x: BufferId) -> Re
 mod tests {
     use super::*;
 
-    fn conv(side: u32, channels: u32) -> Convolution {
+    fn conv(side: u32, channels: u32) -> Geometry {
         let (rows, y_size) = (side * side, [side; 2]);
-        Convolution { rows, y_size, depth: channels, channels, ..Convolution::default() }
+        Geometry { rows, y_size, depth: channels, channels, ..Geometry::default() }
     }
 
     #[test]

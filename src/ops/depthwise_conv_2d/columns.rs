@@ -1,10 +1,10 @@
 //! Depthwise convolutions on drivers that run on the CPU.
 
 use crate::caps::{Caps, DeviceKind};
-use crate::compile::Lower;
 use crate::error::Unsupported;
+use crate::ir::Window;
 use crate::kernel::table::depthwise_conv_2d_columns::{Bind, Push, Spec, Stride, Taps, dispatch, kernel};
-use crate::op::Window;
+use crate::lower::Lower;
 
 /// Neighbouring columns that one invocation computes, as the kernel has it.
 const PIXELS: u32 = 4;

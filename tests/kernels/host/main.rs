@@ -7,7 +7,7 @@ mod caps;
 mod kernel;
 
 mod program {
-    use crate::kernel::Kernel;
+    use crate::program::Kernel;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BufferId(pub u32);

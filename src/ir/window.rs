@@ -1,10 +1,27 @@
 //! Windows that move over the rows and columns of an NHWC tensor: what convolutions have in common.
 
-use super::SpatialPadding;
+use super::Shape;
 use crate::error::Unsupported;
-use crate::ir::Shape;
-use crate::tflite::sys;
 use crate::unsupported;
+
+/// Zeros around the two spatial dimensions of an NHWC tensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpatialPadding {
+    /// Rows above and below.
+    pub h: [u32; 2],
+    /// Columns left and right.
+    pub w: [u32; 2],
+}
+
+impl SpatialPadding {
+    /// The zeros before and behind each dimension of an NHWC tensor; `None` if there are any but spatial ones.
+    pub fn of(zeros: &[[u32; 2]]) -> Option<Self> {
+        match *zeros {
+            [[0, 0], h, w, [0, 0]] => Some(Self { h, w }),
+            _ => None,
+        }
+    }
+}
 
 /// TFLite's two ways to treat the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +33,11 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// From TFLite's code.
+    /// From TFLite's code (`TfLitePadding`).
     pub fn from_code(code: u32) -> Result<Self, Unsupported> {
         match code {
-            sys::kTfLitePaddingSame => Ok(Self::Same),
-            sys::kTfLitePaddingValid => Ok(Self::Valid),
+            1 => Ok(Self::Same),
+            2 => Ok(Self::Valid),
             _ => unsupported!("padding {code} (1 = SAME and 2 = VALID are supported)"),
         }
     }
@@ -178,8 +195,8 @@ mod tests {
 
     #[test]
     fn a_window_larger_than_its_operand_has_no_place() {
-        let window = Window::new([3, 3], [1, 1], [1, 1], sys::kTfLitePaddingValid).unwrap();
+        let window = Window::new([3, 3], [1, 1], [1, 1], 2).unwrap();
         assert!(window.extent(0, 2).is_err());
-        assert!(Window::new([3, 3], [0, 1], [1, 1], sys::kTfLitePaddingSame).is_err());
+        assert!(Window::new([3, 3], [0, 1], [1, 1], 1).is_err());
     }
 }

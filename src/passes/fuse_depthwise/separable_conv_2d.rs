@@ -1,19 +1,13 @@
 //! A DEPTHWISE_CONV_2D and the pointwise CONV_2D behind it in one dispatch: what the former computes
 //! never reaches memory. No operator of TFLite: the pass `fuse depthwise` makes it.
 
-use std::sync::Arc;
-
-use super::conv_2d::cooperative;
-use super::depthwise_conv_2d::DepthwiseConv2d;
-use super::inverted_residual::InvertedResidual;
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, TensorType};
-use crate::kernel::table::conv_2d::{Push, Spec};
-use crate::op::{Def, Depthwise, Fuses, Operator, Padding, Pointwise, SpatialPadding, Window, operand};
-use crate::ops::conv_2d::Conv2d;
-
-pub(super) const DEFS: &[Def] = &[];
+use crate::ir::{HostTensor, Padding, SpatialPadding, TensorType, Window};
+use crate::lower::Lower;
+use crate::op::{Fusion, Operator, operand};
+use crate::ops::conv_2d::cooperative::{self, Depthwise};
+use crate::ops::conv_2d::{Conv2d, Geometry};
+use crate::ops::depthwise_conv_2d::DepthwiseConv2d;
 
 /// Operand 1 is the pointwise convolution's weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +52,7 @@ impl Operator for SeparableConv2d {
         let (x, y) = (cx.input(0).shape, cx.output(0).shape);
         let window = self.depthwise.window;
         let [h, v] = window.extents(&x)?;
-        let push = Push {
+        let conv = Geometry {
             rows: y.rows(),
             channels: y.channels(),
             depth: x.channels(),
@@ -68,9 +62,12 @@ impl Operator for SeparableConv2d {
             stride: window.stride,
             dilation: window.dilation,
             origin: [h.origin, v.origin],
-            ..Push::default()
+            products: x.channels(),
+            x_channels: x.channels(),
+            group_channels: y.channels(),
+            ..Geometry::default()
         };
-        cooperative::emit(cx, &push, &Spec::default(), x.channels(), Some(&self.depthwise))
+        cooperative::emit(cx, &conv, Some(&self.depthwise))
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -80,12 +77,7 @@ impl Operator for SeparableConv2d {
         POINTWISE.reference(&[between.first(), Some(operand(inputs, 1)?)])
     }
 
-    fn absorb_pointwise(&self, expand: Pointwise) -> Option<Arc<dyn Operator>> {
-        let plain = self.depthwise.window.dilation == [1, 1];
-        plain.then(|| Arc::new(InvertedResidual { expand, behind: self.clone() }) as Arc<dyn Operator>)
-    }
-
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }

@@ -4,19 +4,26 @@
 
 use std::fmt;
 
-use super::conv_2d::cooperative::{self, CORES, Shape};
 use super::separable_conv_2d::{POINTWISE, SeparableConv2d, activate};
 use crate::caps::Caps;
-use crate::compile::Lower;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, TensorType};
+use crate::ir::{HostTensor, TensorType, Window};
+use crate::kernel::divisor;
 use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel};
-use crate::kernel::{Store, divisor};
-use crate::op::{Def, Fuses, Operator, Pointwise, Window, operand};
-use crate::program::TacticKey;
+use crate::lower::Lower;
+use crate::op::{Fusion, Operator, operand};
+use crate::ops::conv_2d::cooperative::{self, CORES, Shape};
+use crate::program::{Store, TacticKey};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] = &[];
+/// A pointwise convolution in front of an operator: `clamp(convolution + bias)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pointwise {
+    /// The bounds of its activation.
+    pub clamp: [f32; 2],
+    /// Where its weights (`[channels, 1, 1, input channels]`) and its bias stand among the node's operands.
+    pub inputs: [usize; 2],
+}
 
 /// Pixels of a workgroup, height and width.
 const TILES: [[u32; 2]; 4] = [[4, 4], [2, 8], [4, 8], [8, 8]];
@@ -282,7 +289,7 @@ impl Operator for InvertedResidual {
         self.behind.reference(&behind)
     }
 
-    fn fuses(&self) -> Fuses {
-        Fuses::Common
+    fn fusion(&self) -> Fusion {
+        Fusion::Common
     }
 }

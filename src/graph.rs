@@ -1,10 +1,10 @@
-//! Nodes and values, and the only functions that change them.
+//! The graph that is compiled: nodes and values, and the only functions that change them.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Constant, TensorType};
-use crate::op::{Operand, Operator, Step};
+use crate::ir::{Constant, Operand, Step, TensorType};
+use crate::op::{Operator, Placement};
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,6 +107,16 @@ impl Graph {
     /// Ids of the nodes that exist now, in order.
     pub fn node_ids(&self) -> Vec<NodeId> {
         self.nodes().map(|(id, _)| id).collect()
+    }
+
+    /// Types of a node's operands; `None` for an optional one left out.
+    pub fn input_types(&self, node: &Node) -> Vec<Option<&TensorType>> {
+        node.inputs.iter().map(|i| i.map(|i| &self.value(i).ty)).collect()
+    }
+
+    /// Where the bytes of a node's result lie.
+    pub fn placement(&self, node: &Node) -> Placement {
+        node.op.placement(&self.input_types(node))
     }
 
     /// The node that computes a value.

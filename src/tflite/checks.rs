@@ -2,10 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use super::{BuiltinParams, NodeView};
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, TensorType};
-use crate::op::Step;
-use crate::tflite::{BuiltinParams, NodeView};
+use crate::ir::{Constant, DType, Step, TensorType};
 use crate::unsupported;
 
 impl NodeView<'_> {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::caps::{Caps, DeviceKind};
-use crate::compile::Lower;
 use crate::error::Unsupported;
+use crate::lower::Lower;
 use crate::program::BufferId;
 use crate::unsupported;
 

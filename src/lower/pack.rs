@@ -2,7 +2,7 @@
 
 use crate::halves::{narrow, narrow_floats, widen};
 use crate::ir::{Constant, DType};
-use crate::kernel::Store;
+use crate::program::Store;
 
 /// Rows, and elements of a row, that are moved together: what they touch stays in the cache that long.
 const NEAR: usize = 64;

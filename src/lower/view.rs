@@ -1,9 +1,9 @@
 //! Strided views of tensors, and the copy between two of them: most operators that move data
 //! without computing anything are one such copy.
 
-use crate::compile::Lower;
 use crate::error::Unsupported;
 use crate::kernel::table;
+use crate::lower::Lower;
 use crate::program::BufferId;
 
 /// The dimensions that the kernel takes after merging; more become several dispatches.

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use super::Broadcast;
 use crate::error::Unsupported;
-use crate::ir::Shape;
 use crate::unsupported;
 
 /// An elementwise function of the running value `v` and, if binary, an operand `e`.
@@ -167,7 +167,9 @@ impl StepOp {
             Self::Gelu { approximate: true } => {
                 0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044_715 * v * v * v)).tanh())
             }
-            Self::Gelu { approximate: false } => 0.5 * v * (1.0 + erf(v * std::f32::consts::FRAC_1_SQRT_2)),
+            Self::Gelu { approximate: false } => {
+                0.5 * v * (1.0 + libm::erff(v * std::f32::consts::FRAC_1_SQRT_2))
+            }
             Self::Abs => v.abs(),
             Self::Neg => -v,
             Self::Exp => v.exp(),
@@ -191,79 +193,6 @@ impl StepOp {
             Self::FloorDiv => (v / e).floor(),
             Self::FloorMod => v - e * (v / e).floor(),
         }
-    }
-}
-
-/// The error function to about 1e-7 (Abramowitz and Stegun 7.1.26 is too coarse; this is its
-/// complementary Chebyshev form from Numerical Recipes, `erfcc`, fractional error below 1.2e-7).
-fn erf(x: f32) -> f32 {
-    const COEFFICIENTS: [f64; 10] = [
-        -1.265_512_23,
-        1.000_023_68,
-        0.374_091_96,
-        0.096_784_18,
-        -0.186_288_06,
-        0.278_868_07,
-        -1.135_203_98,
-        1.488_515_87,
-        -0.822_152_23,
-        0.170_872_77,
-    ];
-    let z = f64::from(x.abs());
-    let t = 1.0 / (1.0 + 0.5 * z);
-    let poly = COEFFICIENTS.iter().rev().fold(0.0, |acc, c| acc * t + c);
-    let erfc = t * (-z * z + poly).exp();
-    (if x < 0.0 { erfc - 1.0 } else { 1.0 - erfc }) as f32
-}
-
-/// How an operand of a step is spread over the result, seen as rows × channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broadcast {
-    /// The same shape.
-    Full,
-    /// One element per channel.
-    Channel,
-    /// One element per row: the last dimension is 1.
-    Row,
-    /// One row of channels per batch: leading dimensions agree, the middle ones are 1.
-    Batch,
-    /// A single element.
-    One,
-    /// The same rows of fewer channels, with zeros behind them.
-    Padded,
-}
-
-impl Broadcast {
-    /// How `operand` spreads over `result`; `None` if in none of these ways.
-    pub fn of(operand: &Shape, result: &Shape) -> Option<Self> {
-        let operand: Shape = {
-            let missing = result.len().checked_sub(operand.len())?;
-            let dims: Vec<u32> = std::iter::repeat_n(1, missing).chain(operand.iter().copied()).collect();
-            Shape::new(&dims)
-        };
-        let channels = result.channels();
-        let leading = |n: usize| operand[..n] == result[..n];
-        let last = operand.len().saturating_sub(1);
-        if operand == *result {
-            Some(Self::Full)
-        } else if operand.elements() == 1 {
-            Some(Self::One)
-        } else if operand.elements() == u64::from(channels) && operand.channels() == channels {
-            Some(Self::Channel)
-        } else if operand.channels() == 1 && leading(last) {
-            Some(Self::Row)
-        } else if operand.channels() == channels {
-            let same = operand.iter().zip(result.iter()).take_while(|(a, b)| a == b).count();
-            let middle_is_one = operand[same..last].iter().all(|&n| n == 1);
-            (same > 0 && middle_is_one).then_some(Self::Batch)
-        } else {
-            None
-        }
-    }
-
-    /// Rows of the result that share one row of a [`Batch`](Self::Batch) operand.
-    pub fn rows_per_batch(operand: &Shape, result: &Shape) -> u32 {
-        result.rows() / operand.rows().max(1)
     }
 }
 
@@ -362,25 +291,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn erf_is_accurate() {
-        let table = [
-            (0.0, 0.0),
-            (1e-3, 0.001_128_378_8),
-            (0.1, 0.112_462_92),
-            (0.5, 0.520_499_9),
-            (1.0, 0.842_700_8),
-            (1.5, 0.966_105_15),
-            (2.0, 0.995_322_3),
-            (3.0, 0.999_977_9),
-            (10.0, 1.0),
-        ];
-        for (x, expected) in table {
-            assert!((erf(x) - expected).abs() < 2e-7, "erf({x}) = {}", erf(x));
-            assert!((erf(-x) + expected).abs() < 2e-7, "erf(-{x}) = {}", erf(-x));
-        }
-    }
-
-    #[test]
     fn functions_at_their_corners() {
         assert_eq!(StepOp::Round.apply(2.5, 0.0), 2.0);
         assert_eq!(StepOp::Round.apply(-1.5, 0.0), -2.0);
@@ -393,31 +303,6 @@ mod tests {
         assert_eq!(StepOp::Prelu.apply(-2.0, 0.25), -0.5);
         assert_eq!(StepOp::LeakyRelu { alpha: 2.0 }.apply(-1.0, 0.0), -2.0);
         assert_eq!(StepOp::Logistic.apply(-100.0, 0.0), 0.0);
-    }
-
-    #[test]
-    fn operands_spread() {
-        let table: &[(&[u32], &[u32], Option<Broadcast>)] = &[
-            (&[2, 3, 4], &[2, 3, 4], Some(Broadcast::Full)),
-            (&[3, 4], &[1, 3, 4], Some(Broadcast::Full)),
-            (&[], &[2, 3], Some(Broadcast::One)),
-            (&[1, 1], &[2, 3], Some(Broadcast::One)),
-            (&[4], &[2, 3, 4], Some(Broadcast::Channel)),
-            (&[1, 1, 4], &[2, 3, 4], Some(Broadcast::Channel)),
-            (&[2, 3, 1], &[2, 3, 4], Some(Broadcast::Row)),
-            (&[2, 1, 4], &[2, 3, 4], Some(Broadcast::Batch)),
-            (&[2, 1, 1, 4], &[2, 5, 3, 4], Some(Broadcast::Batch)),
-            (&[2, 5, 1, 4], &[2, 5, 3, 4], Some(Broadcast::Batch)),
-            (&[3, 4], &[2, 3, 4], None),
-            (&[2, 1, 3, 4], &[2, 5, 3, 4], None),
-            (&[2, 1, 1], &[2, 3, 4], None),
-            (&[3, 1], &[2, 3, 4], None),
-            (&[1, 2, 3, 4], &[2, 3, 4], None),
-        ];
-        for (operand, result, expected) in table {
-            let got = Broadcast::of(&Shape::new(operand), &Shape::new(result));
-            assert_eq!(got, *expected, "{operand:?} over {result:?}");
-        }
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! Workgroups and how many of them a dispatch has.
+
+use super::Lower;
+use crate::caps::{Caps, DeviceKind, Features};
+use crate::error::Unsupported;
+use crate::program::Join;
+use crate::unsupported;
+
+impl Lower<'_> {
+    /// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
+    pub fn linear_grid(&self, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
+        linear(self.caps, items)
+    }
+
+    /// The same for workgroups of `wg` invocations: workgroups, and items per row of the grid.
+    pub fn grid_of(&self, wg: u32, items: u64) -> Result<([u32; 3], u32), Unsupported> {
+        of_workgroups(self.caps, wg, items)
+    }
+
+    /// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+    pub fn group_grid(&self, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
+        of_groups(self.caps, groups)
+    }
+
+    /// The workgroup of kernels with `lib/row.glsl`: invocations that share a row, and rows.
+    pub fn row_workgroup(&self, channels: u32) -> [u32; 2] {
+        let most = match self.caps.kind {
+            // There are few threads, and nothing should wait at a barrier.
+            DeviceKind::Software => self.caps.subgroup_size.min(self.caps.max_joined()),
+            _ => self.caps.max_joined(),
+        };
+        let wg_x = channels.div_ceil(4).next_power_of_two().min(most);
+        [wg_x, (most.min(64) / wg_x).max(1)]
+    }
+
+    /// How the invocations of a workgroup that computes so many results join what they hold.
+    pub fn join(&self, results: u32) -> Join {
+        let needed = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC);
+        // A smaller subgroup spares a barrier at most.
+        let large = self.caps.subgroup_size >= 4;
+        if results == 1 && large && self.caps.features.contains(needed) {
+            Join::Subgroups
+        } else {
+            Join::Memory
+        }
+    }
+}
+
+/// The grid for one invocation per item: workgroups, items per row of the grid, workgroup size.
+pub fn linear(caps: &Caps, items: u64) -> Result<([u32; 3], u32, u32), Unsupported> {
+    // Large machines start few workgroups at a time.
+    let wg = caps.max_invocations.min(if caps.kind == DeviceKind::Discrete { 256 } else { 64 });
+    let (grid, row_items) = of_workgroups(caps, wg, items)?;
+    Ok((grid, row_items, wg))
+}
+
+/// The same for workgroups of `wg` invocations.
+fn of_workgroups(caps: &Caps, wg: u32, items: u64) -> Result<([u32; 3], u32), Unsupported> {
+    if items > u64::from(u32::MAX) {
+        unsupported!("{items} elements are too many for one dispatch");
+    }
+    let (grid, row_groups) = of_groups(caps, items.div_ceil(u64::from(wg)))?;
+    Ok((grid, row_groups * wg))
+}
+
+/// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+fn of_groups(caps: &Caps, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
+    let x = groups.min(u64::from(caps.max_grid[0])).max(1);
+    let y = groups.div_ceil(x);
+    if y > u64::from(caps.max_grid[1]) {
+        unsupported!("{groups} workgroups are too many for one dispatch");
+    }
+    Ok(([x as u32, y as u32, 1], x as u32))
+}

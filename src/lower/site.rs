@@ -1,0 +1,45 @@
+//! A node as lowering sees it.
+
+use crate::ir::{Constant, Step, TensorType};
+use crate::program::BufferId;
+
+/// What a node reads.
+#[derive(Clone, Debug)]
+pub struct OperandSite<'a> {
+    /// A number that tells values apart.
+    pub value: u32,
+    /// Its name in the model.
+    pub name: &'a str,
+    /// Its type.
+    pub ty: &'a TensorType,
+    /// Its contents, if known.
+    pub constant: Option<&'a Constant>,
+    /// Where it is, unless it is constant.
+    pub buffer: Option<BufferId>,
+}
+
+/// What a node computes.
+#[derive(Clone, Debug)]
+pub struct ResultSite<'a> {
+    /// A number that tells values apart.
+    pub value: u32,
+    /// Its type.
+    pub ty: &'a TensorType,
+    /// Where it goes.
+    pub buffer: BufferId,
+}
+
+/// A node with its surroundings.
+#[derive(Clone, Debug)]
+pub struct Site<'a> {
+    /// The operator and what was fused behind it, for people: `CONV_2D+RELU`.
+    pub label: &'a str,
+    /// The TFLite nodes that it stands for.
+    pub origin: &'a [u32],
+    /// By TFLite's position, then those of the steps. `None`: an optional one left out.
+    pub operands: Vec<Option<OperandSite<'a>>>,
+    /// Its results.
+    pub results: Vec<ResultSite<'a>>,
+    /// Elementwise steps applied to the first result before it is stored.
+    pub steps: &'a [Step],
+}

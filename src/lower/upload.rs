@@ -1,0 +1,95 @@
+//! Constants that are uploaded once, in the order in which kernels read them.
+
+use std::sync::Arc;
+
+use super::{Lower, pack};
+use crate::error::Unsupported;
+use crate::program::{BufferId, BufferKind, WeightKey, Weights};
+use crate::unsupported;
+
+impl Lower<'_> {
+    /// Uploads constant operand `i` in the storage type in another order: of its rows of `depth` elements,
+    /// element `k` of row `r` goes to `place(r, k)`. Where none of the `elements` goes there is zero.
+    /// `packing` names the arrangement: the same constant with the same packing is uploaded once.
+    pub fn rearranged(
+        &mut self,
+        i: usize,
+        packing: &str,
+        elements: u64,
+        depth: usize,
+        place: impl Fn(usize, usize) -> usize + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
+        let store = self.store;
+        let fill = move |bytes: &mut [u8]| pack::rearrange(&constant, store, bytes, depth, &place);
+        self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
+    }
+
+    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and the bytes of
+    /// as many zeros as are wanted. `packing` names the arrangement: the same constant with the same packing is
+    /// uploaded once.
+    pub fn floats(
+        &mut self,
+        i: usize,
+        packing: &str,
+        elements: u64,
+        fill: impl Fn(&[f32], &mut [[u8; 4]]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
+        self.weights(i, packing, elements * 4, move |bytes| {
+            let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+            fill(&floats, bytes.as_chunks_mut().0);
+        })
+    }
+
+    /// Uploads bytes made from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.
+    pub fn weights(
+        &mut self,
+        i: usize,
+        packing: &str,
+        bytes: u64,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let name = self.operand(i).name.to_owned();
+        self.upload(WeightKey { constant: self.operand(i).value, packing: packing.into() }, bytes, name, fill)
+    }
+
+    fn upload(
+        &mut self,
+        key: WeightKey,
+        bytes: u64,
+        name: String,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        if let Some(buffer) = self.weights.get(&key) {
+            return Ok(*buffer);
+        }
+        let bytes = bytes.next_multiple_of(16).max(16);
+        if bytes > self.caps.max_storage_range {
+            unsupported!(
+                "a constant of {bytes} bytes exceeds maxStorageBufferRange {}",
+                self.caps.max_storage_range
+            );
+        }
+        let index = self.program.weights.len();
+        self.program.weights.push(Weights { key: key.clone(), bytes, fill: Arc::new(fill) });
+        let buffer = self.program.add_buffer(bytes, BufferKind::Weights(index), name);
+        self.weights.insert(key, buffer);
+        Ok(buffer)
+    }
+
+    /// What kernels with `lib/last.glsl` bind: `bytes` for what workgroups leave behind, and so many
+    /// counters. With a single part both are the result's buffer, which is not touched as such.
+    pub fn parts(&mut self, bytes: u64, counters: u64, parts: u32) -> Result<[BufferId; 2], Unsupported> {
+        if parts == 1 {
+            return Ok([self.y(0); 2]);
+        }
+        // Other shapes need other numbers; the same key means the same bytes.
+        let counters = counters.next_power_of_two();
+        let key = WeightKey { constant: self.site.results[0].value, packing: format!("counters/{counters}") };
+        Ok([
+            self.scratch(bytes),
+            self.upload(key, counters * 4, format!("{} counters", self.site.label), |_| ())?,
+        ])
+    }
+}
