@@ -46,8 +46,7 @@ struct Row {
 
 /// Times a case; `None` if the device has no clock.
 fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Option<Row>, Box<dyn Error>> {
-    let options = Options { precision, ..Options::default() };
-    let compiled = compile(graph(case)?, device.caps(), &options, &heuristic)?;
+    let compiled = compile(graph(case)?, device.caps(), precision, &heuristic)?;
     let program = &compiled.program;
     let mut session = Session::new(device.clone());
     let recording = session.prepare_profiled(program, &compiled.memory, &compiled.barriers)?;
@@ -91,7 +90,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// The median wall time of a program of `count` dispatches that copy four numbers each, every one from the
 /// one before, behind a barrier, or all at once.
 fn wall(device: &Arc<Device>, count: u32, chained: bool) -> Result<Duration, Box<dyn Error>> {
-    let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, floats: None, name: "four".into() };
+    let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, host: None, name: "four".into() };
     let dispatch = |i: u32| {
         let launch = copy::dispatch(
             copy::kernel(Store::F32),

@@ -13,10 +13,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use tflite_vulkan::caps::{Caps, DeviceKind, Features};
+use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine, vendor};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::lower::heuristic;
-use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::options::Precision;
 use tflite_vulkan::program::Kernel;
 use tflite_vulkan::spirv::{prune, specialize};
 
@@ -49,20 +49,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("usage: bench-mobile-modules FOLDER")?);
     let subgroup = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC);
     for (gpu, features, subgroup_size, invocations) in GPUS {
+        let vendor = match gpu.split('-').next() {
+            Some("adreno") => vendor::QUALCOMM,
+            Some("mali") => vendor::ARM,
+            Some("v3d") => vendor::BROADCOM,
+            _ => vendor::IMAGINATION,
+        };
+        let shared_bytes = if *invocations == 128 { 16 << 10 } else { 32 << 10 };
         let caps = Caps {
             name: (*gpu).into(),
             kind: DeviceKind::Integrated,
-            vendor: match gpu.split('-').next() {
-                Some("adreno") => 0x5143,
-                Some("mali") => 0x13b5,
-                Some("v3d") => 0x14e4,
-                _ => 0x1010,
-            },
+            machine: Machine::new(DeviceKind::Integrated, vendor, None, shared_bytes),
             features: if gpu.starts_with("v3d") { *features } else { features.with(subgroup) },
             subgroup_size: *subgroup_size,
             max_invocations: *invocations,
             max_workgroup: [*invocations, *invocations, 64],
-            max_shared_bytes: if *invocations == 128 { 16 << 10 } else { 32 << 10 },
+            max_shared_bytes: shared_bytes,
             ..Caps::minimum()
         };
         let folder = folder.join(gpu);
@@ -72,8 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let fp16 = caps.features.contains(Features::STORAGE_16).then_some(Precision::Fp16);
             let fast = caps.sums_16().then_some(Precision::Fp16Fast);
             for precision in [Some(Precision::Fp32), fp16, fast].into_iter().flatten() {
-                let options = Options { precision, ..Options::default() };
-                let program = compile(graph(&layer)?, &caps, &options, &heuristic)?.program;
+                let program = compile(graph(&layer)?, &caps, precision, &heuristic)?.program;
                 for dispatch in program.dispatches.iter().filter(|d| d.label.starts_with(LABEL)) {
                     let (kernel, spec) = (dispatch.kernel, &dispatch.spec);
                     let known =

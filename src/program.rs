@@ -4,15 +4,17 @@
 
 mod cost;
 mod kernel;
+mod tactic;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 pub use cost::{Cost, Peaks};
 pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
+pub use tactic::{Choice, TacticKey};
 
 use crate::caps::Features;
+use crate::ir::DType;
 
 /// A logical buffer of a [`Program`]; its place in [`Program::buffers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,16 +42,48 @@ pub struct Buffer {
     pub bytes: u64,
     /// Its kind.
     pub kind: BufferKind,
-    /// How many 32-bit floats an input or output is for the host, if kernels see it as halves or it is empty.
-    pub floats: Option<u64>,
+    /// How the host has it; `None` for what the host never sees, or sees byte by byte as kernels do.
+    pub host: Option<HostForm>,
     /// The value it holds, for people.
     pub name: String,
 }
 
 impl Buffer {
+    /// A buffer for at least so many bytes, which may be 0.
+    pub fn new(bytes: u64, kind: BufferKind, name: String) -> Self {
+        Self { bytes: bytes.max(WORD).next_multiple_of(WORD), kind, host: None, name }
+    }
+
+    /// An input or output that the host has as `host`.
+    pub fn of_host(host: HostForm, kind: BufferKind, name: String) -> Self {
+        Self { host: Some(host), ..Self::new(host.device_bytes(), kind, name) }
+    }
+
     /// Its size for the host.
     pub fn host_bytes(&self) -> u64 {
-        self.floats.map_or(self.bytes, |n| 4 * n)
+        self.host.map_or(self.bytes, |host| host.elements * host.dtype.bytes())
+    }
+}
+
+/// Buffers hold whole words, and one at least.
+const WORD: u64 = 4;
+
+/// How the host has an input or output. It converts each element where kernels see another form: it touches
+/// them anyway, and no dispatch is spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostForm {
+    /// How many elements there are; may be 0, though no buffer is empty.
+    pub elements: u64,
+    /// What each is for the host.
+    pub dtype: DType,
+    /// How kernels see floats. Other elements are for kernels what they are for the host.
+    pub store: Store,
+}
+
+impl HostForm {
+    /// The size of what kernels see.
+    fn device_bytes(&self) -> u64 {
+        self.elements * if self.dtype == DType::F32 { self.store.bytes() } else { self.dtype.bytes() }
     }
 }
 
@@ -156,31 +190,6 @@ impl Dispatch {
     }
 }
 
-/// A choice among ways of computing a node that the device's speed decides about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key
-    /// but for a number behind `rows`, where the best way depends on that.
-    pub key: String,
-    /// The ways by name; the first is what a device like this does best as a rule.
-    pub candidates: Vec<String>,
-    /// The one that was taken.
-    pub taken: usize,
-    /// The dispatches that compute the node.
-    pub dispatches: Range<usize>,
-}
-
-impl Choice {
-    /// A key without its number of rows: the same for every batch and size.
-    pub fn class(key: &str) -> String {
-        let mut words: Vec<&str> = key.split(' ').collect();
-        if let Some(at) = words.iter().position(|word| *word == "rows") {
-            words.drain(at..(at + 2).min(words.len()));
-        }
-        words.join(" ")
-    }
-}
-
 /// What runs for one set of input shapes.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
@@ -203,7 +212,12 @@ pub struct Program {
 impl Program {
     /// Adds a buffer of at least `bytes` bytes; `name` is for people.
     pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: String) -> BufferId {
-        self.buffers.push(Buffer { bytes: bytes.max(4).next_multiple_of(4), kind, floats: None, name });
+        self.add(Buffer::new(bytes, kind, name))
+    }
+
+    /// Adds a buffer.
+    pub fn add(&mut self, buffer: Buffer) -> BufferId {
+        self.buffers.push(buffer);
         BufferId(self.buffers.len() as u32 - 1)
     }
 
@@ -246,16 +260,5 @@ impl fmt::Display for Program {
             writeln!(f)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_class_of_a_choice_leaves_out_rows() {
-        assert_eq!(Choice::class("matrix rows 196 to 64 F16"), "matrix to 64 F16");
-        assert_eq!(Choice::class("matrix to 64 F16"), "matrix to 64 F16");
     }
 }

@@ -1,7 +1,7 @@
 //! A thin, compute-only Vulkan: one object per file, each freed when dropped.
 //!
 //! What is public here is safe. Three rules make it so: an object holds an [`Arc`](std::sync::Arc)
-//! of the [`Device`] that it came from; [`Commands`] own or share every buffer and pipeline that
+//! of the logical device that it came from; [`Commands`] own or share every buffer and pipeline that
 //! they name, and are not freed before the GPU is done with them; and mapped memory is reachable
 //! only through a unique reference to its buffer while no submission is pending. What cannot be
 //! checked is that kernels stay within their buffers: the SPIR-V is trusted.
@@ -21,18 +21,21 @@ mod features;
 mod fence;
 mod instance;
 mod loader;
+mod logical_device;
 mod memory;
 mod pipeline;
 mod pipeline_cache;
+mod properties;
 mod recorder;
 mod select;
+mod shared_pipelines;
 mod timestamps;
 
 pub use buffer::Buffer;
-pub use commands::Commands;
+pub use commands::{Commands, Slot};
 pub use device::Device;
 pub use device_info::{DeviceInfo, devices};
 pub use loader::use_entry_point;
-pub use memory::{Mapping, Place};
+pub use memory::{Mapping, MemoryUsage};
 pub use pipeline::{Pipeline, PipelineKey};
-pub use recorder::{Capacity, Recorder, Region, Slot, Stage};
+pub use recorder::{Capacity, Recorder, Region, Stage};

@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "caps",
     "ir",
     "program",
+    "noise",
     "plan",
     "spirv",
     "kernel",

@@ -7,7 +7,7 @@ use crate::graph::{Graph, NodeId, Value, ValueId};
 use crate::ir::{Constant, DType, Shape};
 use crate::lower::pack;
 use crate::op::Placement;
-use crate::program::{BufferId, BufferKind, Program, Store, WeightKey, Weights};
+use crate::program::{Buffer, BufferId, BufferKind, HostForm, Program, Store, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
 pub(super) struct OutputCopy {
@@ -111,18 +111,10 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
     Places { buffers, copies, joined }
 }
 
-/// An input or output. The host converts where the device has halves: it touches each element anyway, and
-/// half the bytes cross the bus.
+/// An input or output.
 fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) -> BufferId {
-    let elements = value.ty.shape.elements();
-    let (bytes, floats) = match store {
-        // Nothing is nothing for the host, whatever the buffer's size.
-        Store::F32 => (value.ty.bytes(), (elements == 0).then_some(0)),
-        Store::F16 => (elements * store.bytes(), Some(elements)),
-    };
-    let id = program.add_buffer(bytes, kind, value.name.clone());
-    program.buffers[id.0 as usize].floats = floats;
-    id
+    let host = HostForm { elements: value.ty.shape.elements(), dtype: value.ty.dtype, store };
+    program.add(Buffer::of_host(host, kind, value.name.clone()))
 }
 
 /// A float32 weights buffer with a constant that the host wants as an output.

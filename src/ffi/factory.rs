@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 
 use super::callbacks::Handle;
+use super::guard::{guard, last_error};
 use super::options::TfLiteVulkanDelegateOptions;
-use super::{guard, last_error};
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
 

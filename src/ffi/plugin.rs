@@ -3,7 +3,8 @@
 use std::ffi::c_char;
 
 use super::callbacks::Handle;
-use super::{c_text, guard, options};
+use super::guard::{c_text, guard};
+use super::options;
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
 

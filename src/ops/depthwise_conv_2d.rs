@@ -16,6 +16,7 @@ use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, TensorTyp
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, Weights, operand};
+use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -137,10 +138,12 @@ impl Operator for DepthwiseConv2d {
         };
         let short = cx.sums_16 && vec4 && taps != Taps::Any && self.window.taps() <= FEW;
         let sum = if short { Sum::F16 } else { Sum::F32 };
-        let [[tall, wide], stride] = [self.window.size, self.window.stride];
-        let key =
-            format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels} sums {sum:?}");
-        let Cut { pixels, invocations: wg_x } = cx.choose(&key, &Cut::candidates(cx.caps, vec4 && !short));
+        let key = TacticKey::new("depthwise_conv_2d", cx.store)
+            .with("window", self.window.size)
+            .with("stride", self.window.stride)
+            .with("channels", [channels])
+            .with("sum_bits", [if short { 16 } else { 32 }]);
+        let Cut { pixels, invocations: wg_x } = cx.choose(key, &Cut::candidates(cx.caps, vec4 && !short));
         let strips = y_shape[2].div_ceil(pixels);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
@@ -214,13 +217,17 @@ impl Operator for DepthwiseConv2d {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caps::Registers;
 
     #[test]
     fn few_registers_take_short_strips() {
-        let with = |vendor| Caps { vendor, ..Caps::minimum() };
-        for (vendor, wide, pixels) in [(0x14e4, true, 2), (0x14e4, false, 4), (0x13b5, true, 4), (0, true, 4)]
+        use Registers::{Few, Fewest, Many};
+        for (registers, wide, pixels) in
+            [(Fewest, true, 2), (Fewest, false, 4), (Few, true, 4), (Many, true, 4)]
         {
-            assert_eq!(Cut::candidates(&with(vendor), wide)[0].pixels, pixels, "{vendor:#x} {wide}");
+            let mut caps = Caps::minimum();
+            caps.machine.registers = registers;
+            assert_eq!(Cut::candidates(&caps, wide)[0].pixels, pixels, "{registers:?} {wide}");
         }
     }
 }

@@ -156,8 +156,10 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
     // channels are kept, else of one result.
     // A driver that runs on the CPU has few threads, and switches between subgroups at each barrier.
     let (threads, busy) = match cx.caps.kind {
-        DeviceKind::Software if last_kept => (16, 4),
-        DeviceKind::Software => (cx.caps.subgroup_size.min(cx.caps.max_joined()), 4),
+        DeviceKind::Software if last_kept => (16, cx.caps.machine.cores.into()),
+        DeviceKind::Software => {
+            (cx.caps.subgroup_size.min(cx.caps.max_joined()), cx.caps.machine.cores.into())
+        }
         _ => (cx.caps.max_invocations.min(if last_kept { 128 } else { 64 }), BUSY),
     };
     let results = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };

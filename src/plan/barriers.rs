@@ -66,12 +66,12 @@ impl fmt::Display for Barriers {
 
 /// A stretch of device memory, for finding aliases.
 #[derive(Clone, Copy)]
-enum Range {
+enum MemoryRange {
     Arena(u64, u64),
     Own(BufferId, u64, u64),
 }
 
-impl Range {
+impl MemoryRange {
     fn overlaps(self, other: Self) -> bool {
         match (self, other) {
             (Self::Arena(a, a_end), Self::Arena(b, b_end)) => a < b_end && b < a_end,
@@ -84,9 +84,9 @@ impl Range {
 }
 
 /// One access since the last barrier.
-struct Access {
+struct PendingAccess {
     dispatch: usize,
-    range: Range,
+    range: MemoryRange,
     write: bool,
 }
 
@@ -99,12 +99,12 @@ pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
             BufferKind::Temp => {
                 let p = memory.placements[whole.0 as usize]
                     .unwrap_or_else(|| unreachable!("planner left {whole:?} unplaced"));
-                Range::Arena(p.offset + start, p.offset + end)
+                MemoryRange::Arena(p.offset + start, p.offset + end)
             }
-            _ => Range::Own(whole, start, end),
+            _ => MemoryRange::Own(whole, start, end),
         }
     };
-    let mut pending: Vec<Access> = Vec::new();
+    let mut pending: Vec<PendingAccess> = Vec::new();
     let mut result = Vec::with_capacity(program.dispatches.len());
     for (i, dispatch) in program.dispatches.iter().enumerate() {
         let mut hazards: Vec<Hazard> = Vec::new();
@@ -128,8 +128,16 @@ pub fn barriers(program: &Program, memory: &MemoryPlan) -> Barriers {
             pending.clear();
         }
         result.push((!hazards.is_empty()).then_some(Barrier { hazards }));
-        pending.extend(dispatch.reads().map(|id| Access { dispatch: i, range: range(id), write: false }));
-        pending.extend(dispatch.writes().map(|id| Access { dispatch: i, range: range(id), write: true }));
+        pending.extend(dispatch.reads().map(|id| PendingAccess {
+            dispatch: i,
+            range: range(id),
+            write: false,
+        }));
+        pending.extend(dispatch.writes().map(|id| PendingAccess {
+            dispatch: i,
+            range: range(id),
+            write: true,
+        }));
     }
     Barriers(result)
 }
@@ -157,7 +165,7 @@ mod tests {
 
     /// A program of copies `(from, to)` over temporaries at the given arena offsets, 4 bytes each.
     fn program(offsets: &[u64], copies: &[(u32, u32)]) -> (Program, MemoryPlan) {
-        let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, floats: None, name: format!("t{i}") };
+        let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, host: None, name: format!("t{i}") };
         let copy = |&(x, y)| dispatch(&COPY, vec![BufferId(x), BufferId(y)]);
         let program = Program {
             buffers: (0..offsets.len()).map(buffer).collect(),
@@ -200,7 +208,7 @@ mod tests {
         program.buffers[1].bytes = 8;
         for start in [0, 4] {
             let kind = BufferKind::Part(BufferId(1), start);
-            program.buffers.push(Buffer { bytes: 4, kind, floats: None, name: "part".into() });
+            program.buffers.push(Buffer { bytes: 4, kind, host: None, name: "part".into() });
         }
         let all = barriers(&program, &memory);
         assert_eq!(all.to_string(), "before #2: ReadAfterWrite(#0, b1) ReadAfterWrite(#1, b1)\n");

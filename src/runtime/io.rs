@@ -1,54 +1,70 @@
 //! Inputs or outputs of a recording: one buffer for all, mapped or with a mapped twin.
 
-use std::sync::Arc;
-
-use super::transfers::Way;
+use super::transfers::TransferPath;
 use crate::error::Result;
 use crate::halves;
-use crate::program::BufferId;
-use crate::vk::{Buffer, Device, Place, Recorder, Region, Slot, Stage};
+use crate::ir::DType;
+use crate::program::{self, BufferId, HostForm, Store};
+use crate::vk::{Buffer, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
 /// Inputs and outputs start at multiples of this: the longest cache line in use.
 const SPACING: u64 = 128;
 
-/// Which way the data goes.
+/// Where the data goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     In,
     Out,
 }
 
-/// Where the host finds the data of one input or output.
+/// Where the data of one input or output lies in mapped memory, and how the host has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
-    pub offset: usize,
-    pub bytes: usize,
-    /// How many 32-bit floats it is for the host, if it lies there in halves or is empty.
-    pub floats: Option<usize>,
+pub(super) struct IoSlice {
+    offset: usize,
+    bytes: usize,
+    host: Option<HostForm>,
+    host_bytes: usize,
 }
 
-impl Part {
+impl IoSlice {
+    /// The data of `buffer`, which starts at `offset`.
+    pub fn new(buffer: &program::Buffer, offset: u64) -> Self {
+        Self {
+            offset: offset as usize,
+            bytes: buffer.bytes as usize,
+            host: buffer.host,
+            host_bytes: buffer.host_bytes() as usize,
+        }
+    }
+
     /// Its bytes for the host.
     pub fn host_bytes(&self) -> usize {
-        self.floats.map_or(self.bytes, |n| 4 * n)
+        self.host_bytes
     }
 
     /// Brings what the host has to its place.
     pub fn write(&self, from: &[u8], mapped: &mut [u8]) {
         let to = &mut mapped[self.offset..][..self.bytes];
-        match self.floats {
-            None => to.copy_from_slice(from),
-            Some(_) => halves::narrow(from.as_chunks().0, to.as_chunks_mut().0),
+        if self.is_converted() {
+            halves::narrow(from.as_chunks().0, to.as_chunks_mut().0);
+        } else {
+            to[..from.len()].copy_from_slice(from);
         }
     }
 
     /// Brings what lies at its place to the host.
     pub fn read(&self, mapped: &[u8], to: &mut [u8]) {
         let from = &mapped[self.offset..][..self.bytes];
-        match self.floats {
-            None => to.copy_from_slice(from),
-            Some(_) => halves::widen(from.as_chunks().0, to.as_chunks_mut().0),
+        if self.is_converted() {
+            halves::widen(from.as_chunks().0, to.as_chunks_mut().0);
+        } else {
+            to.copy_from_slice(&from[..to.len()]);
         }
+    }
+
+    /// Whether the host's floats are halves for the device; all else lies there as the host has it.
+    fn is_converted(&self) -> bool {
+        self.host.is_some_and(|host| host.dtype == DType::F32 && host.store == Store::F16)
     }
 }
 
@@ -79,24 +95,24 @@ impl Io {
     /// Allocates `bytes` for the direction.
     pub fn new(
         recorder: &mut Recorder,
-        device: &Arc<Device>,
+        device: &Device,
         direction: Direction,
         bytes: u64,
-        way: Way,
+        path: TransferPath,
     ) -> Result<Self> {
         let what = match direction {
             Direction::In => "inputs",
             Direction::Out => "outputs",
         };
-        let place = match (way, direction) {
-            (Way::Mapped, Direction::In) => Place::HostToDevice,
-            (Way::Mapped, Direction::Out) => Place::DeviceToHost,
-            (Way::Host | Way::Staged, _) => Place::Staging,
+        let usage = match (path, direction) {
+            (TransferPath::Mapped, Direction::In) => MemoryUsage::HostToDevice,
+            (TransferPath::Mapped, Direction::Out) => MemoryUsage::DeviceToHost,
+            (TransferPath::HostMemory | TransferPath::Staged, _) => MemoryUsage::Staging,
         };
-        let host = recorder.own(Buffer::new(device, bytes, place, what)?);
-        let device = match way {
-            Way::Mapped | Way::Host => host,
-            Way::Staged => recorder.own(Buffer::new(device, bytes, Place::Device, what)?),
+        let host = recorder.own(Buffer::new(device, bytes, usage, what)?);
+        let device = match path {
+            TransferPath::Mapped | TransferPath::HostMemory => host,
+            TransferPath::Staged => recorder.own(Buffer::new(device, bytes, MemoryUsage::Device, what)?),
         };
         Ok(Self { direction, host, device, bytes })
     }

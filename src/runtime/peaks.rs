@@ -1,130 +1,31 @@
-//! What a device reaches at best, measured once per process: what profiles compare with.
+//! What devices of this process reach at best, as far as it was measured.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Session;
-use crate::caps::{Caps, DeviceKind, Features};
-use crate::error::Result;
-use crate::kernel::table::{copy, multiply_add};
-use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Launch, Peaks, Program, Store};
+use crate::program::Peaks;
 use crate::vk::Device;
 
-/// Operations of one invocation of `multiply_add.glsl` in one round.
-const OPS_PER_ROUND: u64 = 128;
-
-/// Workgroups of the arithmetic measurement: more than a device of this kind runs at once.
-fn groups(caps: &Caps) -> u32 {
-    if caps.kind == DeviceKind::Software { 64 } else { 8192 }
-}
-
-/// A measurement that takes less is repeated with more work.
-const LONG_ENOUGH: Duration = Duration::from_millis(2);
-
-/// What was measured, by `deviceUUID`.
+/// What was measured, by `deviceUUID`; `None` for devices without a clock.
 type Measured = Vec<([u8; 16], Option<Peaks>)>;
 
 /// By the devices of this process.
-static KNOWN: Mutex<Measured> = Mutex::new(Vec::new());
+static MEASURED: Mutex<Measured> = Mutex::new(Vec::new());
 
-/// The device's peaks; `None` if it has no clock.
-///
-/// # Errors
-/// As [`Session::prepare`].
-pub(super) fn peaks(device: &Arc<Device>) -> Result<Option<Peaks>> {
-    let uuid = device.info().uuid;
-    if let Some((_, peaks)) = all().iter().find(|(of, _)| *of == uuid) {
-        return Ok(*peaks);
-    }
-    let peaks = measure(device)?;
-    all().push((uuid, peaks));
-    Ok(peaks)
+/// The device's peaks if they were measured and it has a clock.
+pub(super) fn known(device: &Device) -> Option<Peaks> {
+    measured(device)?
 }
 
-/// The device's peaks if they were measured.
-pub(super) fn known(device: &Device) -> Option<Peaks> {
-    all().iter().find(|(of, _)| *of == device.info().uuid)?.1
+/// What the measurement of the device gave, if there was one.
+pub(super) fn measured(device: &Device) -> Option<Option<Peaks>> {
+    all().iter().find(|(of, _)| *of == device.info().uuid).map(|(_, peaks)| *peaks)
+}
+
+/// Keeps what the measurement of the device gave.
+pub(super) fn remember(device: &Device, peaks: Option<Peaks>) {
+    all().push((device.info().uuid, peaks));
 }
 
 fn all() -> MutexGuard<'static, Measured> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn measure(device: &Arc<Device>) -> Result<Option<Peaks>> {
-    let mut session = Session::new(device.clone());
-    let caps = device.caps().clone();
-    let Some((bytes, time)) = copy(&mut session, &caps)? else { return Ok(None) };
-    let mut arithmetic = |kind| arithmetic(&mut session, &caps, kind);
-    let fp32 = arithmetic(multiply_add::Arithmetic::F32)?;
-    let fp16 = match caps.features.contains(Features::FLOAT_16) {
-        true => Some(arithmetic(multiply_add::Arithmetic::F16)?),
-        false => None,
-    };
-    let peaks = Peaks { bytes_per_s: bytes as f64 / time.as_secs_f64(), fp32, fp16 };
-    log::info!("{}: {peaks}", device.info().name);
-    Ok(Some(peaks))
-}
-
-/// Copies one large buffer to another: bytes read and written, and the best time.
-fn copy(session: &mut Session, caps: &Caps) -> Result<Option<(u64, Duration)>> {
-    let wanted: u64 = match caps.kind {
-        DeviceKind::Software => 16 << 20,
-        DeviceKind::Discrete => 128 << 20,
-        _ => 32 << 20,
-    };
-    let bytes = wanted.min(caps.max_storage_range);
-    let wg_x = 64;
-    let row = caps.max_grid[0].min(32768);
-    let groups = (bytes / 16).div_ceil(wg_x.into()) as u32;
-    let launch = copy::dispatch(
-        copy::kernel(Store::F32),
-        copy::Spec { wg_x, ..Default::default() },
-        copy::Push { elements: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
-        copy::Bind { x: BufferId(0), y: BufferId(1) },
-        [row.min(groups), groups.div_ceil(row), 1],
-    );
-    Ok(best(session, &[bytes, bytes], launch)?.map(|time| (2 * bytes, time)))
-}
-
-/// Operations per second.
-fn arithmetic(session: &mut Session, caps: &Caps, kind: multiply_add::Arithmetic) -> Result<f64> {
-    let wg_x = caps.max_invocations.min(128);
-    let groups = groups(caps).min(caps.max_grid[0]);
-    let invocations = u64::from(groups * wg_x);
-    let mut rounds = 16;
-    loop {
-        let launch = multiply_add::dispatch(
-            multiply_add::kernel(kind),
-            multiply_add::Spec { wg_x, ..Default::default() },
-            multiply_add::Push { rounds, factor: 0.5, addend: 1.0 },
-            multiply_add::Bind { y: BufferId(0) },
-            [groups, 1, 1],
-        );
-        let time = best(session, &[invocations * 4], launch)?.unwrap_or(Duration::MAX);
-        if time >= LONG_ENOUGH || rounds >= 1 << 20 {
-            return Ok((invocations * OPS_PER_ROUND * u64::from(rounds)) as f64 / time.as_secs_f64());
-        }
-        rounds *= 4;
-    }
-}
-
-/// The shortest time of a few dispatches over temporary buffers of these sizes; `None` without a clock.
-fn best(session: &mut Session, buffers: &[u64], launch: Launch) -> Result<Option<Duration>> {
-    let buffer =
-        |bytes: &u64| Buffer { bytes: *bytes, kind: BufferKind::Temp, floats: None, name: "peak".into() };
-    let program = Program {
-        buffers: buffers.iter().map(buffer).collect(),
-        dispatches: vec![Dispatch::new(launch, "peak", &[], Cost::default()); 3],
-        ..Program::default()
-    };
-    let memory = plan::memory(&program, session.device().caps().buffer_alignment);
-    let recording = session.prepare_profiled(&program, &memory, &plan::barriers(&program, &memory))?;
-    let mut best = None;
-    for _ in 0..2 {
-        session.run(&recording, &[], &mut [])?;
-        let times = recording.times()?.unwrap_or_default();
-        best = times.into_iter().chain(best).min();
-    }
-    Ok(best.map(|time| time.max(Duration::from_nanos(1))))
+    MEASURED.lock().unwrap_or_else(PoisonError::into_inner)
 }

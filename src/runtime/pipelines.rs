@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::parallel;
 use crate::error::{Error, Result};
 use crate::logging::timed;
+use crate::program::Dispatch;
 use crate::vk::{Device, Pipeline, PipelineKey};
 
 /// The most pipelines that are compiled at the same time: what a driver's compiler needs adds up.
@@ -35,7 +36,7 @@ impl Pipelines {
             if self.held.contains_key(&key) || missing.contains(&key) {
                 continue;
             }
-            match Pipeline::shared(&self.device, &key) {
+            match self.device.pipeline(&key) {
                 Some(pipeline) => drop(self.held.insert(key, Ok(pipeline))),
                 None => missing.push(key),
             }
@@ -44,7 +45,7 @@ impl Pipelines {
             return Ok(());
         }
         let all = timed(&format!("{} pipelines created", missing.len()), || {
-            let create = |key: &PipelineKey| Pipeline::create(&self.device, key, &key.module());
+            let create = |key: &PipelineKey| self.device.create_pipeline(key, &key.module());
             parallel::map("pipelines", COMPILERS, missing.iter().collect(), create)
         });
         for (key, made) in missing.iter().zip(all) {
@@ -75,4 +76,9 @@ impl Pipelines {
     pub fn created(&self) -> usize {
         self.created
     }
+}
+
+/// What the pipeline of a dispatch is made of.
+pub(super) fn key(dispatch: &Dispatch) -> PipelineKey {
+    PipelineKey { kernel: dispatch.kernel, spec: dispatch.spec.clone() }
 }

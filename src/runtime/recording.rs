@@ -4,123 +4,134 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Session;
-use super::io::{self, Direction, Io, Part};
-use super::transfers::{inputs_are_read_once, outputs_are_only_written};
+use super::io::{self, Direction, Io, IoSlice};
+use super::pipelines::{Pipelines, key};
+use super::transfers::{TransferPolicy, inputs_are_read_once, outputs_are_only_written};
+use super::weights::WeightStore;
+use crate::caps::Submission;
 use crate::error::{Error, Result};
 use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::{BufferId, BufferKind, Peaks, Program};
-use crate::vk::{Buffer, Capacity, Commands, Place, Recorder, Region, Slot, Stage};
+use crate::vk::{Buffer, Capacity, Commands, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
 /// A program that is ready to run, with its memory. Dropping it waits until it is idle.
 pub struct Recording {
     commands: Mutex<Commands>,
     inputs: Io,
     outputs: Io,
-    input_parts: Vec<Option<Part>>,
-    output_parts: Vec<Part>,
+    input_slices: Vec<Option<IoSlice>>,
+    output_slices: Vec<IoSlice>,
     submissions: usize,
 }
 
 /// A binding covers whole words: kernels that pack small values write them so.
 const WORD: u64 = 4;
 
-/// Allocates the memory of `program` and records its dispatches; pipelines and weights are there.
-pub(super) fn record(
-    session: &Session,
-    program: &Program,
-    memory: &MemoryPlan,
-    barriers: &Barriers,
-    profiled: bool,
-) -> Result<Recording> {
-    let device = &session.device;
-    let limit = device.caps().max_storage_range;
-    if let Some(buffer) = program.buffers.iter().find(|buffer| buffer.bytes > limit) {
-        return Err(Error::OutOfMemory {
-            what: format!("{}, as one binding", buffer.name),
-            bytes: buffer.bytes,
-        });
-    }
-    let capacity = Capacity {
-        dispatches: program.dispatches.len(),
-        bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
-        timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
-    };
-    let mut recorder = Recorder::new(device, capacity)?;
-    let alignment = device.caps().buffer_alignment;
-    let sizes = |ids: &mut dyn Iterator<Item = BufferId>| {
-        io::layout(ids.map(|id| program.buffer(id).bytes.next_multiple_of(WORD)), alignment)
-    };
-    let (in_offsets, in_bytes) = sizes(&mut io::ids(&program.inputs));
-    let (out_offsets, out_bytes) = sizes(&mut program.outputs.iter().copied());
-    let way_in = session.transfers.inputs(in_bytes, inputs_are_read_once(program));
-    let way_out = session.transfers.outputs(out_bytes, outputs_are_only_written(program));
-    log::debug!("inputs {way_in:?}, {in_bytes} bytes; outputs {way_out:?}, {out_bytes} bytes");
-    let inputs = Io::new(&mut recorder, device, Direction::In, in_bytes, way_in)?;
-    let outputs = Io::new(&mut recorder, device, Direction::Out, out_bytes, way_out)?;
-    let arena = Arc::new(Buffer::new(device, memory.arena_bytes, Place::Device, "arena")?);
-
-    let mut places = Places { arena: recorder.share(&arena), io: HashMap::new(), blocks: HashMap::new() };
-    places.io.extend(io::ids(&program.inputs).zip(in_offsets.iter().map(|at| (inputs.device(), *at))));
-    places
-        .io
-        .extend(program.outputs.iter().copied().zip(out_offsets.iter().map(|at| (outputs.device(), *at))));
-
-    let peaks = super::peaks::known(device).unwrap_or_else(|| Peaks::guess(device.caps().kind));
-    let starts = plan::submissions(program, &peaks, session.submission);
-    inputs.record_before(&mut recorder);
-    for (i, dispatch) in program.dispatches.iter().enumerate() {
-        if starts.contains(&i) {
-            recorder.split()?;
-        }
-        if profiled {
-            recorder.barrier(Stage::Compute, Stage::Compute);
-            recorder.timestamp();
-        } else if barriers.0.get(i).is_some_and(Option::is_some) {
-            recorder.barrier(Stage::Compute, Stage::Compute);
-        }
-        let mut regions = Vec::with_capacity(dispatch.bindings.len());
-        for id in &dispatch.bindings {
-            regions.push(places.region(session, &mut recorder, program, memory, *id));
-        }
-        let pipeline = session.pipelines.get(&super::key(dispatch))?;
-        recorder.dispatch(pipeline, &regions, &dispatch.push, dispatch.grid)?;
-    }
-    if profiled {
-        recorder.timestamp();
-    }
-    outputs.record_after(&mut recorder);
-
-    let part = |id: BufferId, offset: u64| Part {
-        offset: offset as usize,
-        bytes: program.buffer(id).bytes as usize,
-        floats: program.buffer(id).floats.map(|n| n as usize),
-    };
-    let mut offsets = in_offsets.iter();
-    let input_parts = program.inputs.iter().map(|id| Some(part((*id)?, *offsets.next()?))).collect();
-    let output_parts = program.outputs.iter().zip(&out_offsets).map(|(id, at)| part(*id, *at)).collect();
-    let commands = Mutex::new(recorder.finish()?);
-    let submissions = starts.len() + 1;
-    Ok(Recording { commands, inputs, outputs, input_parts, output_parts, submissions })
+/// What a program needs to be recorded: its pipelines and weights are there.
+pub(super) struct Resources<'a> {
+    pub device: &'a Arc<Device>,
+    pub pipelines: &'a Pipelines,
+    pub weights: &'a WeightStore,
+    pub transfers: TransferPolicy,
+    /// The most work of one submission.
+    pub submission: Submission,
+    /// What the device reaches, measured or guessed.
+    pub peaks: Peaks,
 }
 
-/// Where the buffers of a program lie on the device.
-struct Places {
+impl Resources<'_> {
+    /// Allocates the memory of `program` and records its dispatches.
+    pub fn record(
+        &self,
+        program: &Program,
+        memory: &MemoryPlan,
+        barriers: &Barriers,
+        profiled: bool,
+    ) -> Result<Recording> {
+        let device = self.device;
+        let limit = device.caps().max_storage_range;
+        if let Some(buffer) = program.buffers.iter().find(|buffer| buffer.bytes > limit) {
+            return Err(Error::OutOfMemory {
+                what: format!("{}, as one binding", buffer.name),
+                bytes: buffer.bytes,
+            });
+        }
+        let capacity = Capacity {
+            dispatches: program.dispatches.len(),
+            bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
+            timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
+        };
+        let mut recorder = Recorder::new(device, capacity)?;
+        let alignment = device.caps().buffer_alignment;
+        let sizes = |ids: &mut dyn Iterator<Item = BufferId>| {
+            io::layout(ids.map(|id| program.buffer(id).bytes.next_multiple_of(WORD)), alignment)
+        };
+        let (in_offsets, in_bytes) = sizes(&mut io::ids(&program.inputs));
+        let (out_offsets, out_bytes) = sizes(&mut program.outputs.iter().copied());
+        let path_in = self.transfers.inputs(in_bytes, inputs_are_read_once(program));
+        let path_out = self.transfers.outputs(out_bytes, outputs_are_only_written(program));
+        log::debug!("inputs {path_in:?}, {in_bytes} bytes; outputs {path_out:?}, {out_bytes} bytes");
+        let inputs = Io::new(&mut recorder, device, Direction::In, in_bytes, path_in)?;
+        let outputs = Io::new(&mut recorder, device, Direction::Out, out_bytes, path_out)?;
+        let arena = Arc::new(Buffer::new(device, memory.arena_bytes, MemoryUsage::Device, "arena")?);
+
+        let ins = io::ids(&program.inputs).zip(in_offsets.iter().map(|at| (inputs.device(), *at)));
+        let outs = program.outputs.iter().copied().zip(out_offsets.iter().map(|at| (outputs.device(), *at)));
+        let mut regions = Regions {
+            program,
+            memory,
+            weights: self.weights,
+            arena: recorder.share(&arena),
+            io: ins.chain(outs).collect(),
+            blocks: HashMap::new(),
+        };
+        let starts = plan::submissions(program, &self.peaks, self.submission);
+        inputs.record_before(&mut recorder);
+        for (i, dispatch) in program.dispatches.iter().enumerate() {
+            if starts.contains(&i) {
+                recorder.split()?;
+            }
+            if profiled {
+                recorder.barrier(Stage::Compute, Stage::Compute);
+                recorder.timestamp();
+            } else if barriers.0.get(i).is_some_and(Option::is_some) {
+                recorder.barrier(Stage::Compute, Stage::Compute);
+            }
+            let bound: Vec<_> = dispatch.bindings.iter().map(|id| regions.of(*id, &mut recorder)).collect();
+            let pipeline = self.pipelines.get(&key(dispatch))?;
+            recorder.dispatch(pipeline, &bound, &dispatch.push, dispatch.grid)?;
+        }
+        if profiled {
+            recorder.timestamp();
+        }
+        outputs.record_after(&mut recorder);
+
+        let slice = |id: BufferId, offset: u64| IoSlice::new(program.buffer(id), offset);
+        let mut offsets = in_offsets.iter();
+        let input_slices = program.inputs.iter().map(|id| Some(slice((*id)?, *offsets.next()?))).collect();
+        let output_slices =
+            program.outputs.iter().zip(&out_offsets).map(|(id, at)| slice(*id, *at)).collect();
+        let commands = Mutex::new(recorder.finish()?);
+        let submissions = starts.len() + 1;
+        Ok(Recording { commands, inputs, outputs, input_slices, output_slices, submissions })
+    }
+}
+
+/// Finds the buffers of a program on the device.
+struct Regions<'a> {
+    program: &'a Program,
+    memory: &'a MemoryPlan,
+    weights: &'a WeightStore,
     arena: Slot,
     io: HashMap<BufferId, (Slot, u64)>,
     /// Blocks of weights that the commands share, by their address.
     blocks: HashMap<*const Buffer, Slot>,
 }
 
-impl Places {
-    fn region(
-        &mut self,
-        session: &Session,
-        recorder: &mut Recorder,
-        program: &Program,
-        memory: &MemoryPlan,
-        id: BufferId,
-    ) -> Region {
+impl Regions<'_> {
+    /// Where a buffer lies. Blocks of weights are shared with the commands when they are first asked for.
+    fn of(&mut self, id: BufferId, recorder: &mut Recorder) -> Region {
+        let Self { program, memory, weights, .. } = *self;
         let buffer = program.buffer(id);
         let (whole, start) = program.whole(id);
         let (slot, offset) = match program.buffer(whole).kind {
@@ -133,10 +144,10 @@ impl Places {
                 (self.arena, placement.offset)
             }
             BufferKind::Weights(n) => {
-                let placed = session.weights.get(&program.weights[n].key);
-                assert_eq!(placed.bytes, program.weights[n].bytes, "the same key means the same bytes");
-                let block = self.blocks.entry(Arc::as_ptr(&placed.block));
-                (*block.or_insert_with(|| recorder.share(&placed.block)), placed.offset)
+                let uploaded = weights.get(&program.weights[n].key);
+                assert_eq!(uploaded.bytes, program.weights[n].bytes, "the same key means the same bytes");
+                let block = self.blocks.entry(Arc::as_ptr(&uploaded.block));
+                (*block.or_insert_with(|| recorder.share(&uploaded.block)), uploaded.offset)
             }
             BufferKind::Part(..) => unreachable!("a part is not the whole"),
         };
@@ -150,9 +161,9 @@ impl Recording {
         self.check_lengths(inputs, outputs)?;
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let mapped = commands.mapped(self.inputs.host())?;
-        for (input, part) in inputs.iter().zip(&self.input_parts) {
-            if let Some(part) = part {
-                part.write(input, mapped);
+        for (input, slice) in inputs.iter().zip(&self.input_slices) {
+            if let Some(slice) = slice {
+                slice.write(input, mapped);
             }
         }
         commands.flush(self.inputs.host())?;
@@ -160,8 +171,8 @@ impl Recording {
         commands.wait()?;
         commands.invalidate(self.outputs.host())?;
         let mapped = commands.mapped(self.outputs.host())?;
-        for (output, part) in outputs.iter_mut().zip(&self.output_parts) {
-            part.read(mapped, output);
+        for (output, slice) in outputs.iter_mut().zip(&self.output_slices) {
+            slice.read(mapped, output);
         }
         Ok(())
     }
@@ -192,20 +203,20 @@ impl Recording {
                 what: format!("{what}: got {given}, expected {expected}"),
             })
         };
-        if inputs.len() != self.input_parts.len() {
-            return wrong("number of inputs", inputs.len(), self.input_parts.len());
+        if inputs.len() != self.input_slices.len() {
+            return wrong("number of inputs", inputs.len(), self.input_slices.len());
         }
-        if outputs.len() != self.output_parts.len() {
-            return wrong("number of outputs", outputs.len(), self.output_parts.len());
+        if outputs.len() != self.output_slices.len() {
+            return wrong("number of outputs", outputs.len(), self.output_slices.len());
         }
-        for (i, (input, part)) in inputs.iter().zip(&self.input_parts).enumerate() {
-            if let Some(part) = part.filter(|part| part.host_bytes() != input.len()) {
-                return wrong(&format!("bytes of input {i}"), input.len(), part.host_bytes());
+        for (i, (input, slice)) in inputs.iter().zip(&self.input_slices).enumerate() {
+            if let Some(slice) = slice.filter(|slice| slice.host_bytes() != input.len()) {
+                return wrong(&format!("bytes of input {i}"), input.len(), slice.host_bytes());
             }
         }
-        for (i, (output, part)) in outputs.iter().zip(&self.output_parts).enumerate() {
-            if part.host_bytes() != output.len() {
-                return wrong(&format!("bytes of output {i}"), output.len(), part.host_bytes());
+        for (i, (output, slice)) in outputs.iter().zip(&self.output_slices).enumerate() {
+            if slice.host_bytes() != output.len() {
+                return wrong(&format!("bytes of output {i}"), output.len(), slice.host_bytes());
             }
         }
         Ok(())

@@ -1,16 +1,16 @@
-//! How data reaches the device and comes back: decided here for all.
+//! The paths of data to the device and back: decided here for all.
 
 use crate::program::{BufferId, Program};
 use crate::vk::Mapping;
 
-/// A way between the host and the shaders.
+/// How data gets from the host to the shaders, or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// The data lies in device memory that the host maps.
+pub enum TransferPath {
+    /// The data lies in device-local memory that the host maps.
     Mapped,
-    /// It lies in host memory, which the shaders reach across the bus.
-    Host,
-    /// It lies in device memory, and the device copies it from or to host memory.
+    /// It lies in mapped host memory, which the shaders reach across the bus.
+    HostMemory,
+    /// It lies in device-local memory, and the device copies it from or to a staging buffer.
     Staged,
 }
 
@@ -21,42 +21,42 @@ const FEW: u64 = 1 << 20;
 /// selfie_segmentation, written in steps of two floats, took 135 us on an NVIDIA H100.
 const FEW_RESULTS: u64 = 16 << 10;
 
-/// What decides about ways.
+/// What decides about paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfers {
+pub enum TransferPolicy {
     /// The best for a device whose memory is mapped like this.
     Best(Mapping),
-    /// Always the same way. For tests and measurements.
-    Always(Way),
+    /// Always the same path. For tests and measurements.
+    Always(TransferPath),
 }
 
-impl Transfers {
+impl TransferPolicy {
     /// For so many bytes of inputs. `once`: no two dispatches read the same one.
-    pub fn inputs(self, bytes: u64, once: bool) -> Way {
+    pub fn inputs(self, bytes: u64, once: bool) -> TransferPath {
         match self {
-            Self::Always(way) => way,
-            Self::Best(mapping) if mapping.whole || mapping.window && bytes <= FEW => Way::Mapped,
-            Self::Best(_) if once && bytes <= FEW => Way::Host,
-            Self::Best(_) => Way::Staged,
+            Self::Always(path) => path,
+            Self::Best(mapping) if mapping.whole || mapping.window && bytes <= FEW => TransferPath::Mapped,
+            Self::Best(_) if once && bytes <= FEW => TransferPath::HostMemory,
+            Self::Best(_) => TransferPath::Staged,
         }
     }
 
     /// For so many bytes of outputs. `once`: no dispatch reads one.
-    pub fn outputs(self, bytes: u64, once: bool) -> Way {
+    pub fn outputs(self, bytes: u64, once: bool) -> TransferPath {
         match self {
-            Self::Always(way) => way,
-            Self::Best(mapping) if mapping.reads => Way::Mapped,
-            Self::Best(_) if once && bytes <= FEW_RESULTS => Way::Host,
-            Self::Best(_) => Way::Staged,
+            Self::Always(path) => path,
+            Self::Best(mapping) if mapping.reads => TransferPath::Mapped,
+            Self::Best(_) if once && bytes <= FEW_RESULTS => TransferPath::HostMemory,
+            Self::Best(_) => TransferPath::Staged,
         }
     }
 
     /// For weights, which are read again and again.
-    pub fn weights(self) -> Way {
+    pub fn weights(self) -> TransferPath {
         match self {
-            Self::Best(mapping) if mapping.whole => Way::Mapped,
-            Self::Always(Way::Mapped) => Way::Mapped,
-            _ => Way::Staged,
+            Self::Best(mapping) if mapping.whole => TransferPath::Mapped,
+            Self::Always(TransferPath::Mapped) => TransferPath::Mapped,
+            _ => TransferPath::Staged,
         }
     }
 }
@@ -75,27 +75,23 @@ pub(super) fn outputs_are_only_written(program: &Program) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::TransferPath::{HostMemory, Mapped, Staged};
     use super::*;
 
     #[test]
-    fn the_best_way_depends_on_what_can_be_mapped() {
+    fn the_best_path_depends_on_what_can_be_mapped() {
         let unified = Mapping { whole: true, window: true, reads: true };
         let large_bar = Mapping { whole: true, window: true, reads: false };
         let small_bar = Mapping { whole: false, window: true, reads: false };
         let none = Mapping { whole: false, window: false, reads: false };
         let cases = [
-            (unified, [Way::Mapped; 3], [Way::Mapped; 3], Way::Mapped),
-            (large_bar, [Way::Mapped; 3], [Way::Host, Way::Staged, Way::Staged], Way::Mapped),
-            (
-                small_bar,
-                [Way::Mapped, Way::Mapped, Way::Staged],
-                [Way::Host, Way::Staged, Way::Staged],
-                Way::Staged,
-            ),
-            (none, [Way::Host, Way::Staged, Way::Staged], [Way::Host, Way::Staged, Way::Staged], Way::Staged),
+            (unified, [Mapped; 3], [Mapped; 3], Mapped),
+            (large_bar, [Mapped; 3], [HostMemory, Staged, Staged], Mapped),
+            (small_bar, [Mapped, Mapped, Staged], [HostMemory, Staged, Staged], Staged),
+            (none, [HostMemory, Staged, Staged], [HostMemory, Staged, Staged], Staged),
         ];
         for (mapping, inputs, outputs, weights) in cases {
-            let transfers = Transfers::Best(mapping);
+            let transfers = TransferPolicy::Best(mapping);
             let amounts = |few| [(few, true), (few, false), (few + 1, true)];
             assert_eq!(
                 amounts(FEW).map(|(bytes, once)| transfers.inputs(bytes, once)),

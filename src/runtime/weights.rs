@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::parallel;
-use super::transfers::Way;
+use super::transfers::TransferPath;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 use crate::program::{Program, WeightKey, Weights};
-use crate::vk::{Buffer, Capacity, Device, Place, Recorder, Region, Stage};
+use crate::vk::{Buffer, Capacity, Device, MemoryUsage, Recorder, Region, Stage};
 
 /// The largest buffer that several weights share, in bytes.
 const BLOCK: u64 = 256 << 20;
@@ -22,7 +22,7 @@ const CHUNK: u64 = 4 << 20;
 
 /// Where weights lie.
 #[derive(Clone)]
-pub(super) struct Placed {
+pub(super) struct Uploaded {
     pub block: Arc<Buffer>,
     pub offset: u64,
     pub bytes: u64,
@@ -31,25 +31,25 @@ pub(super) struct Placed {
 /// Weights on the device.
 pub(super) struct WeightStore {
     device: Arc<Device>,
-    placed: HashMap<WeightKey, Placed>,
+    uploaded: HashMap<WeightKey, Uploaded>,
 }
 
 impl WeightStore {
     pub fn new(device: Arc<Device>) -> Self {
-        Self { device, placed: HashMap::new() }
+        Self { device, uploaded: HashMap::new() }
     }
 
     /// Uploads the weights of `program` whose key is new. They are packed where
-    /// the shaders read them, or, if `way` is staged, in host memory and copied, a few at a time.
+    /// the shaders read them, or, if `path` is staged, in host memory and copied, a few at a time.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if one is larger than a binding may be, or the device is full.
-    pub fn upload(&mut self, program: &Program, way: Way) -> Result<()> {
+    pub fn upload(&mut self, program: &Program, path: TransferPath) -> Result<()> {
         let mut new: HashMap<&WeightKey, &Weights> = HashMap::new();
         let mut order: Vec<&Weights> = Vec::new();
         let limit = self.device.caps().max_storage_range.min(self.device.max_allocation());
         for weights in &program.weights {
-            if self.placed.contains_key(&weights.key) || new.insert(&weights.key, weights).is_some() {
+            if self.uploaded.contains_key(&weights.key) || new.insert(&weights.key, weights).is_some() {
                 continue;
             }
             if weights.bytes > limit {
@@ -61,40 +61,40 @@ impl WeightStore {
             return Ok(());
         }
         let bytes: u64 = order.iter().map(|weights| weights.bytes).sum();
-        timed(&format!("{bytes} bytes of weights packed"), || self.place(&order, way))
+        timed(&format!("{bytes} bytes of weights packed"), || self.place(&order, path))
     }
 
-    fn place(&mut self, order: &[&Weights], way: Way) -> Result<()> {
+    fn place(&mut self, order: &[&Weights], path: TransferPath) -> Result<()> {
         let largest_block = BLOCK.min(self.device.max_allocation());
         for (block, bytes) in group(order, largest_block, self.device.caps().buffer_alignment) {
-            let buffer = match way {
-                Way::Mapped | Way::Host => self.direct(&block, bytes),
-                Way::Staged => self.staged(&block, bytes),
+            let buffer = match path {
+                TransferPath::Mapped | TransferPath::HostMemory => self.direct(&block, bytes),
+                TransferPath::Staged => self.staged(&block, bytes),
             }?;
             let buffer = Arc::new(buffer);
             for (weights, offset) in block {
-                let placed = Placed { block: buffer.clone(), offset, bytes: weights.bytes };
-                self.placed.insert(weights.key.clone(), placed);
+                let uploaded = Uploaded { block: buffer.clone(), offset, bytes: weights.bytes };
+                self.uploaded.insert(weights.key.clone(), uploaded);
             }
         }
         Ok(())
     }
 
     /// Where the weights with this key lie; they were uploaded.
-    pub fn get(&self, key: &WeightKey) -> &Placed {
-        self.placed.get(key).unwrap_or_else(|| unreachable!("{key:?} was not uploaded"))
+    pub fn get(&self, key: &WeightKey) -> &Uploaded {
+        self.uploaded.get(key).unwrap_or_else(|| unreachable!("{key:?} was not uploaded"))
     }
 
     pub fn len(&self) -> usize {
-        self.placed.len()
+        self.uploaded.len()
     }
 
     pub fn bytes(&self) -> u64 {
-        self.placed.values().map(|placed| placed.bytes).sum()
+        self.uploaded.values().map(|uploaded| uploaded.bytes).sum()
     }
 
     fn direct(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
-        let mut buffer = Buffer::new(&self.device, bytes, Place::HostToDevice, "weights")?;
+        let mut buffer = Buffer::new(&self.device, bytes, MemoryUsage::HostToDevice, "weights")?;
         if buffer.is_cached() {
             each(buffer.mapped(), block, pack);
         } else {
@@ -110,7 +110,7 @@ impl WeightStore {
     }
 
     fn staged(&self, block: &[(&Weights, u64)], bytes: u64) -> Result<Buffer> {
-        let buffer = Arc::new(Buffer::new(&self.device, bytes, Place::Device, "weights")?);
+        let buffer = Arc::new(Buffer::new(&self.device, bytes, MemoryUsage::Device, "weights")?);
         for chunk in chunks(block) {
             self.stage(&buffer, chunk)?;
         }
@@ -120,7 +120,7 @@ impl WeightStore {
     /// Packs a few weights in host memory, copies them to the device and waits.
     fn stage(&self, buffer: &Arc<Buffer>, chunk: &[(&Weights, u64)]) -> Result<()> {
         let (compact, bytes) = compact(chunk);
-        let mut host = Buffer::new(&self.device, bytes, Place::Staging, "staging weights")?;
+        let mut host = Buffer::new(&self.device, bytes, MemoryUsage::Staging, "staging weights")?;
         each(host.mapped(), &compact, pack);
         host.flush()?;
         let mut recorder = Recorder::new(&self.device, Capacity::default())?;

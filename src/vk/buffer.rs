@@ -7,12 +7,13 @@ use ash::vk;
 
 use super::device::Device;
 use super::driver_error::{allocation_error, is_out_of_memory};
-use super::memory::Place;
+use super::logical_device::LogicalDevice;
+use super::memory::MemoryUsage;
 use crate::error::{Error, Result};
 
 /// A `VkBuffer` bound to a `VkDeviceMemory`.
 pub struct Buffer {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     raw: vk::Buffer,
     memory: vk::DeviceMemory,
     bytes: u64,
@@ -42,37 +43,38 @@ impl Buffer {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] naming `what` if it is more than the device allows at once or has.
-    pub fn new(device: &Arc<Device>, bytes: u64, place: Place, what: &str) -> Result<Self> {
+    pub fn new(device: &Device, bytes: u64, usage: MemoryUsage, what: &str) -> Result<Self> {
+        let device = device.logical();
         device.alive()?;
         let out_of_memory = || Error::OutOfMemory { what: what.to_owned(), bytes };
         let size = bytes.max(1).checked_next_multiple_of(ROUND).ok_or_else(out_of_memory)?;
         if size > device.limits().allocation {
             return Err(out_of_memory());
         }
-        let usage = vk::BufferUsageFlags::STORAGE_BUFFER
+        let flags = vk::BufferUsageFlags::STORAGE_BUFFER
             | vk::BufferUsageFlags::TRANSFER_SRC
             | vk::BufferUsageFlags::TRANSFER_DST;
         let info =
-            vk::BufferCreateInfo::default().size(size).usage(usage).sharing_mode(vk::SharingMode::EXCLUSIVE);
+            vk::BufferCreateInfo::default().size(size).usage(flags).sharing_mode(vk::SharingMode::EXCLUSIVE);
         // SAFETY: the device is alive and the structure complete.
         let raw = unsafe { device.raw().create_buffer(&info, None) }
             .map_err(|e| allocation_error("vkCreateBuffer", e, what, bytes))?;
         // From here on, dropping `buffer` frees what exists so far.
         let mut buffer =
             Self { device: device.clone(), raw, memory: vk::DeviceMemory::null(), bytes: size, mapped: None };
-        let flags = buffer.allocate(place, what)?;
-        if place != Place::Device {
-            buffer.map(flags)?;
+        let properties = buffer.allocate(usage, what)?;
+        if usage != MemoryUsage::Device {
+            buffer.map(properties)?;
         }
         Ok(buffer)
     }
 
     /// Allocates memory of the best type that is not full, and binds it.
-    fn allocate(&mut self, place: Place, what: &str) -> Result<vk::MemoryPropertyFlags> {
+    fn allocate(&mut self, usage: MemoryUsage, what: &str) -> Result<vk::MemoryPropertyFlags> {
         let device = &self.device;
         // SAFETY: the buffer is alive.
         let needs = unsafe { device.raw().get_buffer_memory_requirements(self.raw) };
-        let types = device.memory().types(needs.memory_type_bits, place);
+        let types = device.memory().types(needs.memory_type_bits, usage);
         let mut last = vk::Result::ERROR_OUT_OF_DEVICE_MEMORY;
         for (memory_type, flags) in types {
             // Whole atoms, so that the end can be flushed.
@@ -123,7 +125,7 @@ impl Buffer {
         self.mapped.as_ref().is_some_and(|mapped| mapped.cached)
     }
 
-    /// The mapped memory; empty for [`Place::Device`]. Unique access proves that no submission
+    /// The mapped memory; empty for [`MemoryUsage::Device`]. Unique access proves that no submission
     /// uses the buffer: [`Commands`](super::Commands) hand it out only while none is pending.
     pub fn mapped(&mut self) -> &mut [u8] {
         match &self.mapped {

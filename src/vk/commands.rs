@@ -7,12 +7,15 @@ use ash::vk;
 
 use super::buffer::Buffer;
 use super::descriptor::DescriptorPool;
-use super::device::Device;
 use super::fence::Fence;
+use super::logical_device::LogicalDevice;
 use super::pipeline::Pipeline;
-use super::recorder::Slot;
 use super::timestamps::Timestamps;
 use crate::error::Result;
+
+/// A buffer that the commands own or share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(usize);
 
 /// A buffer that the commands keep alive.
 enum Held {
@@ -22,7 +25,7 @@ enum Held {
 
 /// One or several `VkCommandBuffer`s that were recorded once.
 pub struct Commands {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     pool: vk::CommandPool,
     /// In the order of submission; while recording, the last one is open.
     raw: Vec<vk::CommandBuffer>,
@@ -37,7 +40,7 @@ pub struct Commands {
 
 impl Commands {
     pub(super) fn new(
-        device: &Arc<Device>,
+        device: &Arc<LogicalDevice>,
         descriptors: DescriptorPool,
         timestamps: Option<Timestamps>,
     ) -> Result<Self> {
@@ -194,7 +197,7 @@ impl Commands {
         &mut self.descriptors
     }
 
-    pub(super) fn device(&self) -> &Arc<Device> {
+    pub(super) fn device(&self) -> &Arc<LogicalDevice> {
         &self.device
     }
 

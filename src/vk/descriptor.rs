@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use ash::vk;
 
-use super::device::Device;
+use super::logical_device::LogicalDevice;
 use super::pipeline::Layout;
 use crate::error::Result;
 
 /// A `VkDescriptorPool`; its sets are freed with it.
 pub(super) struct DescriptorPool {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     raw: vk::DescriptorPool,
 }
 
 impl DescriptorPool {
     /// A pool for at most `sets` sets with `buffers` storage buffers together.
-    pub fn new(device: &Arc<Device>, sets: u32, buffers: u32) -> Result<Self> {
+    pub fn new(device: &Arc<LogicalDevice>, sets: u32, buffers: u32) -> Result<Self> {
         let sizes = [vk::DescriptorPoolSize::default()
             .ty(vk::DescriptorType::STORAGE_BUFFER)
             .descriptor_count(buffers.max(1))];
@@ -27,8 +27,12 @@ impl DescriptorPool {
     }
 
     /// A set of `layout` that names the buffers by binding number.
-    pub fn set(&mut self, layout: Layout, buffers: &[vk::DescriptorBufferInfo]) -> Result<vk::DescriptorSet> {
-        let layouts = [layout.set];
+    pub fn set(
+        &mut self,
+        layout: &Layout,
+        buffers: &[vk::DescriptorBufferInfo],
+    ) -> Result<vk::DescriptorSet> {
+        let layouts = [layout.set()];
         let info = vk::DescriptorSetAllocateInfo::default().descriptor_pool(self.raw).set_layouts(&layouts);
         // SAFETY: the pool is ours alone.
         let sets = unsafe { self.device.raw().allocate_descriptor_sets(&info) };

@@ -1,56 +1,31 @@
-//! The logical device, shared by everything in the process that uses the same physical one.
+//! A device in use, shared by everything in the process that asks for the same physical one.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ash::vk;
 
 use super::device_info::{self, DeviceInfo};
 use super::driver_error::driver_error;
-use super::features::{self, Offer};
+use super::features;
 use super::instance::Instance;
+use super::logical_device::LogicalDevice;
 use super::memory::{Mapping, Memory};
-use super::pipeline::{Layout, Pipeline, PipelineKey};
-use super::pipeline_cache::PipelineCache;
+use super::pipeline::{Pipeline, PipelineKey};
+use super::properties;
 use super::select::select;
-use crate::caps::{Caps, Submission};
+use super::shared_pipelines::SharedPipelines;
+use crate::caps::Caps;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 use crate::options::Options;
 
-/// A `VkDevice` with its one compute queue and its pipelines.
+/// A logical device with its pipelines.
 pub struct Device {
-    raw: ash::Device,
     physical: vk::PhysicalDevice,
-    info: DeviceInfo,
     caps: Caps,
-    limits: Limits,
-    memory: Memory,
-    family: u32,
-    queue: Mutex<vk::Queue>,
-    lost: AtomicBool,
-    pipeline_cache: PipelineCache,
-    layouts: Mutex<HashMap<(u32, u32), Layout>>,
-    pipelines: Mutex<HashMap<PipelineKey, Weak<Pipeline>>>,
-    created: AtomicU64,
+    pipelines: SharedPipelines,
+    logical: Arc<LogicalDevice>,
 }
-
-/// Limits that only this module respects.
-pub(super) struct Limits {
-    /// `maxMemoryAllocationSize` in bytes.
-    pub allocation: u64,
-    /// `nonCoherentAtomSize` in bytes.
-    pub atom: u64,
-    /// `timestampValidBits` of the queue; 0 if it has no clock.
-    pub timestamp_bits: u32,
-    /// `timestampPeriod`: nanoseconds of a tick.
-    pub timestamp_period: f32,
-}
-
-/// Storage buffers are placed at multiples of at least this many bytes, so that kernels may read
-/// four floats at once.
-const ALIGNMENT: u64 = 16;
 
 /// The devices in use.
 static SHARED: Mutex<Vec<Weak<Device>>> = Mutex::new(Vec::new());
@@ -98,33 +73,16 @@ impl Device {
             .unwrap_or_else(|| unreachable!("{info} has no compute queue, yet it was selected"));
         let offer = features::query(instance, physical, info.api_version);
         // SAFETY: the handle was enumerated from this instance.
-        let properties = unsafe { instance.raw().get_physical_device_memory_properties(physical) };
-        let memory = Memory::new(&properties, info.kind);
-        let (caps, mut limits) = facts(instance, physical, &info, &offer);
-        // SAFETY: as above.
-        let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
-        limits.timestamp_bits = families[family as usize].timestamp_valid_bits;
+        let memory = unsafe { instance.raw().get_physical_device_memory_properties(physical) };
+        let memory = Memory::new(&memory, info.kind);
+        let (caps, limits) = properties::query(instance, physical, family, &info, &offer);
         let raw = features::create_device(instance, physical, family, &offer, info.api_version)
             .map_err(|e| driver_error("vkCreateDevice", e))?;
-        // SAFETY: the device was created with one queue of this family.
-        let queue = unsafe { raw.get_device_queue(family, 0) };
-        let pipeline_cache = PipelineCache::new(&raw);
         log::debug!("opened {info}, driver {}, features {}", info.driver, caps.features);
-        Ok(Self {
-            raw,
-            physical,
-            info,
-            caps,
-            limits,
-            memory,
-            family,
-            queue: Mutex::new(queue),
-            lost: AtomicBool::new(false),
-            pipeline_cache,
-            layouts: Mutex::default(),
-            pipelines: Mutex::default(),
-            created: AtomicU64::new(0),
-        })
+        log::debug!("{}: {:?}", info.name, caps.machine);
+        // SAFETY: the device is new, with one queue of this family.
+        let logical = Arc::new(unsafe { LogicalDevice::new(raw, family, info, limits, memory) });
+        Ok(Self { physical, caps, pipelines: SharedPipelines::new(logical.clone()), logical })
     }
 
     /// What it can do.
@@ -134,148 +92,85 @@ impl Device {
 
     /// What it calls itself.
     pub fn info(&self) -> &DeviceInfo {
-        &self.info
+        self.logical.info()
     }
 
     /// The largest allocation in bytes.
     pub fn max_allocation(&self) -> u64 {
-        self.limits.allocation
+        self.logical.limits().allocation
     }
 
     /// Whether it can take the time of dispatches.
     pub fn has_clock(&self) -> bool {
-        self.limits.timestamp_bits > 0
+        self.logical.limits().timestamp_bits > 0
     }
 
     /// How the host reaches its memory.
     pub fn mapping(&self) -> Mapping {
-        self.memory.mapping()
-    }
-
-    /// How many pipelines the driver created in the life of this device.
-    pub fn pipelines_created(&self) -> u64 {
-        self.created.load(Ordering::Relaxed)
+        self.logical.memory().mapping()
     }
 
     /// Whether the device is lost; it stays so.
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+        self.logical.is_lost()
     }
 
     /// # Errors
     /// [`Error::DeviceLost`] if the device is lost.
     pub fn alive(&self) -> Result<()> {
-        if self.is_lost() { Err(Error::DeviceLost) } else { Ok(()) }
+        self.logical.alive()
     }
 
     /// Declares the device lost, as the driver does when the GPU hangs. For tests of what follows.
     #[doc(hidden)]
     pub fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
+        self.logical.lose();
     }
 
-    /// Turns the answer of a driver call into ours, and remembers if the device is lost.
-    pub(super) fn check<T>(&self, call: &'static str, result: ash::prelude::VkResult<T>) -> Result<T> {
-        result.map_err(|e| {
-            if e == vk::Result::ERROR_DEVICE_LOST {
-                log::error!("{call}: {} is lost", self.info);
-                self.lose();
-            }
-            driver_error(call, e)
-        })
+    /// The pipeline for `key` if some session of the device holds it.
+    pub fn pipeline(&self, key: &PipelineKey) -> Option<Arc<Pipeline>> {
+        self.pipelines.get(key)
     }
 
-    pub(super) fn raw(&self) -> &ash::Device {
-        &self.raw
+    /// Creates the pipeline for `key` from its [`module`](PipelineKey::module), which may take seconds,
+    /// and shares it. Any number of threads may create pipelines at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] naming the kernel, if the driver refuses it.
+    pub fn create_pipeline(&self, key: &PipelineKey, spirv: &[u32]) -> Result<Arc<Pipeline>> {
+        self.pipelines.create(key, spirv)
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    /// How many pipelines the driver created in the life of this device.
+    pub fn pipelines_created(&self) -> u64 {
+        self.pipelines.created()
     }
 
-    pub(super) fn memory(&self) -> &Memory {
-        &self.memory
+    /// Lets the driver know what it had compiled in another process: `data` is what
+    /// [`compiled`](Self::compiled) gave there, on the same device with the same driver. Only whole
+    /// and matching data may be given: not every driver checks it.
+    ///
+    /// # Errors
+    /// If the driver does not want it, or memory does not suffice.
+    pub fn add_compiled(&self, data: &[u8]) -> Result<()> {
+        self.pipelines.cache().add(data)
     }
 
-    pub(super) fn family(&self) -> u32 {
-        self.family
+    /// All that the driver has compiled for this device in this process, as far as it tells.
+    ///
+    /// # Errors
+    /// If the driver does not tell.
+    pub fn compiled(&self) -> Result<Vec<u8>> {
+        self.pipelines.cache().data()
     }
 
-    pub(super) fn queue(&self) -> &Mutex<vk::Queue> {
-        &self.queue
-    }
-
-    pub(super) fn pipeline_cache(&self) -> &PipelineCache {
-        &self.pipeline_cache
-    }
-
-    pub(super) fn layouts(&self) -> &Mutex<HashMap<(u32, u32), Layout>> {
-        &self.layouts
-    }
-
-    pub(super) fn pipelines(&self) -> &Mutex<HashMap<PipelineKey, Weak<Pipeline>>> {
-        &self.pipelines
-    }
-
-    pub(super) fn count_pipeline(&self) {
-        self.created.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn logical(&self) -> &Arc<LogicalDevice> {
+        &self.logical
     }
 }
 
 impl std::fmt::Debug for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Device({})", self.info)
+        write!(f, "Device({})", self.info())
     }
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        let layouts = self.layouts.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: whatever came from the device held an Arc of it and is gone, submissions included:
-        // their owners waited for them. The instance lives as long as the process.
-        unsafe {
-            for layout in layouts.values() {
-                layout.destroy(&self.raw);
-            }
-            self.pipeline_cache.destroy(&self.raw);
-            self.raw.destroy_device(None);
-        }
-        log::debug!("closed {}", self.info);
-    }
-}
-
-fn facts(
-    instance: &Instance,
-    physical: vk::PhysicalDevice,
-    info: &DeviceInfo,
-    offer: &Offer,
-) -> (Caps, Limits) {
-    let mut maintenance = vk::PhysicalDeviceMaintenance3Properties::default();
-    let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut maintenance);
-    // SAFETY: the device offers Vulkan 1.1, which knows the structure.
-    unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
-    let limits = all.properties.limits;
-    let caps = Caps {
-        name: info.name.clone(),
-        kind: info.kind,
-        vendor: info.vendor,
-        features: offer.features,
-        subgroup_size: features::subgroup(instance, physical).0,
-        max_invocations: limits.max_compute_work_group_invocations,
-        max_workgroup: limits.max_compute_work_group_size,
-        max_grid: limits.max_compute_work_group_count,
-        max_shared_bytes: limits.max_compute_shared_memory_size,
-        max_storage_range: limits.max_storage_buffer_range.into(),
-        buffer_alignment: limits.min_storage_buffer_offset_alignment.max(ALIGNMENT),
-        max_storage_buffers: limits.max_per_stage_descriptor_storage_buffers,
-        submission: Submission::of(info.kind, info.vendor),
-        cooperative_matrix: offer.cooperative_matrix.clone(),
-    };
-    let limits = Limits {
-        allocation: maintenance.max_memory_allocation_size.max(1 << 30),
-        atom: limits.non_coherent_atom_size.max(1),
-        timestamp_bits: 0,
-        timestamp_period: limits.timestamp_period,
-    };
-    (caps, limits)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ash::vk;
 
-use super::device::Device;
+use super::logical_device::LogicalDevice;
 use crate::caps::DeviceKind;
 use crate::error::Result;
 
@@ -26,12 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `VkFence`.
 pub(super) struct Fence {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     raw: vk::Fence,
 }
 
 impl Fence {
-    pub fn new(device: &Arc<Device>) -> Result<Self> {
+    pub fn new(device: &Arc<LogicalDevice>) -> Result<Self> {
         // SAFETY: the device is alive.
         let raw = unsafe { device.raw().create_fence(&vk::FenceCreateInfo::default(), None) };
         Ok(Self { raw: device.check("vkCreateFence", raw)?, device: device.clone() })

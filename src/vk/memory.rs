@@ -6,7 +6,7 @@ use crate::caps::DeviceKind;
 
 /// What a buffer's memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MemoryUsage {
     /// Fast for the device; the host never touches it.
     Device,
     /// Written by the host, then used by the device where it lies.
@@ -30,12 +30,12 @@ pub struct Mapping {
 
 /// The memory types of a device.
 pub(super) struct Memory {
-    types: Vec<Type>,
+    types: Vec<MemoryType>,
     /// Memory is the host's own, or as near to the host as to the device.
     unified: bool,
 }
 
-struct Type {
+struct MemoryType {
     index: u32,
     flags: vk::MemoryPropertyFlags,
     heap_bytes: u64,
@@ -52,7 +52,7 @@ impl Memory {
         // Other flags mark memory that is protected, lazy, or needs a vendor's extension.
         let plain = DEVICE | VISIBLE | COHERENT | CACHED;
         let types = properties.memory_types_as_slice().iter().enumerate();
-        let types = types.filter(|(_, t)| plain.contains(t.property_flags)).map(|(i, t)| Type {
+        let types = types.filter(|(_, t)| plain.contains(t.property_flags)).map(|(i, t)| MemoryType {
             index: i as u32,
             flags: t.property_flags,
             heap_bytes: heaps.get(t.heap_index as usize).map_or(0, |heap| heap.size),
@@ -77,28 +77,28 @@ impl Memory {
         self.types.iter().any(|t| t.flags.contains(flags) && Some(t.heap_bytes) == main)
     }
 
-    /// The types among `allowed` (a bit each) that serve `place`, best first. Where the best one is
+    /// The types among `allowed` (a bit each) that serve `usage`, best first. Where the best one is
     /// full, the next will do.
-    pub fn types(&self, allowed: u32, place: Place) -> Vec<(u32, vk::MemoryPropertyFlags)> {
-        let needs = if place == Place::Device { vk::MemoryPropertyFlags::empty() } else { VISIBLE };
-        let mut found: Vec<&Type> = self
+    pub fn types(&self, allowed: u32, usage: MemoryUsage) -> Vec<(u32, vk::MemoryPropertyFlags)> {
+        let needs = if usage == MemoryUsage::Device { vk::MemoryPropertyFlags::empty() } else { VISIBLE };
+        let mut found: Vec<&MemoryType> = self
             .types
             .iter()
             .filter(|t| t.index < 32 && allowed & (1 << t.index) != 0 && t.flags.contains(needs))
             .collect();
-        found.sort_by_key(|t| (-score(t.flags, place), std::cmp::Reverse(t.heap_bytes), t.index));
+        found.sort_by_key(|t| (-score(t.flags, usage), std::cmp::Reverse(t.heap_bytes), t.index));
         found.iter().map(|t| (t.index, t.flags)).collect()
     }
 }
 
-fn score(flags: vk::MemoryPropertyFlags, place: Place) -> i32 {
+fn score(flags: vk::MemoryPropertyFlags, usage: MemoryUsage) -> i32 {
     let weight = |flag, value| if flags.contains(flag) { value } else { 0 };
-    match place {
+    match usage {
         // What is visible as well may lie in a small window that others need more.
-        Place::Device => weight(DEVICE, 4) - weight(VISIBLE, 1),
-        Place::HostToDevice => weight(DEVICE, 8) + weight(COHERENT, 2) + weight(CACHED, 1),
-        Place::DeviceToHost => weight(CACHED, 8) + weight(DEVICE, 4) + weight(COHERENT, 2),
-        Place::Staging => weight(CACHED, 8) + weight(COHERENT, 2) - weight(DEVICE, 4),
+        MemoryUsage::Device => weight(DEVICE, 4) - weight(VISIBLE, 1),
+        MemoryUsage::HostToDevice => weight(DEVICE, 8) + weight(COHERENT, 2) + weight(CACHED, 1),
+        MemoryUsage::DeviceToHost => weight(CACHED, 8) + weight(DEVICE, 4) + weight(COHERENT, 2),
+        MemoryUsage::Staging => weight(CACHED, 8) + weight(COHERENT, 2) - weight(DEVICE, 4),
     }
 }
 
@@ -124,8 +124,8 @@ mod tests {
     }
 
     fn best(memory: &Memory) -> [u32; 4] {
-        [Place::Device, Place::HostToDevice, Place::DeviceToHost, Place::Staging]
-            .map(|place| memory.types(u32::MAX, place)[0].0)
+        [MemoryUsage::Device, MemoryUsage::HostToDevice, MemoryUsage::DeviceToHost, MemoryUsage::Staging]
+            .map(|usage| memory.types(u32::MAX, usage)[0].0)
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
             &[(0, DEVICE | VISIBLE | COHERENT | amd), (0, DEVICE)],
             DeviceKind::Discrete,
         );
-        assert_eq!(m.types(u32::MAX, Place::Staging), []);
-        assert_eq!(m.types(u32::MAX, Place::Device), [(1, DEVICE)]);
+        assert_eq!(m.types(u32::MAX, MemoryUsage::Staging), []);
+        assert_eq!(m.types(u32::MAX, MemoryUsage::Device), [(1, DEVICE)]);
     }
 }

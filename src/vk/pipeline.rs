@@ -1,12 +1,13 @@
-//! Compute pipelines, shared by all sessions of a device.
+//! Compute pipelines.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::Arc;
 
 use ash::vk;
 
-use super::device::Device;
 use super::driver_error::name;
+use super::logical_device::LogicalDevice;
+use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
 use crate::program::Kernel;
 use crate::spirv::{prune, specialize};
@@ -42,26 +43,16 @@ impl Hash for PipelineKey {
     }
 }
 
-/// The interface that kernels of equal bindings and push constants share. The device owns it.
-#[derive(Clone, Copy)]
+/// The interface that kernels of equal bindings and push constants share.
 pub(super) struct Layout {
-    pub set: vk::DescriptorSetLayout,
-    pub pipeline: vk::PipelineLayout,
+    device: Arc<LogicalDevice>,
+    set: vk::DescriptorSetLayout,
+    pipeline: vk::PipelineLayout,
 }
 
 impl Layout {
-    /// The device's layout for `bindings` storage buffers and `push` bytes of push constants.
-    fn get(device: &Device, bindings: u32, push: u32) -> Result<Self> {
-        let mut layouts = device.layouts().lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(layout) = layouts.get(&(bindings, push)) {
-            return Ok(*layout);
-        }
-        let layout = Self::create(device, bindings, push)?;
-        layouts.insert((bindings, push), layout);
-        Ok(layout)
-    }
-
-    fn create(device: &Device, bindings: u32, push: u32) -> Result<Self> {
+    /// A layout for `bindings` storage buffers and `push` bytes of push constants.
+    pub fn new(device: &Arc<LogicalDevice>, bindings: u32, push: u32) -> Result<Self> {
         let bindings: Vec<_> = (0..bindings)
             .map(|binding| {
                 vk::DescriptorSetLayoutBinding::default()
@@ -75,6 +66,8 @@ impl Layout {
         // SAFETY: the device is alive and the structure complete.
         let set = unsafe { device.raw().create_descriptor_set_layout(&info, None) };
         let set = device.check("vkCreateDescriptorSetLayout", set)?;
+        // From here on, dropping `layout` destroys what exists so far.
+        let mut layout = Self { device: device.clone(), set, pipeline: vk::PipelineLayout::null() };
         let ranges = [vk::PushConstantRange::default().stage_flags(vk::ShaderStageFlags::COMPUTE).size(push)];
         let sets = [set];
         let mut info = vk::PipelineLayoutCreateInfo::default().set_layouts(&sets);
@@ -83,50 +76,52 @@ impl Layout {
         }
         // SAFETY: as above.
         let pipeline = unsafe { device.raw().create_pipeline_layout(&info, None) };
-        match device.check("vkCreatePipelineLayout", pipeline) {
-            Ok(pipeline) => Ok(Self { set, pipeline }),
-            Err(e) => {
-                // SAFETY: nothing uses it.
-                unsafe { device.raw().destroy_descriptor_set_layout(set, None) };
-                Err(e)
-            }
-        }
+        layout.pipeline = device.check("vkCreatePipelineLayout", pipeline)?;
+        Ok(layout)
     }
 
-    /// # Safety
-    /// The layout must be of `device`, and no pipeline of it may be left.
-    pub unsafe fn destroy(&self, device: &ash::Device) {
-        // SAFETY: the caller vouches.
+    /// The layout of its one descriptor set.
+    pub fn set(&self) -> vk::DescriptorSetLayout {
+        self.set
+    }
+
+    pub fn pipeline(&self) -> vk::PipelineLayout {
+        self.pipeline
+    }
+}
+
+impl Drop for Layout {
+    fn drop(&mut self) {
+        // SAFETY: pipelines of this layout share it, so none is left, nor a recording that binds one.
+        // Destroying NULL is allowed.
         unsafe {
-            device.destroy_pipeline_layout(self.pipeline, None);
-            device.destroy_descriptor_set_layout(self.set, None);
+            self.device.raw().destroy_pipeline_layout(self.pipeline, None);
+            self.device.raw().destroy_descriptor_set_layout(self.set, None);
         }
     }
 }
 
 /// A `VkPipeline` with its layout.
 pub struct Pipeline {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     raw: vk::Pipeline,
-    layout: Layout,
+    layout: Arc<Layout>,
     kernel: &'static Kernel,
 }
 
 impl Pipeline {
-    /// The pipeline for `key` if some session of the device holds it.
-    pub fn shared(device: &Device, key: &PipelineKey) -> Option<Arc<Self>> {
-        device.pipelines().lock().unwrap_or_else(PoisonError::into_inner).get(key).and_then(Weak::upgrade)
-    }
-
-    /// Creates the pipeline for `key` from its [`module`](PipelineKey::module), which may take seconds,
-    /// and shares it. Any number of threads may create pipelines at the same time.
+    /// Creates a pipeline of `kernel` from its [`module`](PipelineKey::module), which may take seconds. Any
+    /// number of threads may create pipelines at the same time.
     ///
     /// # Errors
     /// [`Error::Driver`] naming the kernel, if the driver refuses it.
-    pub fn create(device: &Arc<Device>, key: &PipelineKey, spirv: &[u32]) -> Result<Arc<Self>> {
-        device.alive()?;
-        let kernel = key.kernel;
-        let layout = Layout::get(device, kernel.bindings.len() as u32, kernel.push_bytes)?;
+    pub(super) fn new(
+        device: &Arc<LogicalDevice>,
+        cache: &PipelineCache,
+        layout: Arc<Layout>,
+        kernel: &'static Kernel,
+        spirv: &[u32],
+    ) -> Result<Self> {
         let refused = |call, result| match result {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
             _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
@@ -142,11 +137,10 @@ impl Pipeline {
             .stage(vk::ShaderStageFlags::COMPUTE)
             .module(module)
             .name(c"main");
-        let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout.pipeline);
+        let info = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout.pipeline());
         // SAFETY: everything that `info` points to lives; the cache is synchronised by the driver.
-        let created = device
-            .pipeline_cache()
-            .with(|cache| unsafe { device.raw().create_compute_pipelines(cache, &[info], None) });
+        let created =
+            cache.with(|cache| unsafe { device.raw().create_compute_pipelines(cache, &[info], None) });
         // SAFETY: pipelines do not need their module once they exist.
         unsafe { device.raw().destroy_shader_module(module, None) };
         let raw = match created {
@@ -154,20 +148,15 @@ impl Pipeline {
             Ok(_) => return refused("vkCreateComputePipelines", vk::Result::ERROR_UNKNOWN),
             Err((_, e)) => return refused("vkCreateComputePipelines", e),
         };
-        device.count_pipeline();
-        let pipeline = Arc::new(Self { device: device.clone(), raw, layout, kernel });
-        let mut all = device.pipelines().lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, pipeline| pipeline.strong_count() > 0);
-        all.insert(key.clone(), Arc::downgrade(&pipeline));
-        Ok(pipeline)
+        Ok(Self { device: device.clone(), raw, layout, kernel })
     }
 
     pub(super) fn raw(&self) -> vk::Pipeline {
         self.raw
     }
 
-    pub(super) fn layout(&self) -> Layout {
-        self.layout
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(super) fn kernel(&self) -> &'static Kernel {

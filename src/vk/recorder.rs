@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ash::vk;
 
 use super::buffer::Buffer;
-use super::commands::Commands;
+use super::commands::{Commands, Slot};
 use super::descriptor::DescriptorPool;
 use super::device::Device;
 use super::pipeline::Pipeline;
@@ -22,10 +22,6 @@ pub struct Capacity {
     /// Timestamps.
     pub timestamps: usize,
 }
-
-/// A buffer that the commands own or share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(pub(super) usize);
 
 /// A part of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +89,8 @@ struct Dependency {
 
 impl Recorder {
     /// Starts an empty command buffer.
-    pub fn new(device: &Arc<Device>, capacity: Capacity) -> Result<Self> {
+    pub fn new(device: &Device, capacity: Capacity) -> Result<Self> {
+        let device = device.logical();
         device.alive()?;
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
@@ -152,13 +149,13 @@ impl Recorder {
             raw.cmd_bind_descriptor_sets(
                 commands,
                 vk::PipelineBindPoint::COMPUTE,
-                layout.pipeline,
+                layout.pipeline(),
                 0,
                 &[set],
                 &[],
             );
             if !push.is_empty() {
-                raw.cmd_push_constants(commands, layout.pipeline, vk::ShaderStageFlags::COMPUTE, 0, push);
+                raw.cmd_push_constants(commands, layout.pipeline(), vk::ShaderStageFlags::COMPUTE, 0, push);
             }
             raw.cmd_dispatch(commands, grid[0], grid[1], grid[2]);
         }

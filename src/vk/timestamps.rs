@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use ash::vk;
 
-use super::device::Device;
+use super::logical_device::LogicalDevice;
 use crate::error::Result;
 
 /// A `VkQueryPool` of timestamps.
 pub(super) struct Timestamps {
-    device: Arc<Device>,
+    device: Arc<LogicalDevice>,
     raw: vk::QueryPool,
     capacity: u32,
     written: u32,
@@ -18,7 +18,7 @@ pub(super) struct Timestamps {
 
 impl Timestamps {
     /// Room for `capacity` timestamps; `None` if the queue has no clock or nothing is to be timed.
-    pub fn new(device: &Arc<Device>, capacity: u32) -> Result<Option<Self>> {
+    pub fn new(device: &Arc<LogicalDevice>, capacity: u32) -> Result<Option<Self>> {
         if capacity == 0 || device.limits().timestamp_bits == 0 {
             return Ok(None);
         }

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use tflite_vulkan::caps::{Caps, DeviceKind, Features};
+use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::Graph;
 use tflite_vulkan::ir::{Broadcast, Operand, Padding, Step, StepOp};
@@ -19,7 +19,7 @@ use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::reshape::Reshape;
 use tflite_vulkan::ops::unary::Unary;
-use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::options::Precision;
 
 use crate::net::{Net, RELU, RELU6, window};
 
@@ -28,6 +28,7 @@ fn desktop() -> Caps {
     Caps {
         name: "desktop".into(),
         kind: DeviceKind::Discrete,
+        machine: Machine::new(DeviceKind::Discrete, 0, None, 48 << 10),
         features: Features(u32::MAX),
         subgroup_size: 32,
         max_invocations: 1024,
@@ -47,8 +48,7 @@ fn check(name: &str, build: impl Fn() -> Graph) {
     let devices =
         [(Caps::minimum(), Precision::Fp32), (desktop(), Precision::Fp32), (desktop(), Precision::Fp16)];
     for (caps, precision) in devices {
-        let options = Options { precision, ..Options::default() };
-        let compiled = compile(build(), &caps, &options, &heuristic).expect("the graph compiles");
+        let compiled = compile(build(), &caps, precision, &heuristic).expect("the graph compiles");
         if !text.contains("\npasses\n") {
             text += "\npasses\n";
             for outcome in &compiled.outcomes {

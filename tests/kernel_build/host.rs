@@ -1,20 +1,21 @@
 //! Uses the table of `sample.glsl` as the library uses its own; `main.rs` compiles and runs it.
 #![allow(dead_code)]
 
-#[path = "../../src/caps.rs"]
-mod caps;
-mod codes {
-    pub mod join {
-        pub const JOIN_MOST: u32 = 256;
-    }
+#[path = "../../src/caps"]
+mod caps {
+    mod features;
+
+    pub use features::Features;
 }
-#[path = "../../src/program/kernel.rs"]
-mod described;
+
 #[path = "../../src/kernel.rs"]
 mod kernel;
 
+#[path = "../../src/program"]
 mod program {
-    pub use crate::described::*;
+    mod kernel;
+
+    pub use kernel::{Access, Binding, Kernel, SpecConstant, Store};
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BufferId(pub u32);
@@ -142,8 +143,8 @@ fn bindings() {
         assert_eq!(bindings, expected, "{}", kernel.name);
     }
     let bind = sample::Bind { x: BufferId(7), y: BufferId(8), r#in: BufferId(9), r#where: BufferId(10) };
-    let launch = sample::dispatch(table::ALL[1], Default::default(), Default::default(), bind, [1, 2, 3]);
-    assert_eq!(launch.kernel.name, "sample_f32_1_row_major");
-    assert_eq!(launch.bindings, [BufferId(7), BufferId(8), BufferId(9), BufferId(10)]);
-    assert_eq!((launch.spec.len(), launch.push.len(), launch.grid), (7, 108, [1, 2, 3]));
+    let dispatch = sample::dispatch(table::ALL[1], Default::default(), Default::default(), bind, [1, 2, 3]);
+    assert_eq!(dispatch.kernel.name, "sample_f32_1_row_major");
+    assert_eq!(dispatch.bindings, [BufferId(7), BufferId(8), BufferId(9), BufferId(10)]);
+    assert_eq!((dispatch.spec.len(), dispatch.push.len(), dispatch.grid), (7, 108, [1, 2, 3]));
 }

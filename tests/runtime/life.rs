@@ -1,7 +1,7 @@
 //! Creating and dropping, in every order and often; losing the device.
 
 use tflite_vulkan::error::Error;
-use tflite_vulkan::runtime::{Session, Way};
+use tflite_vulkan::runtime::{Session, TransferPath};
 
 use crate::child::{self, Child};
 use crate::net::{self, Net};
@@ -34,7 +34,7 @@ fn two_hundred_loops() {
         let mut session = if i.is_multiple_of(2) {
             Session::new(net::device())
         } else {
-            Session::with_way(net::device(), Way::Staged)
+            Session::with_path(net::device(), TransferPath::Staged)
         };
         net::check_sample(&mut session, 1000, i);
         net::check_sample(&mut session, 2000, i);

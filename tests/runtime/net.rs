@@ -35,7 +35,7 @@ impl Net {
     fn buffer(&mut self, kind: BufferKind) -> BufferId {
         let id = BufferId(self.program.buffers.len() as u32);
         let bytes = u64::from(self.n) * 4;
-        self.program.buffers.push(Buffer { bytes, kind, floats: None, name: format!("b{}", id.0) });
+        self.program.buffers.push(Buffer { bytes, kind, host: None, name: format!("b{}", id.0) });
         id
     }
 

@@ -3,7 +3,7 @@
 use tflite_vulkan::caps::Submission;
 use tflite_vulkan::error::Error;
 use tflite_vulkan::plan::{self, Barriers};
-use tflite_vulkan::runtime::{Session, Way};
+use tflite_vulkan::runtime::{Session, TransferPath};
 
 use crate::net::{self, Net};
 
@@ -19,8 +19,8 @@ fn awkward_sizes() {
 fn work_in_several_submissions_computes_the_same() {
     for (dispatches, submissions) in [(1, 4), (2, 2), (3, 2), (4, 1)] {
         let most = Submission { seconds: f64::INFINITY, dispatches };
-        for way in [Way::Mapped, Way::Staged] {
-            let mut session = Session::with_way(net::device(), way).with_submission(most);
+        for path in [TransferPath::Mapped, TransferPath::Staged] {
+            let mut session = Session::with_path(net::device(), path).with_submission(most);
             let recording = Net::sample(1000).prepare(&mut session).unwrap();
             assert_eq!(session.stats().submissions, submissions);
             for seed in 0..3 {

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use tflite_vulkan::runtime::{Session, Way};
+use tflite_vulkan::runtime::{Session, TransferPath};
 
 use crate::net::{self, Net};
 
-const WAYS: [Way; 3] = [Way::Mapped, Way::Host, Way::Staged];
+const PATHS: [TransferPath; 3] = [TransferPath::Mapped, TransferPath::HostMemory, TransferPath::Staged];
 
 #[test]
 fn every_way_leads_to_the_same_result() {
-    for way in WAYS {
-        let mut session = Session::with_way(net::device(), way);
+    for path in PATHS {
+        let mut session = Session::with_path(net::device(), path);
         for n in [1, 33, 4097] {
             net::check_sample(&mut session, n, n);
         }
@@ -26,17 +26,17 @@ fn every_way_leads_to_the_same_result() {
     }
 }
 
-/// Prints microseconds per run for each way, as medians of interleaved rounds.
+/// Prints microseconds per run for each path, as medians of interleaved rounds.
 #[test]
 #[ignore = "a measurement"]
 fn times_of_every_way() {
     const ROUNDS: usize = 200;
     for n in [1 << 8, 1 << 12, 1 << 16, 150_000, 1 << 20] {
         let x = net::ramp(n, 0);
-        let mut ready: Vec<_> = WAYS
+        let mut ready: Vec<_> = PATHS
             .iter()
-            .map(|way| {
-                let mut session = Session::with_way(net::device(), *way);
+            .map(|path| {
+                let mut session = Session::with_path(net::device(), *path);
                 let mut net = Net::new(n);
                 let (input, output) = (net.input(), net.output());
                 net.affine(input, output, 2, 1.0);
@@ -55,8 +55,11 @@ fn times_of_every_way() {
             times.sort_unstable();
             times[times.len() / 2].as_secs_f64() * 1e6
         };
-        let times: Vec<String> =
-            WAYS.iter().zip(&mut ready).map(|(way, (.., t))| format!("{way:?} {:.1}", median(t))).collect();
+        let times: Vec<String> = PATHS
+            .iter()
+            .zip(&mut ready)
+            .map(|(path, (.., t))| format!("{path:?} {:.1}", median(t)))
+            .collect();
         println!("{} bytes in, as many out, us: {}", n * 4, times.join(", "));
     }
 }
@@ -75,7 +78,8 @@ fn many_and_large_weights() {
     }
     net.affine(from, y, 1, 0.0);
     let expected = |i: usize, x: f32| (0..10).fold(x, |sum, c| sum + (c as f32 + i as f32));
-    for mut session in [Session::new(net::device()), Session::with_way(net::device(), Way::Staged)] {
+    for mut session in [Session::new(net::device()), Session::with_path(net::device(), TransferPath::Staged)]
+    {
         let recording = net.prepare(&mut session).unwrap();
         let x = net::ramp(n, 5);
         let got = net::run(&mut session, &recording, &x).unwrap();

@@ -9,7 +9,7 @@ use crate::ir::Window;
 use crate::kernel::divisor;
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::program::Store;
+use crate::program::{Store, TacticKey};
 
 use crate::program::BufferId;
 
@@ -38,9 +38,6 @@ const TILES: [Tile; 9] = [
     Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], time: [39, 16, 31] },
     Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [39, 36, 70] },
 ];
-
-/// Workgroups that run side by side; no API tells, so the number of cores of a large GPU.
-pub const CORES: u32 = 132;
 
 /// A tile, and how many workgroups share a block by splitting its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +114,9 @@ impl Cut {
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
         let loads = reading * (bm * bk / 8 / self.tile.invocations(caps).max(1));
         let [alone, shared, around] = self.tile.time.map(u64::from);
-        let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(CORES));
+        let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(caps.machine.cores));
         let step = (alone + u64::from(loads)).max(of_a_core(shared + u64::from(loads)));
-        u64::from(steps) * step + around.max(of_a_core(around)) + joined(self.parts, bm * bn)
+        u64::from(steps) * step + around.max(of_a_core(around)) + joined(caps, self.parts, bm * bn)
     }
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `reading`
@@ -138,8 +135,9 @@ impl Cut {
 
 /// What it takes that so many workgroups share a block of so many results, in tens of nanoseconds: parts are
 /// written, read back by one of them, and waited for.
-fn joined(parts: u32, results: u32) -> u64 {
-    if parts > 1 { 200 + u64::from(parts * results) / 117 } else { 0 }
+fn joined(caps: &Caps, parts: u32, results: u32) -> u64 {
+    let waiting = u64::from(caps.machine.barrier_ns) / 10;
+    if parts > 1 { waiting + u64::from(parts * results) / 117 } else { 0 }
 }
 
 /// Uploads constant operand `i`, `products` for each channel, as whole matrices: room for so many columns and
@@ -180,8 +178,12 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) 
     let sizes @ [rows, channels, products] = [conv.rows, conv.channels, conv.products];
     let in_eights = conv.depth.is_multiple_of(8);
     let reading = 9 * taps + if in_eights { 0 } else { 21 };
-    let key = format!("conv_2d_cooperative rows {rows} products {products} to {channels} behind {taps} taps");
-    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, reading));
+    let key = TacticKey::new("conv_2d_cooperative", cx.store)
+        .rows(rows)
+        .with("products", [products])
+        .with("channels", [channels])
+        .with("depthwise_taps", [taps]);
+    let Cut { tile, parts } = cx.choose(key, &Cut::candidates(caps, shape, sizes, reading));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);

@@ -2,23 +2,15 @@
 //! better.
 
 use super::{Geometry, cooperative, quads, software};
-use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
+use crate::program::TacticKey;
 
 /// From so many products per sum on, workgroups may share a sum.
 const DEEP: u32 = 256;
 /// The fewest input channels of a part.
 const PART: u32 = 32;
-
-/// Workgroups that a dispatch should have before its sums are worth keeping together.
-fn busy(caps: &Caps) -> u32 {
-    match caps.kind {
-        DeviceKind::Discrete => 512,
-        _ => 32,
-    }
-}
 
 /// Emits the convolution of operand 0 with operand 1 through the epilogue: with the kernel that suits the device.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
@@ -42,12 +34,14 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let room = conv.pointwise && sum == Sum::F32 || !cx.caps.few_registers();
     let split = conv.products >= DEEP && multiple(8) && room;
     let small = !conv.pointwise || sum == Sum::F16 || split;
-    let ([tall, broad], stride) = (conv.taps, conv.stride);
-    let key = format!(
-        "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
-        conv.depth, conv.channels
-    );
-    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products));
+    let key = TacticKey::new("conv_2d", cx.store)
+        .with("window", conv.taps)
+        .with("stride", conv.stride)
+        .with("depth", [conv.depth])
+        .with("channels", [conv.channels])
+        .with("groups", [groups])
+        .with("sum_bits", [if sum == Sum::F16 { 16 } else { 32 }]);
+    let t = cx.choose(key, &Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products));
     let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, conv.products)?;
     let x = cx.x(0)?;
@@ -57,7 +51,7 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let strips = width.div_ceil(strip_rows);
     let [x_groups, y_groups, z_groups] = t.grid(cx.caps, conv.rows / width.max(1) * strips)?;
     let workgroups = u64::from(x_groups) * u64::from(y_groups) * u64::from(z_groups);
-    let shares = (u64::from(busy(cx.caps)) / workgroups.max(1)) as u32;
+    let shares = (u64::from(cx.caps.machine.busy_workgroups) / workgroups.max(1)) as u32;
     let part_count = if split { shares.clamp(1, (conv.depth / PART).max(1)) } else { 1 };
     let part = conv.depth.div_ceil(part_count).next_multiple_of(8);
     let part_count = conv.depth.div_ceil(part);

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::{Geometry, quads};
+use crate::caps::Caps;
 use crate::error::Unsupported;
 use crate::kernel::table::{self, winograd_input, winograd_output};
 use crate::lower::Lower;
@@ -25,8 +26,8 @@ pub enum Tile {
 /// The multiplications that take as long as bringing an element of a tile into the basis, or back: nearly all of
 /// it is a load and a store.
 const TRANSFORM: u64 = 18;
-/// The multiplications that take as long as two more dispatches.
-const DISPATCHES: u64 = 300_000;
+/// Dispatches beyond the one of plain sums.
+const DISPATCHES: u64 = 2;
 /// Operations per byte of tiles in the basis.
 const OPS: u64 = 1;
 /// Rows of a matrix that are computed together.
@@ -74,12 +75,12 @@ impl Tile {
     }
 
     /// The multiplications that take as long as the convolution.
-    pub fn cost(self, conv: &Geometry) -> u64 {
+    pub fn cost(self, caps: &Caps, conv: &Geometry) -> u64 {
         let (rows, elements) = (self.count(conv).1, u64::from(self.side().pow(2)));
         let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
         let products = u64::from(rows.next_multiple_of(ROWS)) * depth * channels;
         let transforms = u64::from(rows) * (depth + channels) * TRANSFORM;
-        elements * (products + transforms) + DISPATCHES
+        elements * (products + transforms) + DISPATCHES * caps.machine.dispatch_multiply_adds
     }
 
     /// Brings the filter `g` (channels × 3 × 3 × depth) into the basis: `put` gets channel, place in the depth,
@@ -118,10 +119,10 @@ pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
 }
 
 /// Whether the better tile is clearly faster than the plain sums.
-pub fn pays(conv: &Geometry) -> bool {
+pub fn pays(caps: &Caps, conv: &Geometry) -> bool {
     let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
     let plain = 9 * u64::from(conv.rows.next_multiple_of(ROWS)) * depth * channels;
-    Tile::Two.cost(conv).min(Tile::Four.cost(conv)) * 5 < plain * 4
+    Tile::Two.cost(caps, conv).min(Tile::Four.cost(caps, conv)) * 5 < plain * 4
 }
 
 /// Emits a convolution that [`fits`].
@@ -183,6 +184,7 @@ fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, x: BufferId) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caps::{DeviceKind, Machine};
 
     fn conv(side: u32, channels: u32) -> Geometry {
         let (rows, y_size) = (side * side, [side; 2]);
@@ -191,9 +193,12 @@ mod tests {
 
     #[test]
     fn pays_with_many_channels() {
+        let machine = Machine::new(DeviceKind::Software, 0, None, 0);
+        let caps = Caps { machine, ..Caps::minimum() };
         let best = |side, channels| {
             let conv = conv(side, channels);
-            pays(&conv).then(|| if Tile::Four.cost(&conv) < Tile::Two.cost(&conv) { 4 } else { 2 })
+            pays(&caps, &conv)
+                .then(|| if Tile::Four.cost(&caps, &conv) < Tile::Two.cost(&caps, &conv) { 4 } else { 2 })
         };
         assert_eq!([(56, 64), (28, 128), (14, 256)].map(|(side, c)| best(side, c)), [Some(4); 3]);
         // Four tiles of 4×4 would leave three of four rows of the products empty.

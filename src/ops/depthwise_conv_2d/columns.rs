@@ -11,8 +11,8 @@ use crate::lower::Lower;
 const PIXELS: u32 = codes::depthwise_conv_2d_columns::PIXELS;
 /// Invocations per workgroup.
 const WORKGROUP: u32 = 16;
-/// Invocations that keep all threads busy; fewer rows each cost more loads.
-const INVOCATIONS: u64 = 256;
+/// Invocations that keep a thread of the driver busy; fewer rows each cost more loads.
+const INVOCATIONS: u64 = 64;
 /// The fewest rows that are worth an invocation.
 const ROWS: u32 = 4;
 
@@ -33,7 +33,10 @@ pub fn emit(cx: &mut Lower<'_>, window: &Window) -> Result<(), Unsupported> {
     let channels = y_shape.channels();
     let strips = y_shape[2].div_ceil(PIXELS);
     let columns = u64::from(y_shape[0]) * u64::from(strips) * u64::from(channels / 4);
-    let bands = INVOCATIONS.div_ceil(columns.max(1)).min(y_shape[1].div_ceil(ROWS).into()).max(1) as u32;
+    let bands = (INVOCATIONS * u64::from(cx.caps.machine.cores))
+        .div_ceil(columns.max(1))
+        .min(y_shape[1].div_ceil(ROWS).into())
+        .max(1) as u32;
     let height = y_shape[1].div_ceil(bands);
     let bands = y_shape[1].div_ceil(height.max(1));
     let items = columns * u64::from(bands);

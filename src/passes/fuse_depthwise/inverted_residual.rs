@@ -5,15 +5,15 @@
 use std::fmt;
 
 use super::separable_conv_2d::{POINTWISE, SeparableConv2d, activate};
-use crate::caps::Caps;
+use crate::caps::{Caps, Machine};
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, TensorType, Window};
 use crate::kernel::divisor;
 use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Fusion, Operator, operand};
-use crate::ops::conv_2d::cooperative::{self, CORES, Shape};
-use crate::program::Store;
+use crate::ops::conv_2d::cooperative::{self, Shape};
+use crate::program::{Store, TacticKey};
 use crate::unsupported;
 
 /// A pointwise convolution in front of an operator: `clamp(convolution + bias)`.
@@ -122,9 +122,16 @@ impl Cut {
 
     /// The estimated time in tens of nanoseconds, fitted to 20 layers in all cuts on an NVIDIA H100: what it
     /// chose there took 1.4 % longer than the best on average, 7 % at most.
-    fn cost(&self, window: &Window, shape: Shape, tiles: u32, [depth, middle, channels]: Channels) -> u64 {
+    fn cost(
+        &self,
+        caps: &Caps,
+        window: &Window,
+        shape: Shape,
+        tiles: u32,
+        [depth, middle, channels]: Channels,
+    ) -> u64 {
         let (m, n, k) = shape;
-        let invocations = self.subgroups * 32;
+        let invocations = self.subgroups * caps.subgroup_size;
         let rounds = |items: u32| items.div_ceil(invocations);
         let (blocks, split) = (self.blocks(n, channels), self.split(shape, channels));
         let seen = self.seen(window).div_ceil(m);
@@ -140,10 +147,12 @@ impl Cut {
         let parts = self.parts(middle);
         let joined = if parts > 1 { 145 + parts * self.pixels() * blocks * n / 256 } else { 0 };
         let workgroups = u64::from(tiles) * u64::from(parts * self.groups);
-        // The driver leaves a core 48 KB of shared memory however many workgroups it runs.
-        let side_by_side = (49152 / self.shared_bytes(window, shape, channels)).min(640 / invocations).max(1);
-        let turns = workgroups.div_ceil(u64::from(CORES * side_by_side));
-        let sharing = u64::from(side_by_side).min(workgroups.div_ceil(u64::from(CORES))) - 1;
+        let Machine { cores, core_shared_bytes, core_invocations, .. } = caps.machine;
+        let shared_bytes = self.shared_bytes(window, shape, channels);
+        let side_by_side = (core_shared_bytes / shared_bytes).min(core_invocations / invocations).max(1);
+        let (cores, side_by_side) = (u64::from(cores), u64::from(side_by_side));
+        let turns = workgroups.div_ceil(cores * side_by_side);
+        let sharing = side_by_side.min(workgroups.div_ceil(cores)) - 1;
         turns * (u64::from(self.slices * slice) * (10 + sharing) / 10 + u64::from(around)) + u64::from(joined)
     }
 
@@ -168,7 +177,7 @@ impl Cut {
                 let Some(cut) = fitting.find(|cut| cut.fits(caps, window, shape, to)) else { continue };
                 let all = middle.div_ceil(width);
                 let some = (1..=all).filter(|n| *n < 5 || *n == all).map(|slices| Self { slices, ..cut });
-                cuts.extend(some.map(|cut| (cut.cost(window, shape, tiles, channels), cut)));
+                cuts.extend(some.map(|cut| (cut.cost(caps, window, shape, tiles, channels), cut)));
             }
         }
         cuts.sort_by_key(|(cost, _)| *cost);
@@ -207,13 +216,12 @@ impl Operator for InvertedResidual {
             unsupported!("no room for the channels {channels:?}");
         };
         let [depth, _, to] = channels;
-        let key = format!(
-            "inverted_residual rows {} {:?}/{:?} channels {depth} {middle} {to}",
-            y.rows(),
-            window.size,
-            window.stride
-        );
-        let cut = cx.choose(&key, &candidates);
+        let key = TacticKey::new("inverted_residual", cx.store)
+            .rows(y.rows())
+            .with("window", window.size)
+            .with("stride", window.stride)
+            .with("channels", channels);
+        let cut = cx.choose(key, &candidates);
         let part_count = cut.parts(middle);
         let (mm, mn, mk) = shape;
         let blocks = cut.blocks(mn, to);

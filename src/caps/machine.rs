@@ -1,0 +1,113 @@
+//! How a device is built, as far as estimates of time ask.
+
+use super::kind::DeviceKind;
+use super::vendor::{ARM, BROADCOM, IMAGINATION};
+
+/// How many registers an invocation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Registers {
+    /// 64 at most; compilers rather wait for each load than spill. GPUs of Broadcom.
+    Fewest,
+    /// 64 at any occupancy, so that larger tiles would spill. GPUs of Arm and Imagination.
+    Few,
+    /// More.
+    Many,
+}
+
+/// How a device is built.
+///
+/// Vulkan tells little of it. What it does not tell is a default for the kind of device: what an NVIDIA
+/// H100 has for discrete GPUs and, where estimates have no other use for a number, for all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Machine {
+    /// Cores, each of which runs workgroups by itself: streaming multiprocessors, compute units, shader
+    /// cores, threads of a driver on the CPU.
+    pub cores: u32,
+    /// Bytes of shared memory that the workgroups of a core divide among them.
+    pub core_shared_bytes: u32,
+    /// Invocations of a core at a time where each needs about a hundred registers.
+    pub core_invocations: u32,
+    /// From so many workgroups on, cutting the work into more of them gains nothing.
+    pub busy_workgroups: u32,
+    /// Nanoseconds until all workgroups see what one has written: a barrier between dispatches, or a counter in
+    /// memory on which workgroups wait.
+    pub barrier_ns: u32,
+    /// Multiply-adds of 32 bits that take as long as one more dispatch.
+    pub dispatch_multiply_adds: u64,
+    /// Registers of an invocation.
+    pub registers: Registers,
+    /// Whether 16-bit arithmetic is no slower than 32-bit. V3D takes the halves of registers apart for it; CPUs
+    /// convert before and after each operation.
+    pub fast_16: bool,
+}
+
+/// Cores of an NVIDIA H100 (SXM) and H200.
+const LARGE: u32 = 132;
+
+/// Workgroups that keep [`LARGE`] cores busy.
+const LARGE_BUSY: u32 = 512;
+
+impl Machine {
+    /// A device of this kind and vendor (PCI id) with these cores, if it tells how many, and with so many
+    /// bytes of shared memory for a workgroup.
+    pub fn new(kind: DeviceKind, vendor: u32, cores: Option<u32>, workgroup_shared_bytes: u32) -> Self {
+        let cores = cores.filter(|cores| *cores > 0).unwrap_or(match kind {
+            // Not the threads of this host: the same model becomes the same program on every host.
+            DeviceKind::Software => 4,
+            _ => LARGE,
+        });
+        let busy_workgroups = match kind {
+            DeviceKind::Discrete => (u64::from(cores) * u64::from(LARGE_BUSY)).div_ceil(LARGE.into()) as u32,
+            _ => 32,
+        };
+        Self {
+            cores,
+            // Drivers may divide no more among the workgroups of a core than they let one of them have.
+            core_shared_bytes: workgroup_shared_bytes,
+            core_invocations: 640,
+            busy_workgroups,
+            barrier_ns: 2000,
+            dispatch_multiply_adds: match kind {
+                DeviceKind::Software => 150_000,
+                DeviceKind::Discrete => 20_000_000,
+                _ => 500_000,
+            },
+            registers: match vendor {
+                BROADCOM => Registers::Fewest,
+                ARM | IMAGINATION => Registers::Few,
+                _ => Registers::Many,
+            },
+            fast_16: vendor != BROADCOM && kind != DeviceKind::Software,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_vulkan_tells_goes_before_defaults() {
+        let of = |kind, cores| {
+            let machine = Machine::new(kind, 0, cores, 49152);
+            (machine.cores, machine.busy_workgroups, machine.core_shared_bytes)
+        };
+        assert_eq!(of(DeviceKind::Discrete, None), (132, 512, 49152));
+        assert_eq!(of(DeviceKind::Discrete, Some(132)), (132, 512, 49152));
+        assert_eq!(of(DeviceKind::Discrete, Some(0)), (132, 512, 49152));
+        assert_eq!(of(DeviceKind::Discrete, Some(66)), (66, 256, 49152));
+        assert_eq!(of(DeviceKind::Discrete, Some(u32::MAX)).0, u32::MAX);
+        assert_eq!(of(DeviceKind::Integrated, Some(10)), (10, 32, 49152));
+        assert_eq!(of(DeviceKind::Software, None), (4, 32, 49152));
+    }
+
+    #[test]
+    fn registers_follow_the_vendor() {
+        let of = |vendor| Machine::new(DeviceKind::Integrated, vendor, None, 0).registers;
+        assert_eq!([ARM, IMAGINATION, BROADCOM, 0].map(of), {
+            use Registers::{Few, Fewest, Many};
+            [Few, Few, Fewest, Many]
+        });
+        assert!(Registers::Fewest < Registers::Few && Registers::Few < Registers::Many);
+    }
+}
