@@ -22,8 +22,8 @@ help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
-	@echo 'make lint      rustfmt, clippy, ruff'
-	@echo 'make table     measure the models and renew the table in README.md'
+	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
+	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
 	@echo 'make bench-mobile    what the shader compilers of phones make of the kernels: build/bench/mobile.md'
@@ -38,8 +38,9 @@ test: build models drivers $(OLDEST)
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY)
 
+# lavapipe's table; with GPU=1 that of the machine's GPU.
 table: build models
-	@build/venv/bin/python tests/table.py --delegate $(LIBRARY)
+	@build/venv/bin/python tests/table.py --delegate $(LIBRARY) $(if $(GPU),--gpu)
 
 # BENCH holds further arguments, for example BENCH='--models resnet50 --driver swiftshader'.
 bench: build models
@@ -65,10 +66,7 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
 lint: system $(VENV)
-	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
-	build/venv/bin/ruff check bench python tests
-	build/venv/bin/ruff format --check bench python tests
+	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt

@@ -6,7 +6,7 @@ mod compile;
 
 use std::path::{Path, PathBuf};
 
-/// The C header that `src/tflite/bindings.rs` mirrors.
+/// The C header that `src/tflite/sys.rs` mirrors.
 const ABI: &str = "include/tflite_abi.h";
 
 /// The header that C programs include; the library takes the options' layout from it.

@@ -68,11 +68,11 @@ enum TfLiteVulkanLogLevel {
     kTfLiteVulkanLogTrace = 5, /* the compiled programs */
 };
 
-/* How much is timed to find the fastest way of computing each node. */
+/* How much is timed to find the fastest kernel and tiling of each node. */
 enum TfLiteVulkanTune {
-    kTfLiteVulkanTuneOff = 0,  /* nothing: what suits devices of this kind is taken */
-    kTfLiteVulkanTuneFast = 1, /* a few ways for the nodes that take nine tenths of the time */
-    kTfLiteVulkanTuneFull = 2, /* every way for every node */
+    kTfLiteVulkanTuneOff = 0,  /* nothing: the best guess for the kind of device */
+    kTfLiteVulkanTuneFast = 1, /* a few candidates for the nodes that take nine tenths of the time */
+    kTfLiteVulkanTuneFull = 2, /* every candidate for every node */
 };
 
 /*

@@ -5,31 +5,14 @@ mod fold_padding;
 mod fold_scale;
 mod fuse_depthwise;
 mod fuse_elementwise;
+mod outcome;
 
-use std::fmt;
+pub use outcome::Outcome;
 
 use crate::caps::Caps;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::program::Store;
-
-/// What a pass did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The pass.
-    pub pass: &'static str,
-    /// How often it applied.
-    pub applied: usize,
-    /// Where it could have applied but did not, with the reason.
-    pub declined: Vec<String>,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} applied", self.pass, self.applied)?;
-        self.declined.iter().try_for_each(|why| write!(f, "\n  declined: {why}"))
-    }
-}
 
 /// Runs every pass, for a device and a storage type.
 pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Result<Vec<Outcome>> {

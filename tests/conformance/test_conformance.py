@@ -71,7 +71,7 @@ def run_group(config, name, texts, library, validate):
 def test_case(outcomes, config, name, case):
     """The delegate takes the graph and computes what the stock interpreter does, in that precision."""
     outcome = outcomes[config, name].result()
-    if group.KEPT_FP32 in outcome.printed.get(case, "") and not group.load(name)[case].steep:
+    if group.KEPT_FP32 in outcome.printed.get(case, "") and not group.load(name)[case].sensitive:
         outcome.faults[case].append("kept in fp32")
     outcome.judge(case, f"{config} {name} {case!r}, seed {SEED}")
 

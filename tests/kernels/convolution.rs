@@ -11,14 +11,15 @@ use crate::harness::{Arg, Case, check, check_every_candidate, constant, tensor};
 use Padding::{Same, Valid};
 
 /// x, (taps, stride, dilation) as height and width, channels.
-type Row = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], u32);
+pub type Row = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], u32);
 
-fn window(size: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: Padding) -> Window {
+/// A window without the zeros of a PAD.
+pub fn window(size: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: Padding) -> Window {
     Window { size, stride, dilation, padding, zeros: SpatialPadding::default() }
 }
 
 /// With the padding that fits the window in any case, and VALID too where it fits.
-fn paddings((x, size, _, dilation, _): &Row) -> impl Iterator<Item = Padding> + use<> {
+pub fn paddings((x, size, _, dilation, _): &Row) -> impl Iterator<Item = Padding> + use<> {
     let fits = (0..2).all(|d| x[d + 1] > (size[d] - 1) * dilation[d]);
     [Some(Same), fits.then_some(Valid)].into_iter().flatten()
 }
@@ -101,85 +102,6 @@ fn convolution_in_tiles() {
                 .step(Step::bias(2))
                 .step(Step { op: StepOp::Add, operand, swapped: false })
                 .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY }))
-        })
-    });
-    check(cases);
-}
-
-/// A depthwise convolution and a pointwise one behind it, which some devices compute in one dispatch.
-/// x, (taps, stride, channels between and behind), padding.
-type Residual = ([u32; 4], [u32; 2], [u32; 2], [u32; 2], Padding);
-
-/// Expand, depthwise and project, the first two with this clamp.
-fn residual(row: &Residual, clamp: Option<(f32, f32)>) -> Case {
-    let (x, size, stride, [middle, channels], padding) = *row;
-    let act = |case: Case| match clamp {
-        Some((lo, hi)) => case.step(Step::unary(StepOp::Clamp { lo, hi })),
-        None => case,
-    };
-    let pointwise = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
-    let depthwise = DepthwiseConv2d { window: window(size, stride, [1, 1], padding) };
-    let first = [tensor(&x), constant(&[middle, 1, 1, x[3]]), constant(&[middle])];
-    let second = [constant(&[1, size[0], size[1], middle]), constant(&[middle])];
-    let third = [constant(&[channels, 1, 1, middle]), constant(&[channels])];
-    let third = Case::new(pointwise.clone(), third).step(Step::bias(2));
-    let second = act(Case::new(depthwise, second).step(Step::bias(2))).then(third);
-    act(Case::new(pointwise, first).step(Step::bias(2))).then(second)
-}
-
-#[test]
-fn inverted_residual() {
-    let rows: &[Residual] = &[
-        ([1, 1, 1, 8], [3, 3], [1, 1], [8, 4], Same),
-        ([3, 7, 5, 8], [3, 3], [1, 1], [24, 8], Same),
-        ([1, 9, 8, 24], [3, 3], [2, 2], [144, 32], Same),
-        ([2, 8, 7, 40], [5, 5], [1, 1], [72, 9], Valid),
-        ([1, 13, 6, 16], [5, 3], [2, 1], [40, 130], Same),
-        ([1, 11, 9, 72], [3, 3], [1, 1], [96, 72], Same),
-        ([1, 4, 3, 160], [3, 3], [1, 1], [600, 16], Same),
-        ([1, 6, 5, 12], [3, 3], [1, 1], [32, 8], Same),
-        ([1, 6, 5, 16], [3, 3], [1, 1], [36, 8], Same),
-    ];
-    let clamps = [None, Some((0.0, 6.0)), Some((-1.0, 1.0))];
-    check(rows.iter().flat_map(|row| clamps.map(|clamp| residual(row, clamp))));
-}
-
-#[test]
-fn every_cut_of_an_inverted_residual() {
-    let rows =
-        [([2, 9, 11, 24], [3, 3], [1, 1], [136, 40], Same), ([1, 9, 8, 40], [5, 5], [2, 2], [72, 20], Same)];
-    check_every_candidate(&rows.map(|row| residual(&row, Some((0.0, 6.0)))));
-}
-
-#[test]
-fn separable_convolution() {
-    let rows: &[Row] = &[
-        ([1, 1, 1, 4], [3, 3], [1, 1], [1, 1], 8),
-        ([3, 7, 5, 8], [3, 3], [1, 1], [1, 1], 24),
-        ([1, 9, 8, 20], [3, 3], [2, 2], [1, 1], 88),
-        ([2, 8, 7, 40], [5, 5], [1, 1], [1, 1], 9),
-        ([1, 13, 6, 12], [5, 3], [2, 1], [1, 1], 130),
-        ([1, 11, 9, 16], [3, 3], [1, 1], [2, 3], 33),
-        ([1, 4, 3, 600], [3, 3], [1, 1], [1, 1], 16),
-        ([1, 6, 5, 5], [3, 3], [1, 1], [1, 1], 8),
-    ];
-    let cases = rows.iter().flat_map(|row| {
-        paddings(row).flat_map(move |padding| {
-            let (x, size, stride, dilation, channels) = *row;
-            [None, Some((0.0, 6.0)), Some((-1.0, 1.0))].into_iter().map(move |clamp| {
-                let weights = [tensor(&x), constant(&[1, size[0], size[1], x[3]]), constant(&[x[3]])];
-                let first = DepthwiseConv2d { window: window(size, stride, dilation, padding) };
-                let mut first = Case::new(first, weights).step(Step::bias(2));
-                if let Some((lo, hi)) = clamp {
-                    first = first.step(Step::unary(StepOp::Clamp { lo, hi }));
-                }
-                let second = Conv2d { window: window([1, 1], [1, 1], [1, 1], Valid) };
-                first.then(
-                    Case::new(second, [constant(&[channels, 1, 1, x[3]]), constant(&[channels])])
-                        .step(Step::bias(2))
-                        .step(Step::unary(StepOp::Clamp { lo: 0.0, hi: f32::INFINITY })),
-                )
-            })
         })
     });
     check(cases);

@@ -3,6 +3,7 @@
 
 mod convolution;
 mod elementwise;
+mod fused_convolution;
 mod harness;
 mod matmul;
 mod movement;

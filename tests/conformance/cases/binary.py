@@ -56,7 +56,7 @@ def binary(operator, a, b, kinds="vv", *, ranges=((), ()), label="", oldest=True
         values = dict(zip(("low", "high", "step"), span))
         operands.append(g.input(*shape, **values) if kind == "v" else g.weights(*shape, scale=1))
     g.output(g.op(operator, *operands, **options))
-    return Case(g, oldest=oldest, steep=operator in ("FLOOR_DIV", "FLOOR_MOD"))
+    return Case(g, oldest=oldest, sensitive=operator in ("FLOOR_DIV", "FLOOR_MOD"))
 
 
 def with_activation(operator, pairs, ranges=((), ())):

@@ -30,7 +30,7 @@ def reduce(operator, shape, axes, keep):
     # A product of many numbers stays in range if they are near one.
     span = {"low": 0.8, "high": 1.2} if operator == "REDUCE_PROD" else {}
     g.output(g.op(operator, g.input(*shape, **span), g.const(np.int32(axes)), keep_dims=keep))
-    return Case(g, steep=operator == "REDUCE_PROD")
+    return Case(g, sensitive=operator == "REDUCE_PROD")
 
 
 def cases():

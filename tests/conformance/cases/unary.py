@@ -40,7 +40,7 @@ def unary(operator, shape, span, label="", **options):
     """One node."""
     g = Graph(f"{operator} {list(shape)}{label}")
     g.output(g.op(operator, g.input(*shape, **dict(zip(("low", "high", "step"), span))), **options))
-    return Case(g, steep=operator in ("FLOOR", "CEIL", "ROUND", "SIGN"))
+    return Case(g, sensitive=operator in ("FLOOR", "CEIL", "ROUND", "SIGN"))
 
 
 def cases():
