@@ -9,34 +9,43 @@ LIBRARY := $(or $(CARGO_TARGET_DIR),target)/release/libtflite_vulkan.so
 PYTHON  ?= /usr/bin/python3
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# What building (cmake to libclang) and running need besides Rust.
-PACKAGES := ca-certificates clang cmake g++ libclang-dev libvulkan1 mesa-vulkan-drivers ninja-build python3 python3-venv
+# What building (gcc and libclang) and running need besides Rust.
+PACKAGES := ca-certificates gcc libc6-dev libclang-dev libvulkan1 mesa-vulkan-drivers python3 python3-venv
+# What the compiler of kernels is built with, and the compilers that the tests try the C header with.
+COMPILER_PACKAGES := cmake git g++ ninja-build
+TEST_PACKAGES     := $(COMPILER_PACKAGES) clang
 
 VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
 .NOTPARALLEL:
-.PHONY: help demo test bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
+	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
 	@echo 'make bench-mobile    what the shader compilers of phones make of the kernels: build/bench/mobile.md'
 	@echo 'make clean     remove build/ and target/'
-	@echo
-	@echo 'The first build compiles the shader compiler: 5 to 9 minutes on two cores, once.'
 
 demo: build models
 	@build/venv/bin/python python/demo.py --delegate $(LIBRARY)
 
+# ONLY holds a word of the steps to run, for example ONLY=conformance.
+test: PACKAGES += $(TEST_PACKAGES)
 test: build models drivers $(OLDEST)
 	@build/venv/bin/python python/fetch.py build litert-lm
-	@build/venv/bin/python tests/run.py --delegate $(LIBRARY)
+	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
+
+# Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
+kernels: PACKAGES += $(COMPILER_PACKAGES)
+kernels: system
+	cargo run --release --package kernel-compiler -- $(if $(ALL),--all)
 
 # lavapipe's table; with GPU=1 that of the machine's GPU.
 table: build models
@@ -69,14 +78,14 @@ lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
-	cargo fmt
+	cargo fmt --all
 	build/venv/bin/ruff check --fix bench python tests
 	build/venv/bin/ruff format bench python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
-	@test -e $(LIBRARY) || echo 'building; the shader compiler takes 5 to 9 minutes on two cores, once'
+	@test -e $(LIBRARY) || echo 'building; the first time takes one to two minutes on two cores'
 	@start=$$(date +%s); (while sleep 30; do \
 	    echo "  still building, $$(( $$(date +%s) - start )) s"; done) & beat=$$!; \
 	trap 'kill $$beat' EXIT; cargo build --release

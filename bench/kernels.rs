@@ -46,8 +46,7 @@ struct Row {
 
 /// Times a case; `None` if the device has no clock.
 fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Option<Row>, Box<dyn Error>> {
-    let options = Options { precision, ..Options::default() };
-    let compiled = compile(graph(case)?, device.caps(), &options, &heuristic)?;
+    let compiled = compile(graph(case)?, device.caps(), precision, &heuristic)?;
     let program = &compiled.program;
     let mut session = Session::new(device.clone());
     let recording = session.prepare_profiled(program, &compiled.memory, &compiled.barriers)?;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine, vendor};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::lower::heuristic;
-use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::options::Precision;
 use tflite_vulkan::program::Kernel;
 use tflite_vulkan::spirv::{prune, specialize};
 
@@ -74,8 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let fp16 = caps.features.contains(Features::STORAGE_16).then_some(Precision::Fp16);
             let fast = caps.sums_16().then_some(Precision::Fp16Fast);
             for precision in [Some(Precision::Fp32), fp16, fast].into_iter().flatten() {
-                let options = Options { precision, ..Options::default() };
-                let program = compile(graph(&layer)?, &caps, &options, &heuristic)?.program;
+                let program = compile(graph(&layer)?, &caps, precision, &heuristic)?.program;
                 for dispatch in program.dispatches.iter().filter(|d| d.label.starts_with(LABEL)) {
                     let (kernel, spec) = (dispatch.kernel, &dispatch.spec);
                     let known =

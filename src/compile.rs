@@ -11,7 +11,7 @@ use crate::caps::Caps;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::lower::Tactics;
-use crate::options::Options;
+use crate::options::Precision;
 use crate::passes::{self, Outcome};
 use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::Program;
@@ -32,9 +32,14 @@ pub struct Compiled {
 }
 
 /// Compiles a graph, as imported, for a device; `tactics` decides choices.
-pub fn compile(mut graph: Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Compiled> {
-    let outcomes = passes::run(&mut graph, caps, store(caps, options))?;
-    let program = lower(&graph, caps, options, tactics)?;
+pub fn compile(
+    mut graph: Graph,
+    caps: &Caps,
+    precision: Precision,
+    tactics: &dyn Tactics,
+) -> Result<Compiled> {
+    let outcomes = passes::run(&mut graph, caps, store(caps, precision))?;
+    let program = lower(&graph, caps, precision, tactics)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);
     Ok(Compiled { graph, outcomes, program, memory, barriers })

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::ir::{Constant, Operand, Step, TensorType};
+use crate::ir::{Broadcast, Constant, Operand, Step, StepOp, TensorType};
 use crate::op::{Operator, Placement};
 
 /// A value of a [`Graph`].
@@ -117,6 +117,14 @@ impl Graph {
     /// Where the bytes of a node's result lie.
     pub fn placement(&self, node: &Node) -> Placement {
         node.op.placement(&self.input_types(node))
+    }
+
+    /// The constant that a node's first step adds to each channel, and its number among the node's operands.
+    pub fn bias(&self, node: &Node) -> Option<(ValueId, usize)> {
+        let first = node.epilogue.first().filter(|step| step.op == StepOp::Add)?;
+        let Operand::Input { input, broadcast: Broadcast::Channel } = first.operand else { return None };
+        let value = node.inputs[input]?;
+        self.value(value).constant.is_some().then_some((value, input))
     }
 
     /// The node that computes a value.

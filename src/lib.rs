@@ -12,6 +12,7 @@ pub mod ir;
 pub mod kernel;
 pub mod logging;
 pub mod lower;
+pub mod noise;
 pub mod op;
 pub mod ops;
 pub mod options;

@@ -1,6 +1,6 @@
 //! What a user may ask of the delegate: the options as data, and the keys that set them.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::error::{Error, Result};
 
@@ -15,6 +15,16 @@ pub enum Precision {
     /// As [`Fp16`](Self::Fp16), but convolutions and matrix products multiply in 16 bits and add up so
     /// to 32 products, where the device can.
     Fp16Fast,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Fp16Fast => "fp16-fast",
+        })
+    }
 }
 
 /// How much is timed to find the fastest way of computing each node.
@@ -208,9 +218,8 @@ impl Options {
         let Parsing { options, precision, loss_allowed, cache_dir, serialization_dir } = parsing;
         let precision = match (precision, loss_allowed) {
             (Some(precision @ (Precision::Fp16 | Precision::Fp16Fast)), Some(false)) => {
-                let name = if precision == Precision::Fp16 { "fp16" } else { "fp16-fast" };
                 return Err(Error::Option(format!(
-                    "precision={name} contradicts is_precision_loss_allowed=0"
+                    "precision={precision} contradicts is_precision_loss_allowed=0"
                 )));
             }
             (Some(precision), _) => precision,

@@ -27,7 +27,8 @@ struct Row {
     /// The TFLite nodes it stands for; none for conversions at the borders.
     nodes: Vec<u32>,
     cost: Cost,
-    floor: Option<f64>,
+    /// Seconds that the work takes at the device's peaks.
+    attainable: Option<f64>,
     samples: VecDeque<Duration>,
 }
 
@@ -36,7 +37,8 @@ struct Group<'a> {
     rows: Vec<&'a Row>,
     seconds: f64,
     cost: Cost,
-    floor: Option<f64>,
+    /// Seconds that the work takes at the device's peaks.
+    attainable: Option<f64>,
 }
 
 /// A run as the host sees it.
@@ -71,7 +73,7 @@ impl Profile {
             grid: d.grid,
             nodes: d.origin.clone(),
             cost: d.cost,
-            floor: peaks.and_then(|peaks| peaks.floor(d.cost, d.kernel.needs)),
+            attainable: peaks.and_then(|peaks| peaks.attainable(d.cost, d.kernel.needs)),
             samples: VecDeque::new(),
         });
         Self {
@@ -108,13 +110,13 @@ impl Profile {
                     group.seconds += row.seconds();
                     group.cost.ops += row.cost.ops;
                     group.cost.bytes += row.cost.bytes;
-                    group.floor = group.floor.zip(row.floor).map(|(a, b)| a + b);
+                    group.attainable = group.attainable.zip(row.attainable).map(|(a, b)| a + b);
                     group.rows.push(row);
                 }
                 None => groups.push(Group {
                     seconds: row.seconds(),
                     cost: row.cost,
-                    floor: row.floor,
+                    attainable: row.attainable,
                     rows: vec![row],
                 }),
             }
@@ -168,9 +170,9 @@ impl Row {
 }
 
 impl Group<'_> {
-    /// How much of the time the work needs at least; more than 100 where the data came from a cache.
+    /// The speed in percent of the attainable one; more than 100 where the data came from a cache.
     fn percent(&self) -> Option<f64> {
-        self.floor.filter(|_| self.seconds > 0.0).map(|floor| 100.0 * floor / self.seconds)
+        self.attainable.filter(|_| self.seconds > 0.0).map(|least| 100.0 * least / self.seconds)
     }
 
     fn name(&self) -> String {
@@ -254,20 +256,20 @@ mod tests {
         assert!(lines[1].ends_with("copy 1.0 GB/s, fp32 4.0 GFLOP/s"), "{table}");
         assert_eq!(
             lines[3],
-            "     30.0  75.0%       6.0    0.20     0.040     1.33    50%  #3 MEAN (copy_f32 and 1 more)"
+            "     30.0  75.0%       6.0    0.20     0.040     1.33         50%  #3 MEAN (copy_f32 and 1 more)"
         );
         assert_eq!(lines.len(), 7);
     }
 
     #[test]
-    fn without_peaks_there_is_no_floor() {
+    fn without_peaks_nothing_is_attainable() {
         let profile = profile(None);
         assert!(profile.table().contains("not measured"));
-        assert!(profile.json().contains("\"floor_percent\": null"));
+        assert!(profile.json().contains("\"attainable_percent\": null"));
         let kernels =
             [(Features::NONE, Some(0.5)), (Features::FLOAT_16, None), (Features::COOPERATIVE_MATRIX, None)];
         for (needs, want) in kernels {
-            assert_eq!(PEAKS.floor(Cost { ops: 2_000_000_000, bytes: 0 }, needs), want, "{needs}");
+            assert_eq!(PEAKS.attainable(Cost { ops: 2_000_000_000, bytes: 0 }, needs), want, "{needs}");
         }
     }
 
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_a_bar_per_node_and_one_for_each_floor() {
+    fn a_picture_has_a_bar_per_node_and_one_for_what_is_attainable() {
         let bars = |peaks| profile(peaks).picture().matches("<rect x=").count();
         assert_eq!((bars(Some(PEAKS)), bars(None)), (4 + 4 + 4, 4 + 4));
         let picture = profile(Some(PEAKS)).picture();
@@ -293,7 +295,7 @@ mod tests {
             picture.contains("width=\"882.00\" height=\"36.00\" fill=\"hsl(60, 75%, 60%)\""),
             "{picture}"
         );
-        assert!(picture.contains("30.0 us, 75.0%, 50% of floor: #3 MEAN"), "{picture}");
+        assert!(picture.contains("30.0 us, 75.0%, 50% of attainable: #3 MEAN"), "{picture}");
         assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
     }
 }

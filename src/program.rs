@@ -4,13 +4,14 @@
 
 mod cost;
 mod kernel;
+mod tactic;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 pub use cost::{Cost, Peaks};
 pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
+pub use tactic::{Choice, TacticKey};
 
 use crate::caps::Features;
 use crate::ir::DType;
@@ -194,31 +195,6 @@ impl Dispatch {
     }
 }
 
-/// A choice among ways of computing a node that the device's speed decides about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// What it depends on: operator, kernel, channels, storage. Other batches and sizes have the same key
-    /// but for a number behind `rows`, where the best way depends on that.
-    pub key: String,
-    /// The ways by name; the first is what a device like this does best as a rule.
-    pub candidates: Vec<String>,
-    /// The one that was taken.
-    pub taken: usize,
-    /// The dispatches that compute the node.
-    pub dispatches: Range<usize>,
-}
-
-impl Choice {
-    /// A key without its number of rows: the same for every batch and size.
-    pub fn class(key: &str) -> String {
-        let mut words: Vec<&str> = key.split(' ').collect();
-        if let Some(at) = words.iter().position(|word| *word == "rows") {
-            words.drain(at..(at + 2).min(words.len()));
-        }
-        words.join(" ")
-    }
-}
-
 /// What runs for one set of input shapes.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
@@ -312,11 +288,5 @@ mod tests {
             assert_eq!((buffer.bytes, buffer.host_bytes()), (bytes, host_bytes), "{host:?}");
         }
         assert_eq!(Buffer::new(5, BufferKind::Temp, String::new()).host_bytes(), 8);
-    }
-
-    #[test]
-    fn the_class_of_a_choice_leaves_out_rows() {
-        assert_eq!(Choice::class("matrix rows 196 to 64 F16"), "matrix to 64 F16");
-        assert_eq!(Choice::class("matrix to 64 F16"), "matrix to 64 F16");
     }
 }

@@ -19,7 +19,7 @@ mod partition_view;
 mod subgraph;
 pub mod sys;
 mod tensor;
-mod tensor_fields;
+mod tensor_type;
 
 pub use context::{Buffers, Context};
 pub use node::NodeView;

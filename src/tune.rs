@@ -1,17 +1,20 @@
 //! Finds out which of several ways of computing a node is the fastest on a device, by timing them there.
 
+mod winners;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cache::Table;
 use crate::error::{Error, Result};
+use crate::noise::Noise;
 use crate::options::Tune;
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store};
-use crate::runtime::{Session, TransferPath};
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store, TacticKey};
+use crate::runtime::{Recording, Session, TransferPath};
 use crate::vk::Device;
+pub use winners::Winners;
 
 /// The share of the estimated time that [`Tune::Fast`] looks at.
 const SHARE: f64 = 0.9;
@@ -22,13 +25,7 @@ const CLEARLY: f64 = 0.97;
 /// Runs of each way, interleaved, of which the median counts; one more before them warms up.
 const RUNS: usize = 7;
 
-/// The tuned way's place among the candidates; the first if the choice was not tuned.
-pub fn tactic(table: &Table, key: &str, candidates: &[String]) -> usize {
-    let known = table.get(key);
-    known.and_then(|name| candidates.iter().position(|other| *other == name)).unwrap_or(0)
-}
-
-/// Times the choices of `program` that `table` does not know yet, and lets it learn the winners. `lower`
+/// Times the choices of `program` that `winners` does not know yet, and lets it learn who won. `lower`
 /// gives the program with another candidate taken for the choices with this key. Nothing happens on a
 /// device without a clock.
 ///
@@ -39,10 +36,10 @@ pub fn tune(
     effort: Tune,
     store: Store,
     program: &Program,
-    table: &Table,
-    lower: &dyn Fn(&str, usize) -> Result<Program>,
+    winners: &Winners,
+    lower: &dyn Fn(&TacticKey, usize) -> Result<Program>,
 ) -> Result<()> {
-    let work = work(program, effort, &Peaks::guess(device.caps().kind), table);
+    let work = work(program, effort, &Peaks::guess(device.caps().kind), winners);
     if work.is_empty() {
         return Ok(());
     }
@@ -86,7 +83,7 @@ pub fn tune(
             usual * 1e6,
             names[0]
         );
-        table.learn([(choice.key.clone(), names[winner].clone())]);
+        winners.learn(&choice.key, names[winner]);
     }
     log::info!(
         "{} choices tuned in {:.1} s: {:.0} us instead of {:.0}, what is usual takes {:.2} times the best",
@@ -100,10 +97,10 @@ pub fn tune(
 }
 
 /// One choice for each key that is worth tuning, the most expensive first.
-fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, table: &Table) -> Vec<&'a Choice> {
+fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, winners: &Winners) -> Vec<&'a Choice> {
     let estimate = |dispatch: &Dispatch| peaks.estimate(dispatch.cost, dispatch.kernel.needs);
     let all: f64 = program.dispatches.iter().map(estimate).sum();
-    let mut keys: BTreeMap<&str, (f64, &Choice)> = BTreeMap::new();
+    let mut keys: BTreeMap<&TacticKey, (f64, &Choice)> = BTreeMap::new();
     for choice in &program.choices {
         let time: f64 = program.dispatches[choice.dispatches.clone()].iter().map(estimate).sum();
         keys.entry(&choice.key).or_insert((0.0, choice)).0 += time;
@@ -115,7 +112,7 @@ fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, table: &Table) ->
     let worth = |(time, choice): (f64, &'a Choice)| {
         let before = seen;
         seen += time;
-        let open = choice.candidates.len() > 1 && table.get(&choice.key).is_none();
+        let open = choice.candidates.len() > 1 && winners.get(&choice.key).is_none();
         (before < enough && open).then_some(choice)
     };
     sorted.into_iter().filter_map(worth).collect()
@@ -124,13 +121,13 @@ fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, table: &Table) ->
 /// The nodes with one key, computed in one way.
 struct Trial {
     session: Session,
-    recording: crate::runtime::Recording,
+    recording: Recording,
     inputs: Vec<Vec<u8>>,
     times: Vec<Duration>,
 }
 
 impl Trial {
-    fn new(device: &Arc<Device>, store: Store, program: &Program, key: &str) -> Result<Self> {
+    fn new(device: &Arc<Device>, store: Store, program: &Program, key: &TacticKey) -> Result<Self> {
         let (part, inputs) = alone(program, key, store);
         // Inputs that lie where they lie in a network.
         let mut session = Session::with_path(device.clone(), TransferPath::Staged);
@@ -155,11 +152,11 @@ impl Trial {
 }
 
 /// The dispatches of the nodes with this key as a program of their own, and noise for what they read.
-fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) {
+fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<u8>>) {
     let (mut part, mut inputs) = (Program::default(), Vec::new());
     let mut buffers: HashMap<BufferId, BufferId> = HashMap::new();
-    let mut noise = Noise(0x9e37_79b9);
-    let ranges = program.choices.iter().filter(|c| c.key == key).map(|c| c.dispatches.clone());
+    let mut noise = Noise::new(Noise::SEED, -1.0);
+    let ranges = program.choices.iter().filter(|c| c.key == *key).map(|c| c.dispatches.clone());
     for dispatch in ranges.flat_map(|range| &program.dispatches[range]) {
         let written: Vec<BufferId> = dispatch.writes().collect();
         let mut dispatch = dispatch.clone();
@@ -188,36 +185,18 @@ fn alone(program: &Program, key: &str, store: Store) -> (Program, Vec<Vec<u8>>) 
     (part, inputs)
 }
 
-/// Numbers between -1 and 1.
-struct Noise(u32);
-
-impl Noise {
-    fn next(&mut self) -> f32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 as f32 / u32::MAX as f32 * 2.0 - 1.0
-    }
-
-    fn bytes(&mut self, bytes: u64, store: Store) -> Vec<u8> {
-        let count = bytes / store.bytes();
-        let mut all: Vec<u8> = match store {
-            Store::F32 => (0..count).flat_map(|_| self.next().to_le_bytes()).collect(),
-            Store::F16 => (0..count).flat_map(|_| half::f16::from_f32(self.next()).to_le_bytes()).collect(),
-        };
-        all.resize(bytes as usize, 0);
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::table::copy::kernel;
-    use crate::program::{Cost, Launch, Store};
+    use crate::program::{Cost, Launch};
+
+    fn named(kernel: &'static str) -> TacticKey {
+        TacticKey::new(kernel, Store::F32)
+    }
 
     /// Dispatches of so many operations, each a choice of its own with this key.
-    fn program(nodes: &[(&str, u64)]) -> Program {
+    fn program(nodes: &[(&'static str, u64)]) -> Program {
         let kernel = kernel(Store::F32);
         let mut program = Program::default();
         for (i, (key, ops)) in nodes.iter().enumerate() {
@@ -230,14 +209,14 @@ mod tests {
             let launch = Launch::new(kernel, spec, push, bindings, [1; 3]);
             program.dispatches.push(Dispatch::new(launch, "", &[], Cost { ops: *ops, bytes: 0 }));
             let candidates = vec!["a".into(), "b".into()];
-            program.choices.push(Choice { key: (*key).into(), candidates, taken: 0, dispatches: i..i + 1 });
+            program.choices.push(Choice { key: named(key), candidates, taken: 0, dispatches: i..i + 1 });
         }
         program
     }
 
-    fn keys(program: &Program, effort: Tune, table: &Table) -> Vec<String> {
+    fn keys(program: &Program, effort: Tune, winners: &Winners) -> Vec<&'static str> {
         let peaks = Peaks { bytes_per_s: 1e9, fp32: 1e9, fp16: None };
-        work(program, effort, &peaks, table).iter().map(|choice| choice.key.clone()).collect()
+        work(program, effort, &peaks, winners).iter().map(|choice| choice.key.kernel).collect()
     }
 
     #[test]
@@ -245,23 +224,18 @@ mod tests {
         let million = 1_000_000;
         let program =
             program(&[("x", 10 * million), ("y", 80 * million), ("x", 5 * million), ("z", million)]);
-        let table = Table::default();
-        assert_eq!(keys(&program, Tune::Full, &table), ["y", "x", "z"]);
-        assert_eq!(keys(&program, Tune::Fast, &table), ["y", "x"]);
-        table.learn([("y".into(), "b".into())]);
-        assert_eq!(keys(&program, Tune::Full, &table), ["x", "z"]);
-        assert_eq!(tactic(&table, "y", &program.choices[1].candidates), 1);
-        assert_eq!(tactic(&table, "y", &["c".into()]), 0, "a way that is gone");
-        assert_eq!(tactic(&table, "x", &program.choices[0].candidates), 0);
+        let winners = Winners::default();
+        assert_eq!(keys(&program, Tune::Full, &winners), ["y", "x", "z"]);
+        assert_eq!(keys(&program, Tune::Fast, &winners), ["y", "x"]);
+        winners.learn(&named("y"), "b");
+        assert_eq!(keys(&program, Tune::Full, &winners), ["x", "z"]);
     }
 
     #[test]
     fn nodes_alone_read_noise() {
-        let (part, inputs) = alone(&program(&[("x", 1), ("y", 1), ("x", 1)]), "x", Store::F32);
+        let (part, inputs) = alone(&program(&[("x", 1), ("y", 1), ("x", 1)]), &named("x"), Store::F32);
         assert_eq!((part.dispatches.len(), part.buffers.len(), inputs.len()), (2, 4, 2));
         assert_eq!(part.inputs, [Some(BufferId(0)), Some(BufferId(2))]);
         assert!(inputs.iter().all(|bytes| bytes.len() == 16));
-        let halves = Noise(1).bytes(15, Store::F16);
-        assert_eq!(halves.len(), 15);
     }
 }

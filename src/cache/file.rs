@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::hash::{continued, hash};
 
 /// The first bytes of every file, with the version of its layout.
-const MAGIC: &[u8; 8] = b"tfvkpc\0\x02";
+const MAGIC: &[u8; 8] = b"tfvkpc\0\x03";
 
 /// Sizes of the header's parts: magic, identity, length and checksum of the content.
 const HEADER: usize = MAGIC.len() + Identity::BYTES + 8 + 8;
@@ -53,7 +53,7 @@ impl Identity {
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// What the driver compiled.
     Pipelines,
     /// Which partitions fp16 is too coarse for.
@@ -62,7 +62,7 @@ pub enum Kind {
     Tuning,
 }
 
-impl Kind {
+impl FileKind {
     fn ending(self) -> &'static str {
         match self {
             Self::Pipelines => "pipelines",
@@ -111,7 +111,7 @@ pub struct Cache {
 
 impl Cache {
     /// The file for a device, and for a model if it has a token, in a directory that need not exist.
-    pub fn new(directory: &Path, token: Option<&str>, identity: Identity, kind: Kind) -> Self {
+    pub fn new(directory: &Path, token: Option<&str>, identity: Identity, kind: FileKind) -> Self {
         let mut name = String::from("tflite-vulkan-");
         name.extend(identity.device.iter().map(|byte| format!("{byte:02x}")));
         if let Some(token) = token {
@@ -256,7 +256,7 @@ mod tests {
         }
 
         fn cache(&self) -> Cache {
-            Cache::new(&self.0, None, IDENTITY, Kind::Pipelines)
+            Cache::new(&self.0, None, IDENTITY, FileKind::Pipelines)
         }
     }
 
@@ -284,15 +284,16 @@ mod tests {
 
     #[test]
     fn tokens_and_devices_have_files_of_their_own() {
-        let path =
-            |token, identity| Cache::new(Path::new("d"), token, identity, Kind::Pipelines).path().to_owned();
+        let path = |token, identity| {
+            Cache::new(Path::new("d"), token, identity, FileKind::Pipelines).path().to_owned()
+        };
         let other = Identity { device: [8; 16], ..IDENTITY };
         let paths = [
             path(None, IDENTITY),
             path(None, other),
             path(Some("a/../b"), IDENTITY),
             path(Some("ab"), IDENTITY),
-            Cache::new(Path::new("d"), None, IDENTITY, Kind::Precision).path().to_owned(),
+            Cache::new(Path::new("d"), None, IDENTITY, FileKind::Precision).path().to_owned(),
         ];
         for (i, path) in paths.iter().enumerate() {
             assert_eq!(path.parent(), Some(Path::new("d")));

@@ -7,21 +7,21 @@ use crate::graph::{Graph, Node, ValueId};
 use crate::kernel::table::copy::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::{Lower, Lowered, OperandSite, ResultSite, Site, Tactics, Target, grid};
 use crate::op::Placement;
-use crate::options::{Options, Precision};
+use crate::options::Precision;
 use crate::program::{Cost, Dispatch, Program, Store};
 
 /// How floats are stored on this device: fp16 needs 16-bit storage buffers, and stays fp32 without.
-pub fn store(caps: &Caps, options: &Options) -> Store {
-    match options.precision {
+pub fn store(caps: &Caps, precision: Precision) -> Store {
+    match precision {
         Precision::Fp16 | Precision::Fp16Fast if caps.features.contains(Features::STORAGE_16) => Store::F16,
         _ => Store::F32,
     }
 }
 
 /// Lowers every node of `graph`, after the passes, to dispatches; `tactics` decides choices.
-pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>) -> Result<Program> {
-    let store = store(caps, options);
-    let sums_16 = options.precision == Precision::Fp16Fast && caps.sums_16();
+pub fn lower(graph: &Graph, caps: &Caps, precision: Precision, tactics: &dyn Tactics) -> Result<Program> {
+    let store = store(caps, precision);
+    let sums_16 = precision == Precision::Fp16Fast && caps.sums_16();
     let target = Target { caps, store, sums_16, tactics };
     let mut lowered = Lowered::default();
     let places = place_values(graph, store, caps.buffer_alignment, &mut lowered.program);
@@ -30,16 +30,13 @@ pub fn lower(graph: &Graph, caps: &Caps, options: &Options, tactics: Tactics<'_>
             continue;
         }
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
-        let (first, choices) = (lowered.program.dispatches.len(), lowered.program.choices.len());
         let mut cx = Lower::new(site(graph, node, &places), target, &mut lowered);
         if places.joined.contains(&id) {
             cx.spare(|cx| node.op.lower(cx)).map_err(model)?;
         } else {
             node.op.lower(&mut cx).map_err(model)?;
         }
-        let program = &mut lowered.program;
-        let dispatches = first..program.dispatches.len();
-        program.choices[choices..].iter_mut().for_each(|choice| choice.dispatches = dispatches.clone());
+        cx.finish();
     }
     let mut program = lowered.program;
     for copy in places.copies {

@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cache::{Cache, Identity, Kind, Table, hash};
+use crate::cache::{Cache, Facts, FileKind, Identity, hash};
 use crate::kernel::table;
 use crate::logging::timed;
 use crate::options::Options;
 use crate::vk::{Device, DeviceInfo};
 
 /// The file of this kind that the options ask for; `None` if they give no directory.
-fn file(options: &Options, device: &Device, kind: Kind) -> Option<Cache> {
+fn file(options: &Options, device: &Device, kind: FileKind) -> Option<Cache> {
     let directory = Path::new(options.cache_dir.as_ref()?);
     Some(Cache::new(directory, options.model_token.as_deref(), identity(device.info()), kind))
 }
 
 /// What is known about partitions from earlier processes, if the options give a directory.
-pub(super) fn table(options: &Options, device: &Device, kind: Kind) -> Table {
-    Table::new(file(options, device, kind))
+pub(super) fn facts(options: &Options, device: &Device, kind: FileKind) -> Facts {
+    Facts::new(file(options, device, kind))
 }
 
 /// The file of compiled pipelines and the device that it is for.
@@ -39,7 +39,7 @@ struct Known {
 impl Disk {
     /// Tells the device what the file holds; `None` if no directory was given.
     pub fn open(options: &Options, device: &Arc<Device>) -> Option<Self> {
-        let cache = file(options, device, Kind::Pipelines)?;
+        let cache = file(options, device, FileKind::Pipelines)?;
         let disk = Self { device: device.clone(), cache, known: Mutex::default() };
         let mut known = disk.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.pipelines = device.pipelines_created();

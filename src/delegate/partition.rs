@@ -2,6 +2,7 @@
 //! the host would divide them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use crate::error::Result;
 use crate::tflite::Partition;
@@ -26,55 +27,69 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// The subgraph and its host, as far as the choice depends on them.
-pub trait Model {
-    /// What a partition is compiled to.
-    type Kernel;
+impl Refusal {
+    /// Nobody knows which node is to blame.
+    pub fn unknown(why: impl fmt::Display) -> Self {
+        Self { nodes: Vec::new(), why: why.to_string() }
+    }
+}
+
+/// A subgraph and its host, as far as the selection depends on them.
+pub trait SubgraphHost {
+    /// What stands for a partition in the interpreter.
+    type DelegateKernel;
     /// Every node of the subgraph, taken or not.
     fn nodes(&self) -> &BTreeMap<i32, Outline>;
     /// How the host would divide these nodes.
     fn divide(&self, nodes: &[i32]) -> Result<Vec<Partition>>;
     /// Compiles a partition.
-    fn compile(&self, partition: &Partition) -> Result<Self::Kernel, Refusal>;
+    fn compile(&self, partition: &Partition) -> Result<Self::DelegateKernel, Refusal>;
 }
 
 /// What to take, and what not.
-pub struct Choice<K> {
+pub struct Selection<K> {
     /// The partitions as the host will make them, each with its kernel.
     pub partitions: Vec<(Partition, K)>,
     /// Nodes that stay on the CPU, with the reason.
     pub refused: Vec<(i32, String)>,
 }
 
-/// Chooses among the nodes `supported`. At most `limit` partitions that compute something are taken,
+/// Selects among the nodes `supported`. At most `limit` partitions that compute something are taken,
 /// the largest; 0 means all.
-pub fn choose<M: Model>(model: &M, supported: &[i32], limit: usize) -> Result<Choice<M::Kernel>> {
+pub fn select<H: SubgraphHost>(
+    host: &H,
+    supported: &[i32],
+    limit: usize,
+) -> Result<Selection<H::DelegateKernel>> {
     let mut nodes: BTreeSet<i32> = supported.iter().copied().collect();
     let mut refused: Vec<(i32, String)> = Vec::new();
-    let mut kernels: HashMap<Partition, M::Kernel> = HashMap::new();
-    let results = results(model)?;
+    let mut kernels: HashMap<Partition, H::DelegateKernel> = HashMap::new();
+    let results = results(host)?;
     loop {
         let taken: Vec<i32> = nodes.iter().copied().collect();
-        let partitions = if taken.is_empty() { Vec::new() } else { model.divide(&taken)? };
-        let mut out = needed_outside(model.nodes(), &nodes, &results);
+        let partitions = if taken.is_empty() { Vec::new() } else { host.divide(&taken)? };
+        let mut out = needed_outside(host.nodes(), &nodes, &results);
         if out.is_empty() {
-            out = beyond_limit(model.nodes(), &partitions, limit);
+            out = beyond_limit(host.nodes(), &partitions, limit);
         }
         if out.is_empty() {
             for partition in &partitions {
                 if kernels.contains_key(partition) {
                     continue;
                 }
-                match model.compile(partition) {
+                match host.compile(partition) {
                     Ok(kernel) => drop(kernels.insert(partition.clone(), kernel)),
-                    Err(refusal) => out.extend(blame(model, partition, refusal)),
+                    Err(refusal) => out.extend(blame(host, partition, refusal)),
                 }
             }
         }
         out.retain(|(node, _)| nodes.remove(node));
         if out.is_empty() {
             let kernel = |p: Partition| kernels.remove(&p).map(|kernel| (p, kernel));
-            return Ok(Choice { partitions: partitions.into_iter().filter_map(kernel).collect(), refused });
+            return Ok(Selection {
+                partitions: partitions.into_iter().filter_map(kernel).collect(),
+                refused,
+            });
         }
         refused.append(&mut out);
     }
@@ -82,9 +97,9 @@ pub fn choose<M: Model>(model: &M, supported: &[i32], limit: usize) -> Result<Ch
 
 /// The subgraph's own outputs. The host does not tell them, but they are what would be read outside
 /// if everything were taken.
-fn results<M: Model>(model: &M) -> Result<BTreeSet<i32>> {
-    let all: Vec<i32> = model.nodes().keys().copied().collect();
-    Ok(model.divide(&all)?.into_iter().flat_map(|p| p.outputs).collect())
+fn results<H: SubgraphHost>(host: &H) -> Result<BTreeSet<i32>> {
+    let all: Vec<i32> = host.nodes().keys().copied().collect();
+    Ok(host.divide(&all)?.into_iter().flat_map(|p| p.outputs).collect())
 }
 
 /// Folded nodes whose result the CPU reads: it may as well make it itself, once.
@@ -116,16 +131,16 @@ fn beyond_limit(all: &BTreeMap<i32, Outline>, partitions: &[Partition], limit: u
 
 /// The nodes that keep a partition from being compiled: those named, else those that cannot be
 /// compiled alone, else all.
-fn blame<M: Model>(model: &M, partition: &Partition, refusal: Refusal) -> Vec<(i32, String)> {
+fn blame<H: SubgraphHost>(host: &H, partition: &Partition, refusal: Refusal) -> Vec<(i32, String)> {
     let named: Vec<i32> = refusal.nodes.iter().copied().filter(|n| partition.nodes.contains(n)).collect();
     if !named.is_empty() {
         return named.into_iter().map(|node| (node, refusal.why.clone())).collect();
     }
     let alone = |index: &i32| {
-        let node = model.nodes().get(index)?;
+        let node = host.nodes().get(index)?;
         let partition =
             Partition { nodes: vec![*index], inputs: node.inputs.clone(), outputs: node.outputs.clone() };
-        model.compile(&partition).err().map(|refusal| (*index, refusal.why))
+        host.compile(&partition).err().map(|refusal| (*index, refusal.why))
     };
     let culprits: Vec<_> = match partition.nodes.len() {
         1 => Vec::new(),
@@ -171,15 +186,15 @@ mod tests {
         }
 
         fn chosen(&self, supported: &[i32], limit: usize) -> Vec<Vec<i32>> {
-            let choice = choose(self, supported, limit).unwrap();
-            let taken: usize = choice.partitions.iter().map(|(p, ())| p.nodes.len()).sum();
-            assert_eq!(taken + choice.refused.len(), supported.len());
-            choice.partitions.into_iter().map(|(p, ())| p.nodes).collect()
+            let selection = select(self, supported, limit).unwrap();
+            let taken: usize = selection.partitions.iter().map(|(p, ())| p.nodes.len()).sum();
+            assert_eq!(taken + selection.refused.len(), supported.len());
+            selection.partitions.into_iter().map(|(p, ())| p.nodes).collect()
         }
     }
 
-    impl Model for Mock {
-        type Kernel = ();
+    impl SubgraphHost for Mock {
+        type DelegateKernel = ();
 
         fn nodes(&self) -> &BTreeMap<i32, Outline> {
             &self.nodes
@@ -271,9 +286,9 @@ mod tests {
     fn what_cannot_be_compiled_stays_and_the_rest_goes() {
         for names_bad in [false, true] {
             let model = Mock { bad: vec![1], names_bad, ..chain(4) };
-            let choice = choose(&model, &[0, 1, 2, 3], 0).unwrap();
-            assert_eq!(choice.refused, [(1, "1 is bad".to_string())]);
-            let nodes: Vec<_> = choice.partitions.into_iter().map(|(p, ())| p.nodes).collect();
+            let selection = select(&model, &[0, 1, 2, 3], 0).unwrap();
+            assert_eq!(selection.refused, [(1, "1 is bad".to_string())]);
+            let nodes: Vec<_> = selection.partitions.into_iter().map(|(p, ())| p.nodes).collect();
             assert_eq!(nodes, [vec![0], vec![2, 3]]);
         }
         let model = Mock { bad: vec![0, 1], ..chain(2) };

@@ -1,25 +1,25 @@
-//! Whether a partition can be trusted to fp16.
+//! What a partition computes in.
 //!
 //! Most networks forgive the rounding of every layer's result to 11 bits. Some have steep outputs:
 //! there it grows to a large part of the output's range. So a partition that is asked to run in fp16
 //! first runs on noise in both precisions, and stays in fp32 if they disagree. The verdict is remembered.
 
-use crate::cache;
-use crate::error::Result;
+use std::fmt;
+
+use crate::cache::{self, Facts};
+use crate::caps::Caps;
+use crate::compile::store;
 use crate::graph::Graph;
-use crate::ir::DType;
-use crate::runtime::{Recording, Session};
+use crate::logging::timed;
+use crate::options::Precision;
+use crate::program::Store;
 
-/// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since
-/// real inputs may be worse than noise.
-const LIMIT: f32 = 5e-3;
-
-/// What was found out about a partition.
+/// What was found out about fp16 in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// fp16 is as good as was promised.
+    /// It is as good as was promised.
     Holds,
-    /// fp16 moves this output too far.
+    /// It moves this output too far.
     Moves(String),
 }
 
@@ -27,21 +27,62 @@ impl Verdict {
     const HOLDS: &str = "fp16";
 
     /// As one line, for [`from_text`](Self::from_text).
-    pub fn text(&self) -> &str {
+    fn text(&self) -> &str {
         match self {
             Self::Holds => Self::HOLDS,
             Self::Moves(what) => what,
         }
     }
 
-    /// The verdict with this text.
-    pub fn from_text(text: String) -> Self {
+    fn from_text(text: String) -> Self {
         if text == Self::HOLDS { Self::Holds } else { Self::Moves(text) }
     }
 }
 
-/// A name for a partition: equal ones, weights included, have the same, in every process.
-pub fn identity(graph: &Graph) -> String {
+/// The verdicts on all partitions that were tried, in this process or, with a file, an earlier one.
+#[derive(Debug, Default)]
+pub struct Verdicts(Facts);
+
+impl Verdicts {
+    /// What is known already.
+    pub fn new(known: Facts) -> Self {
+        Self(known)
+    }
+
+    /// The verdict on a partition like this; `None` if none was tried.
+    pub fn get(&self, trial: &Trial) -> Option<Verdict> {
+        self.0.get(&trial.name).map(Verdict::from_text)
+    }
+
+    /// Remembers a verdict.
+    pub fn learn(&self, trial: &Trial, verdict: &Verdict) {
+        self.0.learn([(trial.name.clone(), verdict.text().to_owned())]);
+    }
+}
+
+/// What a partition is asked to compute in, and has to prove that it can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// fp16, in one of its ways.
+    pub asked: Precision,
+    /// What its verdict is remembered as: equal partitions have the same, weights included, in every process.
+    name: String,
+}
+
+impl Trial {
+    /// The trial that `graph` has to stand; `None` if it will be stored in fp32 on this device anyway.
+    pub fn needed(graph: &Graph, asked: Precision, caps: &Caps) -> Option<Self> {
+        if store(caps, asked) == Store::F32 {
+            return None;
+        }
+        let hash = timed("weights hashed", || fingerprint(graph));
+        let ending = if asked == Precision::Fp16Fast { "-fast" } else { "" };
+        Some(Self { asked, name: format!("{hash:016x}{ending}") })
+    }
+}
+
+/// A hash of the graph's text and of all its constants.
+fn fingerprint(graph: &Graph) -> u64 {
     let mut hash = cache::hash(graph.to_string().as_bytes());
     for constant in graph.values().filter_map(|(_, value)| value.constant.as_ref()) {
         if let Some(sparsity) = &constant.sparsity {
@@ -49,105 +90,142 @@ pub fn identity(graph: &Graph) -> String {
         }
         hash = cache::continued(hash, (*constant.bytes).as_ref());
     }
-    format!("{hash:016x}")
+    hash
 }
 
-/// The lower ends of the ranges that noise comes from; the upper end is 1.
-const RANGES: [f32; 2] = [-1.0, 0.0];
-
-/// What a partition makes of noise: for each of [`RANGES`] its outputs. Nothing if it takes or gives
-/// anything but floats: such a partition is not compared, and holds.
-pub struct Probe(Vec<Vec<Vec<u8>>>);
-
-impl Probe {
-    /// Runs a recording of `graph` that `session` made. The noise is the same at every call.
-    ///
-    /// # Errors
-    /// See [`Session::run`].
-    pub fn new(session: &mut Session, recording: &Recording, graph: &Graph) -> Result<Self> {
-        let mut interface = graph.inputs().iter().chain(graph.outputs());
-        if !interface.all(|id| graph.value(*id).ty.dtype == DType::F32) {
-            return Ok(Self(Vec::new()));
-        }
-        RANGES.iter().map(|low| outputs(session, recording, graph, *low)).collect::<Result<_>>().map(Self)
-    }
+/// What was asked of a partition, what it computes in, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectivePrecision {
+    asked: Precision,
+    runs: Precision,
+    why: Why,
 }
 
-fn outputs(session: &mut Session, recording: &Recording, graph: &Graph, low: f32) -> Result<Vec<Vec<u8>>> {
-    let mut state = 0x9e37_79b9_u32;
-    let mut noise = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (low + state as f32 / u32::MAX as f32 * (1.0 - low)).to_le_bytes()
-    };
-    let mut tensor = |bytes: u64| -> Vec<u8> { (0..bytes / 4).flat_map(|_| noise()).collect() };
-    let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
-    let bytes = |id| graph.value(id).ty.bytes() as usize;
-    let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
-    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-    let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    session.run(recording, &inputs, &mut slices)?;
-    Ok(outputs)
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Why {
+    /// Nothing speaks against it.
+    Asked,
+    /// The device cannot store fp16.
+    CannotStore,
+    /// fp16 was tried.
+    Tried(Verdict),
+    /// fp16 could not be tried.
+    Failed(String),
 }
 
-/// Compares what both precisions of `graph` made of noise.
-pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
-    for ((low, got), want) in RANGES.iter().zip(&fp16.0).zip(&fp32.0) {
-        for ((id, got), want) in graph.outputs().iter().zip(got).zip(want) {
-            let moved = difference(&floats(want), &floats(got));
-            let what = format!("output {} by {:.2} % of its range", graph.value(*id).name, 100.0 * moved);
-            log::debug!("on noise from {low}, fp16 moves {what}");
-            if moved.is_nan() || moved > LIMIT {
-                return Verdict::Moves(what);
+impl EffectivePrecision {
+    /// Without a trial.
+    pub fn untried(asked: Precision, caps: &Caps) -> Self {
+        match store(caps, asked) {
+            Store::F32 if asked != Precision::Fp32 => {
+                Self { asked, runs: Precision::Fp32, why: Why::CannotStore }
             }
+            _ => Self { asked, runs: asked, why: Why::Asked },
         }
     }
-    Verdict::Holds
+
+    /// After a trial; the log tells if it was lost.
+    pub fn tried(asked: Precision, verdict: Verdict) -> Self {
+        let runs = if verdict == Verdict::Holds { asked } else { Precision::Fp32 };
+        Self { asked, runs, why: Why::Tried(verdict) }.announced()
+    }
+
+    /// After a trial that did not come to an end; the log tells.
+    pub fn failed(asked: Precision, why: String) -> Self {
+        Self { asked, runs: Precision::Fp32, why: Why::Failed(why) }.announced()
+    }
+
+    /// What the partition is compiled in.
+    pub fn runs(&self) -> Precision {
+        self.runs
+    }
+
+    fn announced(self) -> Self {
+        log::debug!("this partition: {self}");
+        if self.runs != self.asked {
+            log::warn!("{}: this partition runs in {}", self.why, self.runs);
+        }
+        self
+    }
 }
 
-/// The largest difference over the largest magnitude; NaN if fp16 gives a number that is none.
-fn difference(want: &[f32], got: &[f32]) -> f32 {
-    let range = want.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-    let gap = |(w, g): (&f32, &f32)| if w.is_finite() { (w - g).abs() } else { 0.0 };
-    let worse = |a: f32, b: f32| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) };
-    let most = want.iter().zip(got).map(gap).fold(0.0, worse);
-    if most == 0.0 { 0.0 } else { most / range }
+/// As `fp32 instead of fp16: fp16 moves output y by 3.00 % of its range`.
+impl fmt::Display for EffectivePrecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.runs == self.asked {
+            true => write!(f, "{}: {}", self.runs, self.why),
+            false => write!(f, "{} instead of {}: {}", self.runs, self.asked, self.why),
+        }
+    }
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("as asked"),
+            Self::CannotStore => f.write_str("the device cannot store fp16"),
+            Self::Tried(Verdict::Holds) => f.write_str("it has held on noise"),
+            Self::Tried(Verdict::Moves(what)) => write!(f, "fp16 moves {what}"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caps::Features;
     use crate::ir::{Constant, TensorType};
 
-    #[test]
-    fn identities_tell_weights_apart() {
-        let with = |x: f32| {
-            let mut graph = Graph::default();
-            let constant = Constant::from_f32([2], &[1.0, x]);
-            graph.add_value("w", TensorType::f32([2]), Some(constant));
-            identity(&graph)
-        };
-        assert_eq!(with(1.0), with(1.0));
-        assert_ne!(with(1.0), with(2.0));
+    fn graph(x: f32) -> Graph {
+        let mut graph = Graph::default();
+        let constant = Constant::from_f32([2], &[1.0, x]);
+        graph.add_value("w", TensorType::f32([2]), Some(constant));
+        graph
+    }
+
+    fn with_fp16() -> Caps {
+        let caps = Caps::minimum();
+        Caps { features: caps.features.with(Features::STORAGE_16), ..caps }
     }
 
     #[test]
-    fn verdicts_are_text() {
+    fn fingerprints_tell_weights_apart() {
+        assert_eq!(fingerprint(&graph(1.0)), fingerprint(&graph(1.0)));
+        assert_ne!(fingerprint(&graph(1.0)), fingerprint(&graph(2.0)));
+    }
+
+    #[test]
+    fn verdicts_are_remembered_by_partition_and_precision() {
+        let trial = |x, asked| Trial::needed(&graph(x), asked, &with_fp16()).unwrap();
+        let verdicts = Verdicts::default();
         for verdict in [Verdict::Holds, Verdict::Moves("output x by 3 %".into())] {
-            assert_eq!(Verdict::from_text(verdict.text().into()), verdict);
+            verdicts.learn(&trial(1.0, Precision::Fp16), &verdict);
+            assert_eq!(verdicts.get(&trial(1.0, Precision::Fp16)), Some(verdict));
         }
+        assert_eq!(verdicts.get(&trial(1.0, Precision::Fp16Fast)), None);
+        assert_eq!(verdicts.get(&trial(2.0, Precision::Fp16)), None);
     }
 
     #[test]
-    fn differences_are_shares_of_the_range() {
-        assert_eq!(difference(&[1.0, -4.0], &[1.0, -3.0]), 0.25);
-        assert_eq!(difference(&[0.0], &[0.0]), 0.0);
-        assert!(difference(&[1.0, 2.0], &[f32::NAN, 2.0]).is_nan());
-        assert_eq!(difference(&[1.0], &[f32::INFINITY]), f32::INFINITY);
+    fn only_fp16_on_a_device_that_stores_it_is_tried() {
+        let (with, without) = (with_fp16(), Caps::minimum());
+        assert_eq!(Trial::needed(&graph(1.0), Precision::Fp32, &with), None);
+        assert_eq!(Trial::needed(&graph(1.0), Precision::Fp16, &without), None);
+        let precision = |asked, caps| EffectivePrecision::untried(asked, caps).to_string();
+        assert_eq!(precision(Precision::Fp32, &with), "fp32: as asked");
+        let text = "fp32 instead of fp16-fast: the device cannot store fp16";
+        assert_eq!(precision(Precision::Fp16Fast, &without), text);
+    }
+
+    #[test]
+    fn a_lost_trial_means_fp32() {
+        let held = EffectivePrecision::tried(Precision::Fp16, Verdict::Holds);
+        assert_eq!((held.runs(), held.to_string().as_str()), (Precision::Fp16, "fp16: it has held on noise"));
+        let moves = EffectivePrecision::tried(Precision::Fp16, Verdict::Moves("output y by 3 %".into()));
+        assert_eq!(moves.runs(), Precision::Fp32);
+        assert_eq!(moves.to_string(), "fp32 instead of fp16: fp16 moves output y by 3 %");
+        let failed = EffectivePrecision::failed(Precision::Fp16, "out of memory".into());
+        assert_eq!(failed.to_string(), "fp32 instead of fp16: out of memory");
     }
 }

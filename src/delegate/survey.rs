@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Setup;
-use super::kernel::Kernel;
-use super::partition::{self, Model, Outline, Refusal};
+use super::kernel::DelegateKernel;
+use super::partition::{self, Outline, Refusal, SubgraphHost};
+use super::setup::Setup;
 use crate::compile::import;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 use crate::op::Folds;
 use crate::ops;
-use crate::tflite::{Context, Partition, Subgraph};
+use crate::tflite::{Context, Partition, Subgraph, TensorView};
 
 /// A subgraph whose foldable nodes are known to it.
 struct Survey<'a> {
@@ -22,7 +22,7 @@ struct Survey<'a> {
 }
 
 /// The partitions to take, as the host will make them, with their kernels.
-pub fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, Kernel)>> {
+pub fn select(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, DelegateKernel)>> {
     let plan = context.execution_plan()?;
     let folds = Folds::default();
     let subgraph = Subgraph::new(context).with(&folds);
@@ -50,14 +50,14 @@ pub fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partitio
         survey.nodes.insert(index, Outline { inputs, outputs, folded: fold.is_some() });
         survey.names.insert(index, node.name());
     }
-    let mut choice = partition::choose(&survey, &supported, setup.options.max_delegated_partitions)?;
-    refused.append(&mut choice.refused);
-    survey.report(&choice.partitions, &refused);
-    Ok(choice.partitions)
+    let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;
+    refused.append(&mut selection.refused);
+    survey.report(&selection.partitions, &refused);
+    Ok(selection.partitions)
 }
 
 impl Survey<'_> {
-    fn report(&self, partitions: &[(Partition, Kernel)], refused: &[(i32, String)]) {
+    fn report(&self, partitions: &[(Partition, DelegateKernel)], refused: &[(i32, String)]) {
         let taken: usize = partitions.iter().map(|(p, _)| p.nodes.len()).sum();
         let (all, parts) = (self.nodes.len(), partitions.len());
         log::info!("{taken} of {all} nodes delegated in {parts} partitions");
@@ -82,8 +82,8 @@ impl Survey<'_> {
 /// How many nodes with the same fate are listed.
 const SHOWN: usize = 8;
 
-impl Model for Survey<'_> {
-    type Kernel = Kernel;
+impl SubgraphHost for Survey<'_> {
+    type DelegateKernel = DelegateKernel;
 
     fn nodes(&self) -> &BTreeMap<i32, Outline> {
         &self.nodes
@@ -93,12 +93,11 @@ impl Model for Survey<'_> {
         self.subgraph.context().preview(nodes)
     }
 
-    fn compile(&self, partition: &Partition) -> Result<Kernel, Refusal> {
-        let unknown = |e: Error| Refusal { nodes: Vec::new(), why: e.to_string() };
-        let view = self.subgraph.partition(partition).map_err(|e| unknown(e.into()))?;
-        let tensors = |views: Vec<crate::tflite::TensorView<'_>>| views.iter().map(|t| t.index()).collect();
+    fn compile(&self, partition: &Partition) -> Result<DelegateKernel, Refusal> {
+        let view = self.subgraph.partition(partition).map_err(|e| Refusal::unknown(Error::from(e)))?;
+        let tensors = |views: Vec<TensorView<'_>>| views.iter().map(|t| t.index()).collect();
         let (inputs, outputs) = (tensors(view.inputs()), tensors(view.outputs()));
-        let graph = timed("partition imported", || import(&view)).map_err(unknown)?;
-        Kernel::new(graph, inputs, outputs, self.setup)
+        let graph = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        DelegateKernel::new(graph, inputs, outputs, self.setup)
     }
 }

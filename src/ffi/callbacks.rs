@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::guard::{c_text, guard};
-use crate::delegate::{Delegate, Kernel};
+use crate::delegate::{Delegate, DelegateKernel};
 use crate::error::{Error, Result};
 use crate::tflite::{Context, Partition, sys};
 
@@ -71,7 +71,7 @@ impl Handle {
 /// What `TfLiteNode.user_data` of a delegated partition points to.
 struct UserData {
     /// Or why there is none: a failing `init` would crash hosts, so the partition fails in `prepare`.
-    kernel: Result<Mutex<Kernel>>,
+    kernel: Result<Mutex<DelegateKernel>>,
     /// What profilers show.
     label: CString,
     /// Dropped last: the host may use the delegate's struct until its kernels are gone.
@@ -81,7 +81,7 @@ struct UserData {
 impl UserData {
     /// # Safety
     /// `node` is NULL or a node whose `user_data` is NULL or came from `init_kernel` and was not freed.
-    unsafe fn kernel<'a>(node: *const sys::TfLiteNode) -> Result<MutexGuard<'a, Kernel>> {
+    unsafe fn kernel<'a>(node: *const sys::TfLiteNode) -> Result<MutexGuard<'a, DelegateKernel>> {
         // SAFETY: as the caller promises.
         let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<Self>().as_ref()) };
         let data = data.ok_or_else(|| Error::Host("the node has no kernel".into()))?;

@@ -3,18 +3,28 @@
 use std::fmt;
 
 use super::Lower;
-use crate::program::Choice;
+use super::context::Decision;
+use crate::program::{Choice, TacticKey};
 
 impl Lower<'_> {
     /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
-    /// first. `key` names the kernel and all that the choice depends on but batch and size, or `rows` and
-    /// their number; where the ways differ each needs a name of its own.
-    pub fn choose<T: Clone + fmt::Display>(&mut self, key: &str, candidates: &[T]) -> T {
-        let key = format!("{key} {:?}", self.store);
+    /// first. Ways that differ print different names: winners are kept by name.
+    pub fn choose<T: Clone + fmt::Display>(&mut self, key: TacticKey, candidates: &[T]) -> T {
         let names: Vec<String> = candidates.iter().map(T::to_string).collect();
-        let taken = (self.tactics)(&key, &names);
-        let next = self.program.dispatches.len();
-        self.program.choices.push(Choice { key, candidates: names, taken, dispatches: next..next });
+        let taken = self.tactics.choose(&key, &names);
+        self.decisions.push(Decision { key, candidates: names, taken });
         candidates[taken].clone()
+    }
+
+    /// The node is lowered: its choices go into the program, with the dispatches that they led to.
+    pub fn finish(self) {
+        let dispatches = self.first..self.program.dispatches.len();
+        let choice = |Decision { key, candidates, taken }| Choice {
+            key,
+            candidates,
+            taken,
+            dispatches: dispatches.clone(),
+        };
+        self.program.choices.extend(self.decisions.into_iter().map(choice));
     }
 }

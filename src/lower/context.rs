@@ -7,7 +7,7 @@ use super::{OperandSite, Site};
 use crate::caps::Caps;
 use crate::error::Unsupported;
 use crate::ir::{Constant, TensorType};
-use crate::program::{BufferId, BufferKind, Cost, Dispatch, Launch, Program, Store, WeightKey};
+use crate::program::{BufferId, BufferKind, Cost, Dispatch, Launch, Program, Store, TacticKey, WeightKey};
 use crate::unsupported;
 
 /// The device and the precision that a graph is lowered for.
@@ -20,7 +20,7 @@ pub struct Target<'a> {
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
     /// Decides choices.
-    pub tactics: Tactics<'a>,
+    pub tactics: &'a dyn Tactics,
 }
 
 /// What is made of a graph, node by node.
@@ -32,6 +32,13 @@ pub struct Lowered {
     weights: HashMap<WeightKey, BufferId>,
 }
 
+/// A choice of a node that is not lowered yet.
+pub(super) struct Decision {
+    pub key: TacticKey,
+    pub candidates: Vec<String>,
+    pub taken: usize,
+}
+
 /// What `Operator::lower` sees: its site, the device, and the program to add to.
 pub struct Lower<'a> {
     pub(super) site: Site<'a>,
@@ -41,7 +48,11 @@ pub struct Lower<'a> {
     pub store: Store,
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
-    pub(super) tactics: Tactics<'a>,
+    pub(super) tactics: &'a dyn Tactics,
+    /// What was chosen for this node so far.
+    pub(super) decisions: Vec<Decision>,
+    /// The node's first dispatch.
+    pub(super) first: usize,
     replaced: Option<(usize, BufferId)>,
     pub(super) program: &'a mut Program,
     pub(super) weights: &'a mut HashMap<WeightKey, BufferId>,
@@ -52,7 +63,8 @@ impl<'a> Lower<'a> {
     pub fn new(site: Site<'a>, target: Target<'a>, lowered: &'a mut Lowered) -> Self {
         let Target { caps, store, sums_16, tactics } = target;
         let Lowered { program, weights } = lowered;
-        Self { site, caps, store, sums_16, tactics, replaced: None, program, weights }
+        let (decisions, first) = (Vec::new(), program.dispatches.len());
+        Self { site, caps, store, sums_16, tactics, decisions, first, replaced: None, program, weights }
     }
 
     /// Type of operand `i`, which must be present.

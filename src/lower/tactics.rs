@@ -1,9 +1,20 @@
 //! Who decides choices.
 
-/// Says which of a choice's candidates to take, given its key and their names.
-pub type Tactics<'a> = &'a dyn Fn(&str, &[String]) -> usize;
+use crate::program::TacticKey;
+
+/// Decides choices.
+pub trait Tactics {
+    /// The place of the candidate to take; `candidates` are names, never none.
+    fn choose(&self, key: &TacticKey, candidates: &[String]) -> usize;
+}
+
+impl<F: Fn(&TacticKey, &[String]) -> usize> Tactics for F {
+    fn choose(&self, key: &TacticKey, candidates: &[String]) -> usize {
+        self(key, candidates)
+    }
+}
 
 /// Takes the first candidate of every choice.
-pub fn heuristic(_key: &str, _candidates: &[String]) -> usize {
+pub fn heuristic(_key: &TacticKey, _candidates: &[String]) -> usize {
     0
 }

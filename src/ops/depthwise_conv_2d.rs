@@ -16,6 +16,7 @@ use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, TensorTyp
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, Weights, operand};
+use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -137,10 +138,12 @@ impl Operator for DepthwiseConv2d {
         };
         let short = cx.sums_16 && vec4 && taps != Taps::Any && self.window.taps() <= FEW;
         let sum = if short { Sum::F16 } else { Sum::F32 };
-        let [[tall, wide], stride] = [self.window.size, self.window.stride];
-        let key =
-            format!("depthwise_conv_2d {tall}x{wide} stride {stride:?} channels {channels} sums {sum:?}");
-        let Cut { pixels, invocations: wg_x } = cx.choose(&key, &Cut::candidates(cx.caps, vec4 && !short));
+        let key = TacticKey::new("depthwise_conv_2d", cx.store)
+            .with("window", self.window.size)
+            .with("stride", self.window.stride)
+            .with("channels", [channels])
+            .with("sum_bits", [if short { 16 } else { 32 }]);
+        let Cut { pixels, invocations: wg_x } = cx.choose(key, &Cut::candidates(cx.caps, vec4 && !short));
         let strips = y_shape[2].div_ceil(pixels);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });

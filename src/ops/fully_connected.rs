@@ -12,6 +12,7 @@ use crate::error::Unsupported;
 use crate::ir::{Activation, HostTensor, Shape, TensorType};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
+use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -150,8 +151,8 @@ pub fn product(
     let w = cx.rearranged(1, "channels", elements, depth as usize, move |channel, k| channel * length + k)?;
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
-    let key = format!("fully_connected channels {depth} to {channels}");
-    let Group { deep, wide } = cx.choose(&key, &Group::candidates(cx.caps, channels, depth));
+    let key = TacticKey::new("fully_connected", cx.store).with("depth", [depth]).with("channels", [channels]);
+    let Group { deep, wide } = cx.choose(key, &Group::candidates(cx.caps, channels, depth));
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(u64::from(channels.div_ceil(4 * wide)))?;
     let spec = Spec {
         wg_x: deep,

@@ -4,6 +4,7 @@
 //! TFLite pads as SAME or VALID and leaves what lies beyond the border out of the window, of the
 //! mean's divisor too. Taken for float32. Zeros of a PAD in front are counted without being stored.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::reduce;
@@ -12,6 +13,7 @@ use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, TensorType, Windo
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
+use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -58,6 +60,24 @@ fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
     let pool = Pool2d { kind, window };
     pool.infer(&[Some(&x)])?;
     Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
+}
+
+/// A way to compute a pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    /// A reduction of the whole picture.
+    Reduction,
+    /// Window by window.
+    Windows,
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reduction => "reduction",
+            Self::Windows => "windows",
+        })
+    }
 }
 
 impl Pool2d {
@@ -117,8 +137,12 @@ impl Operator for Pool2d {
         let x = cx.input(0).shape;
         let [rows, columns] = self.window.extents(&x)?;
         let whole = self.window.size == [x[1], x[2]] && !rows.border && !columns.border;
-        let key = format!("pool_2d {:?} channels {} {:?}", self.window.size, x.channels(), self.kind);
-        if cx.choose(&key, if whole { &["reduction", "window"] } else { &["window"] }) == "window" {
+        let name = if self.kind == Kind::Average { "average_pool_2d" } else { "max_pool_2d" };
+        let key =
+            TacticKey::new(name, cx.store).with("window", self.window.size).with("channels", [x.channels()]);
+        let algorithms: &[Algorithm] =
+            if whole { &[Algorithm::Reduction, Algorithm::Windows] } else { &[Algorithm::Windows] };
+        if cx.choose(key, algorithms) == Algorithm::Windows {
             return self.windows(cx);
         }
         let kind = if self.kind == Kind::Average { reduce::Kind::Mean } else { reduce::Kind::Largest };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Outcome;
 use crate::graph::{Graph, Node, NodeId, ValueId};
-use crate::ir::{Broadcast, Constant, Operand, Step, StepOp, TensorType};
+use crate::ir::{Constant, StepOp, TensorType};
 use crate::op::Weights;
 use crate::ops::binary::Binary;
 
@@ -38,21 +38,14 @@ impl Scale {
     fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let [Some(x), Some(factors), ..] = node.inputs[..] else { return None };
         let channels = graph.value(node.outputs[0]).ty.shape.channels();
-        let [bias] = node.epilogue[..] else { return None };
+        let (shift, _) = graph.bias(node).filter(|_| node.epilogue.len() == 1)?;
         let per_channel = graph.value(factors).ty.shape.elements() == u64::from(channels);
         let same = graph.value(x).ty == graph.value(node.outputs[0]).ty;
         if node.op.fusion().elementwise() != Some(StepOp::Mul) || !same || !per_channel {
             return None;
         }
-        Some(Self { x, factors: floats(graph, factors)?, shift: bias_of(graph, node, bias)? })
+        Some(Self { x, factors: floats(graph, factors)?, shift })
     }
-}
-
-/// The constant that a step adds to each channel.
-fn bias_of(graph: &Graph, node: &Node, step: Step) -> Option<ValueId> {
-    let Operand::Input { input, broadcast: Broadcast::Channel } = step.operand else { return None };
-    let value = node.inputs[input]?;
-    (step.op == StepOp::Add && graph.value(value).constant.is_some()).then_some(value)
 }
 
 fn floats(graph: &Graph, value: ValueId) -> Option<Vec<f32>> {
@@ -71,11 +64,9 @@ struct Convolution {
 impl Convolution {
     fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let kind = node.op.weights(&graph.input_types(node))?;
-        let (weights, first) = (node.inputs[1]?, *node.epilogue.first()?);
-        let Operand::Input { input, .. } = first.operand else { return None };
-        let bias = bias_of(graph, node, first)?;
+        let (weights, (bias, bias_input)) = (node.inputs[1]?, graph.bias(node)?);
         graph.value(weights).constant.as_ref()?;
-        Some(Self { weights, bias, bias_input: input, kind })
+        Some(Self { weights, bias, bias_input, kind })
     }
 
     /// Gives the node other weights and another bias.

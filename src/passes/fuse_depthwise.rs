@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Outcome;
 use crate::caps::Caps;
 use crate::graph::{Graph, Node, NodeId, ValueId};
-use crate::ir::{Broadcast, Operand, StepOp, Window};
+use crate::ir::{StepOp, Window};
 use crate::op::Operator;
 use crate::ops::conv_2d::Conv2d;
 use crate::ops::conv_2d::cooperative::{self, Depthwise};
@@ -114,9 +114,8 @@ fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<St
 
 /// The node's weights, its bias and the rest, if nothing but a bias and then perhaps a clamp follows it.
 fn plain(graph: &Graph, node: &Node) -> Option<(ValueId, ValueId, [f32; 2])> {
-    let (bias, rest) = node.epilogue.split_first()?;
-    let Operand::Input { input, broadcast: Broadcast::Channel } = bias.operand else { return None };
-    let clamp = match rest {
+    let (bias, _) = graph.bias(node)?;
+    let clamp = match &node.epilogue[1..] {
         [] => [f32::NEG_INFINITY, f32::INFINITY],
         [step] => match step.op {
             StepOp::Clamp { lo, hi } => [lo, hi],
@@ -124,8 +123,6 @@ fn plain(graph: &Graph, node: &Node) -> Option<(ValueId, ValueId, [f32; 2])> {
         },
         _ => return None,
     };
-    let (weights, bias_value) = (node.inputs[1]?, node.inputs[input]?);
-    let constant = |id: ValueId| graph.value(id).constant.is_some();
-    (bias.op == StepOp::Add && constant(weights) && constant(bias_value))
-        .then_some((weights, bias_value, clamp))
+    let weights = node.inputs[1].filter(|id| graph.value(*id).constant.is_some())?;
+    Some((weights, bias, clamp))
 }

@@ -27,7 +27,7 @@ impl Profile {
             let _ = write!(
                 text,
                 "{}\n    {{\"nodes\": [{}], \"label\": {}, \"us\": {:.3}, \"share_percent\": {:.3}, \
-                 \"bytes\": {}, \"ops\": {}, \"floor_percent\": {}, \"dispatches\": [",
+                 \"bytes\": {}, \"ops\": {}, \"attainable_percent\": {}, \"dispatches\": [",
                 if i == 0 { "" } else { "," },
                 list(&group.rows[0].nodes),
                 quoted(&group.rows[0].label),

@@ -1,4 +1,4 @@
-//! A profile as a picture: every node's share of the time, and how near it is to its floor.
+//! A profile as a picture: every node's share of the time, and how near its speed is to the attainable one.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const BARS: f64 = 520.0;
 
 impl Profile {
     /// An SVG: above, all nodes in order, as wide as the time that they take; below, a bar per node, its
-    /// dark part the time at the floor. Green is at the floor, red far from it, grey not known.
+    /// dark part the attainable time. Green is near it, red far from it, grey not known.
     pub fn picture(&self) -> String {
         let (groups, all) = (self.groups(), self.seconds().max(1e-12));
         let slowest = groups.iter().map(|group| group.seconds).fold(1e-12, f64::max);
@@ -42,8 +42,8 @@ impl Profile {
             text(&mut svg, MARGIN, y, &hint);
             let long = group.seconds / slowest * (WIDTH - MARGIN - BARS);
             rectangle(&mut svg, [BARS, y - LINE * 0.75, long, LINE * 0.8], &colour(group), &hint);
-            if let Some(floor) = group.floor {
-                let long = (floor / slowest * (WIDTH - MARGIN - BARS)).min(long);
+            if let Some(least) = group.attainable {
+                let long = (least / slowest * (WIDTH - MARGIN - BARS)).min(long);
                 rectangle(&mut svg, [BARS, y - LINE * 0.5, long, LINE * 0.3], "#404040", &hint);
             }
             at += wide;
@@ -53,13 +53,13 @@ impl Profile {
 }
 
 fn hint(group: &Group<'_>, all: f64) -> String {
-    let floor = group.percent().map_or(String::new(), |percent| format!(", {percent:.0}% of floor"));
+    let percent = group.percent().map_or(String::new(), |n| format!(", {n:.0}% of attainable"));
     let mut name = group.name();
     if let Some((end, _)) = name.char_indices().nth(48) {
         name.truncate(end);
         name.push('…');
     }
-    format!("{:.1} us, {:.1}%{floor}: {name}", group.seconds * 1e6, 100.0 * group.seconds / all)
+    format!("{:.1} us, {:.1}%{percent}: {name}", group.seconds * 1e6, 100.0 * group.seconds / all)
 }
 
 /// From red over yellow to green.

@@ -21,25 +21,25 @@ impl Profile {
         );
         match &self.peaks {
             Some(peaks) => {
-                let _ = writeln!(text, "floor: the longer of bytes and operations at {peaks}");
+                let _ = writeln!(text, "attainable: the longer of bytes and operations at {peaks}");
             }
-            None => text.push_str("floor: not measured\n"),
+            None => text.push_str("attainable: not measured\n"),
         }
-        text.push_str("       us  share        KB    GB/s     MFLOP  GFLOP/s  floor  node\n");
+        text.push_str("       us  share        KB    GB/s     MFLOP  GFLOP/s  attainable  node\n");
         for group in &groups {
             let (bytes, ops) = (group.cost.bytes as f64, group.cost.ops as f64);
             let per_second = |amount: f64| amount / group.seconds.max(1e-9) / 1e9;
-            let floor = group.percent().map_or("-".into(), |percent| format!("{percent:.0}%"));
+            let attained = group.percent().map_or("-".into(), |percent| format!("{percent:.0}%"));
             let _ = writeln!(
                 text,
-                "{:9.1} {:5.1}% {:9.1} {:7.2} {:9.3} {:8.2} {:>6}  {}",
+                "{:9.1} {:5.1}% {:9.1} {:7.2} {:9.3} {:8.2} {:>11}  {}",
                 group.seconds * 1e6,
                 100.0 * group.seconds / all.max(1e-12),
                 bytes / 1e3,
                 per_second(bytes),
                 ops / 1e6,
                 per_second(ops),
-                floor,
+                attained,
                 group.name()
             );
         }

@@ -40,10 +40,10 @@ impl Peaks {
         }
     }
 
-    /// The least time for this work in seconds: the larger of the time for its bytes at the speed of a
-    /// copy and that for its operations at the peak of the arithmetic that the kernel uses. `None` for
+    /// The attainable time for this work in seconds: the larger of the time for its bytes at the speed of
+    /// a copy and that for its operations at the peak of the arithmetic that the kernel uses. `None` for
     /// kernels whose peak was not measured.
-    pub fn floor(&self, cost: Cost, needs: Features) -> Option<f64> {
+    pub fn attainable(&self, cost: Cost, needs: Features) -> Option<f64> {
         let ops_per_s = if needs.contains(Features::COOPERATIVE_MATRIX) {
             return None;
         } else if needs.contains(Features::FLOAT_16) {
@@ -54,8 +54,8 @@ impl Peaks {
         Some((cost.bytes as f64 / self.bytes_per_s).max(cost.ops as f64 / ops_per_s))
     }
 
-    /// The least time in seconds of any work; arithmetic whose peak was not measured counts as 32-bit.
+    /// The attainable time in seconds of any work; arithmetic whose peak was not measured counts as 32-bit.
     pub fn estimate(&self, cost: Cost, needs: Features) -> f64 {
-        self.floor(cost, needs).or_else(|| self.floor(cost, Features::NONE)).unwrap_or_default()
+        self.attainable(cost, needs).or_else(|| self.attainable(cost, Features::NONE)).unwrap_or_default()
     }
 }

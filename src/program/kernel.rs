@@ -63,7 +63,7 @@ pub struct Kernel {
 }
 
 /// How activations are stored in device memory. The axis `STORE` of kernels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Store {
     /// 32-bit floats.
     #[default]

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use super::array::{IntArray, ints};
 use super::partition::Partition;
 use super::sys;
-use super::tensor_fields::shape;
+use super::tensor_type::shape;
 use crate::error::{Error, Result};
 use crate::ir::Shape;
 

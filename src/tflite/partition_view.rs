@@ -1,6 +1,7 @@
-//! What a partition is compiled from.
+//! The nodes and tensors of a partition.
 
-use super::{NodeView, Partition, Subgraph, TensorView};
+use super::partition::Partition;
+use super::{NodeView, Subgraph, TensorView};
 use crate::error::Unsupported;
 
 impl Subgraph<'_> {

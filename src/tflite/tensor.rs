@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::sync::Arc;
 
-use super::tensor_fields::{dtype, quantization, shape, sparsity};
+use super::tensor_type::{dtype, quantization, shape, sparsity};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
 use crate::ir::{Constant, DType, TensorType};

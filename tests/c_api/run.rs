@@ -193,7 +193,9 @@ fn tensors_may_move_between_invokes() {
 /// The driver says that the device is lost: results still come, from the CPU.
 #[test]
 fn a_lost_device_is_survived() {
-    child::passes("run::lose_the_device", &[]);
+    let printed = child::passes("run::lose_the_device", &[]);
+    let told = printed.matches("this partition runs on the CPU from now on").count();
+    assert_eq!(told, 2, "one message for each of two partitions: {printed}");
 }
 
 #[test]

@@ -15,8 +15,8 @@ use tflite_vulkan::ops::reshape::Reshape;
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
 use tflite_vulkan::ops::transpose::Transpose;
-use tflite_vulkan::options::Options;
-use tflite_vulkan::program::Dispatch;
+use tflite_vulkan::options::Precision;
+use tflite_vulkan::program::{Dispatch, TacticKey};
 
 use crate::net::{Net, RELU, window};
 
@@ -63,19 +63,19 @@ fn what_does_not_fit_is_an_error() {
 fn pipelines_stay() {
     let mut choices = 0;
     for nth in 0..8 {
-        let tactics = |_: &str, candidates: &[String]| nth.min(candidates.len() - 1);
+        let tactics = |_: &TacticKey, candidates: &[String]| nth.min(candidates.len() - 1);
         choices += pipelines_stay_with(&tactics);
     }
     assert!(choices > 0, "there is nothing to choose");
 }
 
 /// Returns the number of choices.
-fn pipelines_stay_with(tactics: Tactics<'_>) -> usize {
+fn pipelines_stay_with(tactics: &dyn Tactics) -> usize {
     let mut choices = 0;
     let mut pipelines = |shape: Shape| -> HashSet<(&'static str, Vec<u32>)> {
         let mut graph = graph();
         reshape(&mut graph, &[shape]).unwrap();
-        let compiled = compile(graph, &Caps::minimum(), &Options::default(), tactics).unwrap();
+        let compiled = compile(graph, &Caps::minimum(), Precision::Fp32, tactics).unwrap();
         choices += compiled.program.choices.len();
         compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
     };
@@ -97,7 +97,7 @@ fn a_larger_picture_needs_no_other_pooling() {
         let y = net.node("AVERAGE_POOL_2D", pool, &[x], &[]);
         let mut graph = net.outputs(&[y]);
         reshape(&mut graph, &[Shape::from(shape)]).unwrap();
-        let program = compile(graph, &Caps::minimum(), &Options::default(), &heuristic).unwrap().program;
+        let program = compile(graph, &Caps::minimum(), Precision::Fp32, &heuristic).unwrap().program;
         let of = |all: &[Dispatch]| -> HashSet<_> {
             all.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
         };

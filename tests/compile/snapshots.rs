@@ -19,7 +19,7 @@ use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::reshape::Reshape;
 use tflite_vulkan::ops::unary::Unary;
-use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::options::Precision;
 
 use crate::net::{Net, RELU, RELU6, window};
 
@@ -48,8 +48,7 @@ fn check(name: &str, build: impl Fn() -> Graph) {
     let devices =
         [(Caps::minimum(), Precision::Fp32), (desktop(), Precision::Fp32), (desktop(), Precision::Fp16)];
     for (caps, precision) in devices {
-        let options = Options { precision, ..Options::default() };
-        let compiled = compile(build(), &caps, &options, &heuristic).expect("the graph compiles");
+        let compiled = compile(build(), &caps, precision, &heuristic).expect("the graph compiles");
         if !text.contains("\npasses\n") {
             text += "\npasses\n";
             for outcome in &compiled.outcomes {

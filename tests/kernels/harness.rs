@@ -9,6 +9,7 @@ use tflite_vulkan::graph::{Graph, Node, ValueId};
 use tflite_vulkan::ir::{Constant, DType, HostTensor, Shape, Step, TensorType};
 use tflite_vulkan::op::Operator;
 use tflite_vulkan::options::{Options, Precision};
+use tflite_vulkan::program::TacticKey;
 use tflite_vulkan::reference;
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
@@ -168,9 +169,8 @@ fn run(
     }
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
-    let options = Options { precision: *precision, ..Options::default() };
-    let tactics = |_: &str, candidates: &[String]| nth.min(candidates.len() - 1);
-    let compiled = compile(graph.clone(), caps, &options, &tactics).map_err(|e| e.to_string())?;
+    let tactics = |_: &TacticKey, candidates: &[String]| nth.min(candidates.len() - 1);
+    let compiled = compile(graph.clone(), caps, *precision, &tactics).map_err(|e| e.to_string())?;
     let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let kernels = compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect();
     if known.contains(&kernels) {

@@ -11,7 +11,7 @@ use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::l2_normalization::L2Normalization;
 use tflite_vulkan::ops::reduce::{Kind, Reduce};
 use tflite_vulkan::ops::softmax::Softmax;
-use tflite_vulkan::options::Options;
+use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
@@ -110,7 +110,7 @@ fn other_sizes_in_one_session() {
         });
         graph.set_interface(vec![x], vec![y]);
         let Compiled { program, memory, barriers, .. } =
-            compile(graph, &caps, &Options::default(), &heuristic).unwrap();
+            compile(graph, &caps, Precision::Fp32, &heuristic).unwrap();
         let recording = session.prepare(&program, &memory, &barriers).unwrap();
         let numbers = (0..shape.elements()).map(|i| (i / 20480) as f32 + (i % 8) as f32);
         let x: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use tflite_vulkan::cache::{Cache, Identity, Kind};
+use tflite_vulkan::cache::{Cache, FileKind, Identity};
 use tflite_vulkan::runtime::Session;
 
 use crate::child::Child;
@@ -49,7 +49,7 @@ fn the_driver_takes_back_what_it_compiled() {
 fn two_processes_share_a_file() {
     let directory = std::env::temp_dir().join(format!("tflite-vulkan-{}-processes", std::process::id()));
     let _ = fs::remove_dir_all(&directory);
-    let cache = Cache::new(&directory, Some("model"), identity(), Kind::Pipelines);
+    let cache = Cache::new(&directory, Some("model"), identity(), FileKind::Pipelines);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| Child::new("cache::write_often").env(DIRECTORY, &directory).expect_success());
@@ -66,7 +66,7 @@ fn two_processes_share_a_file() {
 #[ignore = "a child of two_processes_share_a_file"]
 fn write_often() {
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
-    let cache = Cache::new(&directory, Some("model"), identity(), Kind::Pipelines);
+    let cache = Cache::new(&directory, Some("model"), identity(), FileKind::Pipelines);
     for round in 0..ROUNDS {
         cache.store(&content(round, std::process::id() as u8)).unwrap();
         let seen = cache.load().expect("there is always a whole file");

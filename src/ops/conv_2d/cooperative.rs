@@ -9,7 +9,7 @@ use crate::ir::Window;
 use crate::kernel::divisor;
 use crate::kernel::table::conv_2d_cooperative::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::program::Store;
+use crate::program::{Store, TacticKey};
 
 use crate::program::BufferId;
 
@@ -178,8 +178,12 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) 
     let sizes @ [rows, channels, products] = [conv.rows, conv.channels, conv.products];
     let in_eights = conv.depth.is_multiple_of(8);
     let reading = 9 * taps + if in_eights { 0 } else { 21 };
-    let key = format!("conv_2d_cooperative rows {rows} products {products} to {channels} behind {taps} taps");
-    let Cut { tile, parts } = cx.choose(&key, &Cut::candidates(caps, shape, sizes, reading));
+    let key = TacticKey::new("conv_2d_cooperative", cx.store)
+        .rows(rows)
+        .with("products", [products])
+        .with("channels", [channels])
+        .with("depthwise_taps", [taps]);
+    let Cut { tile, parts } = cx.choose(key, &Cut::candidates(caps, shape, sizes, reading));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);

@@ -5,6 +5,7 @@ use super::{Geometry, cooperative, quads, software};
 use crate::error::Unsupported;
 use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
+use crate::program::TacticKey;
 
 /// From so many products per sum on, workgroups may share a sum.
 const DEEP: u32 = 256;
@@ -33,12 +34,14 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let room = conv.pointwise && sum == Sum::F32 || !cx.caps.few_registers();
     let split = conv.products >= DEEP && multiple(8) && room;
     let small = !conv.pointwise || sum == Sum::F16 || split;
-    let ([tall, broad], stride) = (conv.taps, conv.stride);
-    let key = format!(
-        "conv_2d {tall}x{broad} stride {stride:?} channels {} to {} groups {groups} sums {sum:?}",
-        conv.depth, conv.channels
-    );
-    let t = cx.choose(&key, &Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products));
+    let key = TacticKey::new("conv_2d", cx.store)
+        .with("window", conv.taps)
+        .with("stride", conv.stride)
+        .with("depth", [conv.depth])
+        .with("channels", [conv.channels])
+        .with("groups", [groups])
+        .with("sum_bits", [if sum == Sum::F16 { 16 } else { 32 }]);
+    let t = cx.choose(key, &Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products));
     let t = Tiling { by_block: wide, ..t };
     let w = t.weights(cx, 1, conv.products)?;
     let x = cx.x(0)?;

@@ -7,6 +7,7 @@ use super::quads::{self, Blocks};
 use super::winograd::{self, Tile};
 use crate::error::Unsupported;
 use crate::lower::Lower;
+use crate::program::TacticKey;
 
 /// How to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +45,17 @@ impl fmt::Display for Algorithm {
 
 /// Emits the convolution of operand 0 with operand 1 through the epilogue.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
-    let ([tall, wide], stride) = (conv.taps, conv.stride);
-    let mut key = format!(
-        "conv_2d_quads {tall}x{wide} stride {stride:?} channels {} to {} groups {}",
-        conv.depth,
-        conv.channels,
-        conv.groups()
-    );
+    let mut key = TacticKey::new("conv_2d_quads", cx.store)
+        .with("window", conv.taps)
+        .with("stride", conv.stride)
+        .with("depth", [conv.depth])
+        .with("channels", [conv.channels])
+        .with("groups", [conv.groups()]);
     let algorithms = Algorithm::candidates(cx, conv);
     if algorithms.iter().any(|algorithm| matches!(algorithm, Algorithm::Winograd(_))) {
-        key += &format!(" rows {}", conv.rows);
+        key = key.rows(conv.rows);
     }
-    match cx.choose(&key, &algorithms) {
+    match cx.choose(key, &algorithms) {
         Algorithm::Direct(blocks) => quads::emit(cx, conv, &blocks),
         Algorithm::Winograd(tile) => winograd::emit(cx, conv, tile),
     }

@@ -13,7 +13,7 @@ use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel
 use crate::lower::Lower;
 use crate::op::{Fusion, Operator, operand};
 use crate::ops::conv_2d::cooperative::{self, Shape};
-use crate::program::Store;
+use crate::program::{Store, TacticKey};
 use crate::unsupported;
 
 /// A pointwise convolution in front of an operator: `clamp(convolution + bias)`.
@@ -216,13 +216,12 @@ impl Operator for InvertedResidual {
             unsupported!("no room for the channels {channels:?}");
         };
         let [depth, _, to] = channels;
-        let key = format!(
-            "inverted_residual rows {} {:?}/{:?} channels {depth} {middle} {to}",
-            y.rows(),
-            window.size,
-            window.stride
-        );
-        let cut = cx.choose(&key, &candidates);
+        let key = TacticKey::new("inverted_residual", cx.store)
+            .rows(y.rows())
+            .with("window", window.size)
+            .with("stride", window.stride)
+            .with("channels", channels);
+        let cut = cx.choose(key, &candidates);
         let part_count = cut.parts(middle);
         let (mm, mn, mk) = shape;
         let blocks = cut.blocks(mn, to);

@@ -1,14 +1,8 @@
 //! Modules as drivers get them: specialised, without the code that the constants rule out. SPIRV-Tools
 //! must find them valid, whatever the constants.
 
-#[path = "../kernels/compile/mod.rs"]
-#[expect(dead_code, reason = "the build step, of which these tests use a part")]
-mod compile;
-
-use std::path::Path;
-use std::{env, fs};
-
-use compile::validate::validate;
+use kernel_compiler::compile::source::Source;
+use kernel_compiler::validate::validate;
 use tflite_vulkan::kernel::table;
 use tflite_vulkan::program::SpecConstant;
 use tflite_vulkan::spirv::{prune, specialize};
@@ -96,11 +90,8 @@ void main() {
 /// Branches, switches, loops that never run or never go round, and returns from any depth.
 #[test]
 fn control_flow_stays_structured() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spirv_flow");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.join("kernels")).unwrap();
-    fs::write(folder.join("kernels/flow.glsl"), SHADER).unwrap();
-    let kernels = compile::compile(&folder.join("kernels"), &folder.join("spirv")).unwrap();
+    let source = Source { root: "kernels".into(), name: "flow".into(), text: SHADER.into() };
+    let kernels = kernel_compiler::compile(&[source]).unwrap();
     let words = &kernels[0].variants[0].words;
     let constants = [SpecConstant { id: 3, name: "mode" }, SpecConstant { id: 4, name: "loop" }];
     for mode in 0..5 {

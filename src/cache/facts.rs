@@ -7,12 +7,12 @@ use super::Cache;
 
 /// Names and what is known of them: both are single lines of text.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct Facts {
     facts: Mutex<BTreeMap<String, String>>,
     file: Option<Cache>,
 }
 
-impl Table {
+impl Facts {
     /// What `file` holds; without one nothing is known, and what is learned ends with the process.
     pub fn new(file: Option<Cache>) -> Self {
         let facts = file.as_ref().map(read).unwrap_or_default();
@@ -53,7 +53,7 @@ fn read(file: &Cache) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Identity, Kind};
+    use super::super::{FileKind, Identity};
     use super::*;
     use std::fs;
 
@@ -65,35 +65,35 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_one_file_learn_from_each_other_and_survive_its_damage() {
-        let directory = std::env::temp_dir().join(format!("tflite-vulkan-{}-table", std::process::id()));
+    fn facts_of_one_file_learn_from_each_other_and_survive_its_damage() {
+        let directory = std::env::temp_dir().join(format!("tflite-vulkan-{}-facts", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
-        let file = || Cache::new(&directory, None, IDENTITY, Kind::Precision);
-        let table = || Table::new(Some(file()));
-        let (a, b) = (table(), table());
+        let file = || Cache::new(&directory, None, IDENTITY, FileKind::Precision);
+        let known = || Facts::new(Some(file()));
+        let (a, b) = (known(), known());
         a.learn(fact("x", "1"));
         b.learn(fact("y\t", "two\nlines"));
         a.learn(fact("x", "3"));
         assert_eq!((a.get("x"), b.get("x")), (Some("3".into()), Some("1".into())));
-        assert_eq!((table().get("x"), table().get("y ")), (Some("3".into()), Some("two lines".into())));
+        assert_eq!((known().get("x"), known().get("y ")), (Some("3".into()), Some("two lines".into())));
         let whole = fs::read(file().path()).unwrap();
         for length in 0..whole.len() {
             fs::write(file().path(), &whole[..length]).unwrap();
-            assert_eq!(table().get("x"), None, "{length} bytes");
+            assert_eq!(known().get("x"), None, "{length} bytes");
         }
         a.learn(fact("z", ""));
-        assert_eq!((table().get("x"), table().get("z")), (Some("3".into()), Some(String::new())));
+        assert_eq!((known().get("x"), known().get("z")), (Some("3".into()), Some(String::new())));
         let foreign = Identity { driver: 8, ..IDENTITY };
-        let other = Table::new(Some(Cache::new(&directory, None, foreign, Kind::Precision)));
+        let other = Facts::new(Some(Cache::new(&directory, None, foreign, FileKind::Precision)));
         assert_eq!(other.get("x"), None);
         fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
-    fn without_a_file_facts_last_as_long_as_the_table() {
-        let table = Table::default();
-        assert_eq!(table.get("x"), None);
-        table.learn(fact("x", "1"));
-        assert_eq!(table.get("x"), Some("1".into()));
+    fn without_a_file_they_last_as_long_as_the_process() {
+        let facts = Facts::default();
+        assert_eq!(facts.get("x"), None);
+        facts.learn(fact("x", "1"));
+        assert_eq!(facts.get("x"), Some("1".into()));
     }
 }

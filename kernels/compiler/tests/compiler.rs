@@ -1,18 +1,15 @@
-//! The build step: kernel files to SPIR-V and the Rust table.
+//! What the compiler makes of kernel files, and what it says about wrong ones.
 
-#[path = "../kernels/compile/mod.rs"]
-mod compile;
-
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
 
-use compile::Kernel;
-use compile::variant::Header;
+use kernel_compiler::compile::source::Source;
+use kernel_compiler::compile::{Kernel, table};
+use kernel_compiler::{Mode, validate};
 
 /// An empty folder for one test.
 fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel_build").join(name);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiler").join(name);
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path
@@ -32,8 +29,8 @@ fn compile(name: &str, files: &[(&str, &str)]) -> Result<Vec<Kernel>, Vec<String
     let folder = folder(name);
     write(&folder, files);
     let prefix = format!("{}/", folder.display());
-    let result = compile::compile(&folder.join("kernels"), &folder.join("spirv"))
-        .and_then(|kernels| compile::table::rust(&kernels).map(|_| kernels));
+    let result = kernel_compiler::compile(&Source::all(&folder.join("kernels")).unwrap())
+        .and_then(|kernels| table::rust(&kernels, &[]).map(|_| kernels));
     result.map_err(|errors| errors.iter().map(|error| error.replace(&prefix, "")).collect())
 }
 
@@ -43,59 +40,6 @@ fn kernel(head: &str, body: &str) -> String {
 }
 
 const X: &str = "layout(std430, set = 0, binding = 0) buffer X { uint x[]; };";
-
-#[test]
-fn headers() {
-    let cases: &[(&str, Result<&[&str], &str>)] = &[
-        ("no header", Ok(&[""])),
-        ("//! Only prose, with variants and the like.", Ok(&[""])),
-        ("//! variant A = x", Ok(&["A_X=1"])),
-        ("//! variant A = x | y_z", Ok(&["A_X=1", "A_Y_Z=1"])),
-        ("//! variant N = 4|8", Ok(&["N=4", "N=8"])),
-        (
-            "//! variant A = x | y\n//! variant N = 1 | 2",
-            Ok(&["A_X=1 N=1", "A_X=1 N=2", "A_Y=1 N=1", "A_Y=1 N=2"]),
-        ),
-        (
-            "//! skip A=y N=1\n//! variant A = x | y\n//! variant N = 1 | 2",
-            Ok(&["A_X=1 N=1", "A_X=1 N=2", "A_Y=1 N=2"]),
-        ),
-        ("//! variant A = x | y | z\n//! skip A=x|z", Ok(&["A_Y=1"])),
-        ("//! variant A", Err("1: error: expected `variant AXIS = a | b`")),
-        ("\n//! variant a = x", Err("2: error: axis \"a\" is not an upper-case word")),
-        (
-            "//! variant A = x | 1",
-            Err("1: error: the values of axis A are neither all numbers nor all lower-case words"),
-        ),
-        (
-            "//! variant A = x | ",
-            Err("1: error: the values of axis A are neither all numbers nor all lower-case words"),
-        ),
-        ("//! variant A = x | x", Err("1: error: axis A has the value x twice")),
-        ("//! variant A = x\n//! variant A = y", Err("2: error: axis A is declared twice")),
-        ("//! variant SPEC = x", Err("1: error: axis SPEC would hide the generated struct of that name")),
-        ("//! variant STORE = f32 | f64", Err("1: error: the values of axis STORE are f32 and f16")),
-        ("//! variant JOIN = quads", Err("1: error: the values of axis JOIN are memory and subgroups")),
-        ("//! variant A = x\n//! skip B=x", Err("2: error: there is no axis B")),
-        ("//! variant A = x\n//! skip A=y", Err("2: error: axis A has no value \"y\"")),
-        (
-            "//! variant A = x\n//! skip everything",
-            Err("2: error: expected AXIS=value, found \"everything\""),
-        ),
-        ("//! variant A = x\n//! skip A=x", Err("1: error: every variant is skipped")),
-    ];
-    for (text, expected) in cases {
-        let defines = |header: Header| -> Vec<String> {
-            let pairs =
-                |defines: Vec<(String, String)>| defines.into_iter().map(|(name, value)| name + "=" + &value);
-            header.variants().into_iter().map(|v| pairs(v.defines).collect::<Vec<_>>().join(" ")).collect()
-        };
-        let result = Header::parse(text).map(defines);
-        let expected =
-            expected.map(|defines| defines.iter().map(|d| d.to_string()).collect()).map_err(str::to_owned);
-        assert_eq!(result, expected, "{text}");
-    }
-}
 
 #[test]
 fn errors_say_what_and_where() {
@@ -293,13 +237,13 @@ fn needs_follow_from_capabilities() {
 
 #[test]
 fn invalid_modules_are_refused() {
-    let error = compile::validate::validate(&[0x0723_0203, 0x1_0300, 0, 1, 0]).unwrap_err();
+    let error = validate::validate(&[0x0723_0203, 0x1_0300, 0, 1, 0]).unwrap_err();
     assert!(error.contains("Missing required OpMemoryModel"), "{error}");
 }
 
 #[test]
-fn only_what_changed_is_compiled() {
-    let folder = folder("incremental");
+fn only_stale_archives_are_renewed() {
+    let folder = folder("renew");
     let library = |value: u32| format!("uint f() {{ return {value}; }}\n");
     let user = kernel(
         &format!(
@@ -308,73 +252,46 @@ fn only_what_changed_is_compiled() {
         "x[0] = f() * N;",
     );
     let alone = |value: u32| kernel(X, &format!("x[0] = {value};"));
-    let log = |files: &[(&str, &str)]| {
+    let kernels = folder.join("kernels");
+    let run = |mode: Mode, files: &[(&str, &str)]| -> Result<Vec<String>, Vec<String>> {
         write(&folder, files);
-        compile::build(&folder.join("kernels"), &folder).unwrap();
-        fs::read_to_string(folder.join("kernels.log")).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+        let short = |line: &String| {
+            let line = line.replace(&format!("{}/compiled/", kernels.display()), "");
+            line.split(',').next().unwrap_or_default().to_owned()
+        };
+        let lines = kernel_compiler::run(&kernels, mode);
+        lines.map(|l| l.iter().map(short).collect()).map_err(|l| l.iter().map(short).collect())
     };
+    let bytes = |name: &str| fs::read(kernels.join("compiled").join(name)).unwrap();
+    let ok = |lines: &[&str]| Ok(lines.iter().map(|line| line.to_string()).collect::<Vec<_>>());
+    let (user_made, alone_made) = ("user.lzma: 2 variants", "alone.lzma: 1 variants");
+
+    let files = [("lib/f.glsl", library(1)), ("user.glsl", user), ("alone.glsl", alone(1))];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    assert_eq!(run(Mode::Renew, &files), ok(&[alone_made, user_made]));
+    assert_eq!(run(Mode::Renew, &[]), ok(&[]));
+    assert_eq!(run(Mode::Check, &[]), ok(&[alone_made, user_made]));
+    let first = bytes("user.lzma");
+    assert_eq!(run(Mode::All, &[]), ok(&[alone_made, user_made]));
+    assert_eq!(bytes("user.lzma"), first, "the same sources make the same bytes");
+    assert_eq!(run(Mode::Renew, &[("alone.glsl", &alone(2))]), ok(&[alone_made]));
+    assert_eq!(run(Mode::Renew, &[("lib/f.glsl", &library(2))]), ok(&[user_made]));
+
+    // A module that the key does not know to be wrong.
+    let (stale, good) = (bytes("user.lzma"), bytes("alone.lzma"));
+    fs::write(kernels.join("compiled/alone.lzma"), &stale).unwrap();
+    let wrong = ["alone.lzma: not what the compiler makes: run `make kernels ALL=1`".to_owned()];
+    assert_eq!(run(Mode::Check, &[]), Err(wrong.to_vec()));
+    fs::write(kernels.join("compiled/alone.lzma"), &good[..good.len() - 1]).unwrap();
+    assert_eq!(run(Mode::Renew, &[]), ok(&[alone_made]));
+    assert_eq!(bytes("alone.lzma"), good);
+
+    fs::remove_file(kernels.join("alone.glsl")).unwrap();
     assert_eq!(
-        log(&[("lib/f.glsl", &library(1)), ("user.glsl", &user), ("alone.glsl", &alone(1))]),
-        ["compiled alone", "compiled user_1", "compiled user_2"]
+        run(Mode::Check, &[]),
+        Err(vec!["alone.lzma: there is no such kernel: run `make kernels`".to_owned()])
     );
-    assert_eq!(log(&[("user.glsl", &user)]), ["cached alone", "cached user_1", "cached user_2"]);
-    assert_eq!(log(&[("alone.glsl", &alone(2))]), ["compiled alone", "cached user_1", "cached user_2"]);
-    assert_eq!(log(&[("lib/f.glsl", &library(2))]), ["cached alone", "compiled user_1", "compiled user_2"]);
-
-    let modules = || fs::read_dir(folder.join("spirv")).unwrap().count();
-    assert_eq!(modules(), 6, "modules that are no longer used are removed");
-    let torn = fs::read_dir(folder.join("spirv")).unwrap().map(|entry| entry.unwrap().path());
-    torn.filter(|path| path.extension().unwrap() == "names").for_each(|path| fs::remove_file(path).unwrap());
-    assert_eq!(log(&[]), ["compiled alone", "compiled user_1", "compiled user_2"]);
-}
-
-#[test]
-fn no_kernels_make_an_empty_table() {
-    let folder = folder("empty");
-    write(&folder, &[("lib/unused.glsl", "")]);
-    compile::build(&folder.join("kernels"), &folder).unwrap();
-    assert!(fs::read_to_string(folder.join("kernels.rs")).unwrap().contains("pub static ALL"));
-}
-
-/// Compiles `tests/kernels/host/main.rs`, after a replacement in its text, against the table of `tests/kernels`.
-fn host(name: &str, replace: Option<(&str, &str)>) -> Result<PathBuf, String> {
-    let out = folder(name);
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    compile::build(&tests.join("kernels"), &out).unwrap();
-
-    let mut text = fs::read_to_string(tests.join("kernels/host/main.rs")).unwrap();
-    text = text.replace("../../../src", &tests.join("../src").display().to_string());
-    if let Some((from, to)) = replace {
-        assert!(text.contains(from));
-        text = text.replace(from, to);
-    }
-    fs::write(out.join("main.rs"), text).unwrap();
-    let rustc = env::var_os("RUSTC").unwrap_or("rustc".into());
-    let result = Command::new(rustc)
-        .args(["--edition=2024", "-Dwarnings", "-Dunsafe_code", "main.rs", "-o", "host"])
-        .current_dir(&out)
-        .env("OUT_DIR", &out)
-        .output()
-        .unwrap();
-    if result.status.success() {
-        Ok(out.join("host"))
-    } else {
-        Err(String::from_utf8_lossy(&result.stderr).into())
-    }
-}
-
-#[test]
-fn the_table_works() {
-    let program = host("table", None).unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(Command::new(program).status().unwrap().success());
-}
-
-#[test]
-fn misspelt_fields_do_not_compile() {
-    for (from, to) in
-        [("scale: 2.0", "scael: 2.0"), ("bias: -2", "bais: -2"), ("y: BufferId(8)", "z: BufferId(8)")]
-    {
-        let errors = host("misspelt", Some((from, to))).expect_err(to);
-        assert!(errors.contains("E0560"), "{errors}");
-    }
+    assert_eq!(run(Mode::Renew, &[]), ok(&["alone.lzma: removed"]));
+    let archives = fs::read_dir(kernels.join("compiled")).unwrap();
+    assert_eq!(archives.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(), ["user.lzma"]);
 }

@@ -21,7 +21,6 @@ struct Context {
 
 // SAFETY: declared as in spirv-tools/libspirv.h, whose C interface is stable.
 unsafe extern "C" {
-    fn spvSoftwareVersionDetailsString() -> *const c_char;
     fn spvParseVulkanEnv(vulkan: u32, spirv: u32, env: *mut c_int) -> bool;
     fn spvContextCreate(env: c_int) -> *mut Context;
     fn spvContextDestroy(context: *mut Context);
@@ -63,10 +62,4 @@ pub fn validate(words: &[u32]) -> Result<(), String> {
         spvContextDestroy(context);
         if status == 0 { Ok(()) } else { Err(text) }
     }
-}
-
-/// Name, version and commit of the linked SPIRV-Tools.
-pub fn version() -> String {
-    // SAFETY: a constant string of the library.
-    unsafe { CStr::from_ptr(spvSoftwareVersionDetailsString()) }.to_string_lossy().into_owned()
 }

@@ -1,18 +1,26 @@
-//! Uses the table of `sample.glsl` as the library uses its own; tests/kernel_build.rs compiles and runs it.
+//! Uses the table of `sample.glsl` as the library uses its own; `main.rs` compiles and runs it.
 #![allow(dead_code)]
 
-#[path = "../../../src/caps.rs"]
-mod caps;
-#[path = "../../../src/kernel.rs"]
+#[path = "../../src/caps"]
+mod caps {
+    mod features;
+
+    pub use features::Features;
+}
+
+#[path = "../../src/kernel.rs"]
 mod kernel;
 
+#[path = "../../src/program"]
 mod program {
-    use crate::program::Kernel;
+    mod kernel;
+
+    pub use kernel::{Access, Binding, Kernel, SpecConstant, Store};
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BufferId(pub u32);
 
-    pub struct Dispatch {
+    pub struct Launch {
         pub kernel: &'static Kernel,
         pub spec: Vec<u32>,
         pub push: Vec<u8>,
@@ -20,7 +28,7 @@ mod program {
         pub grid: [u32; 3],
     }
 
-    impl Dispatch {
+    impl Launch {
         pub fn new(
             kernel: &'static Kernel,
             spec: Vec<u32>,
@@ -35,8 +43,7 @@ mod program {
 
 use caps::Features;
 use kernel::table::{self, sample};
-use kernel::{Access, Store};
-use program::BufferId;
+use program::{Access, BufferId, Store};
 
 fn main() {
     variants();

@@ -1,4 +1,4 @@
-//! The fields of TFLite's tensors as our own types.
+//! Types of tensors, from TFLite's structures.
 
 use super::array::{floats, ints};
 use super::sys;
@@ -6,8 +6,8 @@ use crate::error::Unsupported;
 use crate::ir::{DType, MAX_RANK, Quantization, Shape, SparseDimension, Sparsity};
 use crate::unsupported;
 
-/// The element type with this code.
-pub fn dtype(code: sys::TfLiteType) -> Result<DType, Unsupported> {
+/// The element type of this code.
+pub(super) fn dtype(code: sys::TfLiteType) -> Result<DType, Unsupported> {
     Ok(match TYPES.iter().find(|(known, ..)| *known == code) {
         Some((_, _, Some(dtype))) => *dtype,
         Some((_, name, None)) => unsupported!("element type {name}"),
@@ -42,7 +42,7 @@ const TYPES: &[(sys::TfLiteType, &str, Option<DType>)] = &[
 ];
 
 /// The present shape; dimensions may be 0.
-pub fn shape(tensor: &sys::TfLiteTensor) -> Result<Shape, Unsupported> {
+pub(super) fn shape(tensor: &sys::TfLiteTensor) -> Result<Shape, Unsupported> {
     if tensor.dims.is_null() {
         unsupported!("its shape is not known");
     }
@@ -65,8 +65,11 @@ pub fn shape(tensor: &sys::TfLiteTensor) -> Result<Shape, Unsupported> {
 /// So many elements of any type have a size that fits everywhere.
 const MAX_ELEMENTS: u64 = 1 << 40;
 
-/// The affine quantisation, if there is one.
-pub fn quantization(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Quantization>, Unsupported> {
+/// How integers of a tensor of this shape stand for numbers.
+pub(super) fn quantization(
+    tensor: &sys::TfLiteTensor,
+    shape: &Shape,
+) -> Result<Option<Quantization>, Unsupported> {
     let sys::TfLiteQuantization { type_, params } = tensor.quantization;
     match type_ {
         sys::kTfLiteNoQuantization => return Ok(None),
@@ -94,8 +97,8 @@ pub fn quantization(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<
     Ok(Some(Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis }))
 }
 
-/// The sparse storage, if there is any.
-pub fn sparsity(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Sparsity>, Unsupported> {
+/// How a sparse tensor of this shape is stored.
+pub(super) fn sparsity(tensor: &sys::TfLiteTensor, shape: &Shape) -> Result<Option<Sparsity>, Unsupported> {
     // SAFETY: the host keeps the structure, its arrays and `dim_metadata_size` dimensions unchanged.
     unsafe {
         let Some(sparsity) = tensor.sparsity.as_ref() else { return Ok(None) };

@@ -1,0 +1,104 @@
+//! Compiles a partition for the shapes of its inputs.
+
+use std::sync::Arc;
+
+use super::setup::Setup;
+use super::tactics::{PartitionTactics, Taken};
+use crate::caps::Caps;
+use crate::compile::{Compiled, compile, lower, reshape, store};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::ir::Shape;
+use crate::logging::timed;
+use crate::options::{Precision, Tune};
+use crate::program::TacticKey;
+use crate::runtime::Session;
+use crate::tune::tune;
+use crate::vk::Device;
+
+/// What was compiled for one set of shapes.
+pub struct Reshaped {
+    /// Those of the inputs.
+    pub shapes: Vec<Shape>,
+    /// The graph as imported, with these shapes.
+    pub graph: Graph,
+    /// `None`: there is nothing to compute.
+    pub compiled: Option<Compiled>,
+}
+
+/// Compiles one partition for one device, again and again.
+pub struct Compiler {
+    /// What the delegate's kernels share.
+    pub setup: Arc<Setup>,
+    device: Arc<Device>,
+    taken: Taken,
+}
+
+impl Compiler {
+    /// A compiler for the device that is in use now.
+    pub fn new(setup: &Arc<Setup>) -> Self {
+        Self { setup: setup.clone(), device: setup.device(), taken: Taken::default() }
+    }
+
+    /// What the device can do.
+    pub fn caps(&self) -> &Caps {
+        self.device.caps()
+    }
+
+    /// A session that can run what is compiled.
+    pub fn session(&self) -> Session {
+        Session::new(self.device.clone())
+    }
+
+    /// Compiles `imported` for inputs of these shapes. If the options ask for it, choices that are met for the
+    /// first time are tuned.
+    ///
+    /// # Errors
+    /// If an operator refuses the shapes; see [`tune`] too.
+    pub fn compile(&mut self, imported: &Graph, shapes: &[Shape], precision: Precision) -> Result<Reshaped> {
+        let graph = reshaped(imported, shapes)?;
+        let shapes = shapes.to_vec();
+        if computes_nothing(&graph) {
+            return Ok(Reshaped { shapes, graph, compiled: None });
+        }
+        let compile = |compiler: &Self| {
+            let tactics = compiler.tactics(None);
+            compile(graph.clone(), compiler.caps(), precision, &tactics)
+        };
+        let mut compiled = timed("partition compiled", || compile(self))?;
+        if self.setup.options.tune != Tune::Off && self.taken.lacks(&compiled.program) {
+            self.tune(&compiled, precision)?;
+            compiled = compile(self)?;
+        }
+        self.taken.learn(&compiled.program);
+        Ok(Reshaped { shapes, graph, compiled: Some(compiled) })
+    }
+
+    fn tune(&self, compiled: &Compiled, precision: Precision) -> Result<()> {
+        let (caps, effort) = (self.caps(), self.setup.options.tune);
+        let lower = |key: &TacticKey, place: usize| {
+            lower(&compiled.graph, caps, precision, &self.tactics(Some((key, place))))
+        };
+        let store = store(caps, precision);
+        tune(&self.device, effort, store, &compiled.program, &self.setup.winners, &lower)
+    }
+
+    fn tactics<'a>(&'a self, forced: Option<(&'a TacticKey, usize)>) -> PartitionTactics<'a> {
+        PartitionTactics { taken: &self.taken, winners: &self.setup.winners, forced }
+    }
+}
+
+/// The graph with these shapes of its inputs.
+///
+/// # Errors
+/// If an operator refuses them.
+pub fn reshaped(imported: &Graph, shapes: &[Shape]) -> Result<Graph> {
+    let mut graph = imported.clone();
+    reshape(&mut graph, shapes)?;
+    Ok(graph)
+}
+
+/// Whether all outputs are empty.
+pub fn computes_nothing(graph: &Graph) -> bool {
+    graph.outputs().iter().all(|id| graph.value(*id).ty.shape.elements() == 0)
+}

@@ -1,0 +1,142 @@
+//! The life of a partition.
+//!
+//! A partition that is asked to run in fp16 is [`Proving`] until it was tried; then, or from the beginning, it
+//! is [`OnDevice`]; when the device is lost it is [`OnHost`] for ever.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::compiler::Compiler;
+use super::on_device::OnDevice;
+use super::on_host::OnHost;
+use super::partition::Refusal;
+use super::precision::{EffectivePrecision, Trial};
+use super::proving::Proving;
+use super::setup::Setup;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ir::Shape;
+use crate::options::Precision;
+
+/// A state of a partition.
+pub enum Life {
+    /// fp16 has yet to prove itself.
+    Proving(Box<Proving>),
+    /// It runs on the device.
+    OnDevice(Box<OnDevice>),
+    /// It runs on the CPU.
+    OnHost(OnHost),
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self::OnHost(OnHost::default())
+    }
+}
+
+impl Life {
+    /// Compiles the partition for the shapes that it was imported with, pipelines included.
+    ///
+    /// # Errors
+    /// If an operator or the driver refuses.
+    pub fn begin(imported: &Graph, setup: &Arc<Setup>) -> Result<Self, Refusal> {
+        let mut compiler = Compiler::new(setup);
+        let mut session = compiler.session();
+        let asked = setup.options.precision;
+        let start = match Trial::needed(imported, asked, compiler.caps()) {
+            None => Ok(EffectivePrecision::untried(asked, compiler.caps())),
+            Some(trial) => match setup.verdicts.get(&trial) {
+                Some(verdict) => Ok(EffectivePrecision::tried(asked, verdict)),
+                None => Err(trial),
+            },
+        };
+        let shapes: Vec<Shape> = imported.inputs().iter().map(|id| imported.value(*id).ty.shape).collect();
+        let runs = start.as_ref().map_or(Precision::Fp32, EffectivePrecision::runs);
+        let first = compiler.compile(imported, &shapes, runs).map_err(Refusal::unknown)?;
+        let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
+        let reasons = session.check(dispatches).map_err(Refusal::unknown)?;
+        let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
+        if let Some((dispatch, why)) = refused.next() {
+            let nodes = dispatch.origin.iter().map(|n| *n as i32).collect();
+            return Err(Refusal { nodes, why: why.0 });
+        }
+        Ok(match start {
+            Ok(precision) => Self::OnDevice(Box::new(OnDevice::new(compiler, session, precision, first))),
+            Err(trial) => Self::Proving(Box::new(Proving::new(compiler, session, trial, first))),
+        })
+    }
+
+    /// The graph with the shapes in use; `None` before there are any.
+    pub fn graph(&self) -> Option<&Graph> {
+        match self {
+            Self::Proving(proving) => proving.graph(),
+            Self::OnDevice(on_device) => on_device.graph(),
+            Self::OnHost(on_host) => on_host.graph(),
+        }
+    }
+
+    /// Makes the partition ready for inputs of these shapes.
+    ///
+    /// # Errors
+    /// If an operator refuses the shapes, or memory does not suffice; the shapes in use stay then.
+    pub fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
+        match self.prepare_on_device(imported, shapes) {
+            Err(Error::DeviceLost) => self.fall_back().prepare(imported, shapes),
+            result => result,
+        }
+    }
+
+    fn prepare_on_device(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
+        if let Self::Proving(proving) = self {
+            proving.prepare(imported, shapes)?;
+            self.settle(imported)?;
+        }
+        match self {
+            Self::Proving(_) => Ok(()),
+            Self::OnDevice(on_device) => on_device.prepare(imported, shapes),
+            Self::OnHost(on_host) => on_host.prepare(imported, shapes),
+        }
+    }
+
+    /// Ends the proving if there is something to try.
+    fn settle(&mut self, imported: &Graph) -> Result<()> {
+        *self = match mem::take(self) {
+            Self::Proving(proving) if proving.is_ready() => {
+                Self::OnDevice(Box::new(proving.settle(imported)?))
+            }
+            same => same,
+        };
+        Ok(())
+    }
+
+    /// Computes the outputs, on the CPU if the device is lost meanwhile.
+    ///
+    /// # Errors
+    /// If the driver fails, or nothing was prepared.
+    pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        match self {
+            // There is nothing to compute.
+            Self::Proving(_) => Ok(()),
+            Self::OnDevice(on_device) => match on_device.run(inputs, outputs) {
+                Err(Error::DeviceLost) => self.fall_back().run(inputs, outputs),
+                result => result,
+            },
+            Self::OnHost(on_host) => on_host.run(inputs, outputs),
+        }
+    }
+
+    /// Leaves the device, which is lost.
+    fn fall_back(&mut self) -> &mut OnHost {
+        log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
+        let on_host = match mem::take(self) {
+            Self::Proving(proving) => proving.lost(),
+            Self::OnDevice(on_device) => on_device.lost(),
+            Self::OnHost(on_host) => on_host,
+        };
+        *self = Self::OnHost(on_host);
+        match self {
+            Self::OnHost(on_host) => on_host,
+            _ => unreachable!("it was just put there"),
+        }
+    }
+}

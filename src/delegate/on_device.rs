@@ -1,0 +1,88 @@
+//! A partition that runs on the device.
+
+use super::compiler::{Compiler, Reshaped};
+use super::on_host::OnHost;
+use super::precision::EffectivePrecision;
+use super::recorded::Recorded;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::ir::Shape;
+use crate::runtime::Session;
+
+/// For so many shapes of the inputs a recording, with its memory, is kept.
+const KEPT: usize = 4;
+
+/// Runs on the device, in a precision that does not change any more.
+pub struct OnDevice {
+    compiler: Compiler,
+    session: Session,
+    precision: EffectivePrecision,
+    /// Compiled for shapes that may be the next ones.
+    compiled: Option<Reshaped>,
+    /// The one in use first.
+    recorded: Vec<Recorded>,
+}
+
+impl OnDevice {
+    /// A partition with something compiled ahead.
+    pub fn new(
+        compiler: Compiler,
+        session: Session,
+        precision: EffectivePrecision,
+        compiled: Reshaped,
+    ) -> Self {
+        Self { compiler, session, precision, compiled: Some(compiled), recorded: Vec::new() }
+    }
+
+    /// A partition with something recorded ahead, by `session`.
+    pub fn with_recorded(
+        compiler: Compiler,
+        session: Session,
+        precision: EffectivePrecision,
+        recorded: Recorded,
+    ) -> Self {
+        Self { compiler, session, precision, compiled: None, recorded: vec![recorded] }
+    }
+
+    /// The graph with the shapes in use; `None` before there are any.
+    pub fn graph(&self) -> Option<&Graph> {
+        self.recorded.first().map(|recorded| &recorded.graph)
+    }
+
+    /// Makes a recording for inputs of these shapes the one in use.
+    ///
+    /// # Errors
+    /// If an operator refuses the shapes; see [`Session::prepare`] too.
+    pub fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
+        if let Some(at) = self.recorded.iter().position(|recorded| recorded.shapes == shapes) {
+            self.recorded[..=at].rotate_right(1);
+            return Ok(());
+        }
+        // Before the new one: the memory of both may be too much.
+        self.recorded.truncate(KEPT - 1);
+        let reshaped = match self.compiled.take() {
+            Some(reshaped) if reshaped.shapes == shapes => reshaped,
+            _ => self.compiler.compile(imported, shapes, self.precision.runs())?,
+        };
+        let profile = self.compiler.setup.options.profile.as_deref();
+        let recorded = Recorded::new(&mut self.session, reshaped, profile)?;
+        self.recorded.insert(0, recorded);
+        Ok(())
+    }
+
+    /// Computes the outputs.
+    ///
+    /// # Errors
+    /// See [`Session::run`].
+    pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        let Some(recorded) = self.recorded.first_mut() else {
+            return Err(Error::Host("invoke without prepare".into()));
+        };
+        recorded.run(&mut self.session, inputs, outputs)
+    }
+
+    /// The partition after its device was lost, with the same shapes.
+    pub fn lost(self) -> OnHost {
+        OnHost::new(self.recorded.into_iter().next().map(|recorded| recorded.graph))
+    }
+}

@@ -1,0 +1,103 @@
+//! A partition recorded for one set of shapes.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use super::compiler::Reshaped;
+use crate::compile::Compiled;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::ir::Shape;
+use crate::profile::Profile;
+use crate::runtime::{Recording, Session};
+
+/// What the device can run for one set of shapes.
+pub struct Recorded {
+    /// Those of the inputs.
+    pub shapes: Vec<Shape>,
+    /// The graph as imported, with these shapes.
+    pub graph: Graph,
+    /// `None`: nothing is to be computed.
+    run: Option<Run>,
+}
+
+struct Run {
+    recording: Recording,
+    profile: Option<Profile>,
+}
+
+impl Recorded {
+    /// Records what was compiled. With `profile` every dispatch is timed, for files with this prefix.
+    ///
+    /// # Errors
+    /// See [`Session::prepare`].
+    pub fn new(session: &mut Session, reshaped: Reshaped, profile: Option<&str>) -> Result<Self> {
+        let Reshaped { shapes, graph, compiled } = reshaped;
+        let run = compiled.as_ref().map(|compiled| record(session, compiled, profile)).transpose()?;
+        Ok(Self { shapes, graph, run })
+    }
+
+    /// What was compiled, and `recording` was made of.
+    pub fn with(recording: Recording, reshaped: Reshaped) -> Self {
+        let Reshaped { shapes, graph, compiled } = reshaped;
+        if let Some(compiled) = &compiled {
+            report(compiled);
+        }
+        Self { shapes, graph, run: Some(Run { recording, profile: None }) }
+    }
+
+    /// Computes the outputs with the session that it was recorded with.
+    ///
+    /// # Errors
+    /// See [`Session::run`].
+    pub fn run(&mut self, session: &mut Session, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        let Some(Run { recording, profile }) = &mut self.run else { return Ok(()) };
+        let start = Instant::now();
+        session.run(recording, inputs, outputs)?;
+        let wall = start.elapsed();
+        if let Some(profile) = profile
+            && let Some(times) = recording.times()?
+        {
+            profile.add(start, wall, times);
+        }
+        Ok(())
+    }
+}
+
+fn record(session: &mut Session, compiled: &Compiled, profile: Option<&str>) -> Result<Run> {
+    let Compiled { program, memory, barriers, .. } = compiled;
+    let peaks = if profile.is_some() { session.peaks()? } else { None };
+    let run = match (profile, peaks) {
+        (Some(prefix), Some(peaks)) => {
+            let recording = session.prepare_profiled(program, memory, barriers)?;
+            let device = &session.device().info().name;
+            Run { recording, profile: Some(Profile::new(program, prefix, device, Some(peaks))) }
+        }
+        (wanted, _) => {
+            if wanted.is_some() {
+                log::warn!("no profile: the device has no clock");
+            }
+            Run { recording: session.prepare(program, memory, barriers)?, profile: None }
+        }
+    };
+    report(compiled);
+    Ok(run)
+}
+
+/// Tells the log what was compiled.
+fn report(compiled: &Compiled) {
+    let Compiled { graph, outcomes, program, memory, barriers } = compiled;
+    let pipelines: HashSet<_> = program.dispatches.iter().map(|d| (d.kernel.name, &d.spec)).collect();
+    let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;
+    let ratio = if memory.arena_bytes == 0 { 1.0 } else { ratio };
+    log::info!(
+        "arena {} bytes, lower bound {} ({ratio:.2}x), {} dispatches, {} barriers, {} pipelines",
+        memory.arena_bytes,
+        memory.lower_bound,
+        program.dispatches.len(),
+        barriers.count(),
+        pipelines.len(),
+    );
+    outcomes.iter().for_each(|outcome| log::debug!("{outcome}"));
+    log::trace!("graph\n{graph}program\n{program}memory\n{memory}barriers\n{barriers}");
+}

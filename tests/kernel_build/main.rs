@@ -1,0 +1,201 @@
+//! The build step: archives of compiled kernels to SPIR-V files and the Rust table.
+
+#[path = "../../kernels/compile/mod.rs"]
+#[expect(dead_code, reason = "the build step, of which these tests use a part")]
+mod compile;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use compile::codes::{self, Code};
+use compile::variant::Header;
+
+/// An empty folder for one test.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel_build").join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[test]
+fn headers() {
+    let cases: &[(&str, Result<&[&str], &str>)] = &[
+        ("no header", Ok(&[""])),
+        ("//! Only prose, with variants and the like.", Ok(&[""])),
+        ("//! variant A = x", Ok(&["A_X=1"])),
+        ("//! variant A = x | y_z", Ok(&["A_X=1", "A_Y_Z=1"])),
+        ("//! variant N = 4|8", Ok(&["N=4", "N=8"])),
+        (
+            "//! variant A = x | y\n//! variant N = 1 | 2",
+            Ok(&["A_X=1 N=1", "A_X=1 N=2", "A_Y=1 N=1", "A_Y=1 N=2"]),
+        ),
+        (
+            "//! skip A=y N=1\n//! variant A = x | y\n//! variant N = 1 | 2",
+            Ok(&["A_X=1 N=1", "A_X=1 N=2", "A_Y=1 N=2"]),
+        ),
+        ("//! variant A = x | y | z\n//! skip A=x|z", Ok(&["A_Y=1"])),
+        ("//! variant A", Err("1: error: expected `variant AXIS = a | b`")),
+        ("\n//! variant a = x", Err("2: error: axis \"a\" is not an upper-case word")),
+        (
+            "//! variant A = x | 1",
+            Err("1: error: the values of axis A are neither all numbers nor all lower-case words"),
+        ),
+        (
+            "//! variant A = x | ",
+            Err("1: error: the values of axis A are neither all numbers nor all lower-case words"),
+        ),
+        ("//! variant A = x | x", Err("1: error: axis A has the value x twice")),
+        ("//! variant A = x\n//! variant A = y", Err("2: error: axis A is declared twice")),
+        ("//! variant SPEC = x", Err("1: error: axis SPEC would hide the generated struct of that name")),
+        ("//! variant STORE = f32 | f64", Err("1: error: the values of axis STORE are f32 and f16")),
+        ("//! variant JOIN = quads", Err("1: error: the values of axis JOIN are memory and subgroups")),
+        ("//! variant A = x\n//! skip B=x", Err("2: error: there is no axis B")),
+        ("//! variant A = x\n//! skip A=y", Err("2: error: axis A has no value \"y\"")),
+        (
+            "//! variant A = x\n//! skip everything",
+            Err("2: error: expected AXIS=value, found \"everything\""),
+        ),
+        ("//! variant A = x\n//! skip A=x", Err("1: error: every variant is skipped")),
+    ];
+    for (text, expected) in cases {
+        let defines = |header: Header| -> Vec<String> {
+            let pairs =
+                |defines: Vec<(String, String)>| defines.into_iter().map(|(name, value)| name + "=" + &value);
+            header.variants().into_iter().map(|v| pairs(v.defines).collect::<Vec<_>>().join(" ")).collect()
+        };
+        let result = Header::parse(text).map(defines);
+        let expected =
+            expected.map(|defines| defines.iter().map(|d| d.to_string()).collect()).map_err(str::to_owned);
+        assert_eq!(result, expected, "{text}");
+    }
+}
+
+/// The folder of the sample, copied, after a change to one of its files.
+fn changed(name: &str, file: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> PathBuf {
+    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_build"), folder(name));
+    for path in ["sample.glsl", "lib/sample.glsl", "compiled/sample.lzma"] {
+        fs::create_dir_all(to.join(path).parent().unwrap()).unwrap();
+        let bytes = fs::read(from.join(path)).unwrap();
+        let bytes = if path == file { change(bytes) } else { Some(bytes) };
+        if let Some(bytes) = bytes {
+            fs::write(to.join(path), bytes).unwrap();
+        }
+    }
+    to
+}
+
+#[test]
+fn archives_that_do_not_fit_are_refused() {
+    let archive = "compiled/sample.lzma";
+    let append = |mut bytes: Vec<u8>| {
+        bytes.extend(b"// more\n");
+        Some(bytes)
+    };
+    let same: fn(Vec<u8>) -> Option<Vec<u8>> = Some;
+    let damage: fn(Vec<u8>) -> Option<Vec<u8>> = |mut bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        Some(bytes)
+    };
+    let cases: &[(&str, &str, fn(Vec<u8>) -> Option<Vec<u8>>, &str)] = &[
+        ("whole", archive, same, ""),
+        ("source", "sample.glsl", append, "was made from other sources"),
+        ("library", "lib/sample.glsl", append, "was made from other sources"),
+        ("missing", archive, |_| None, "is missing"),
+        ("empty", archive, |_| Some(Vec::new()), "is damaged"),
+        ("torn", archive, |bytes| Some(bytes[..bytes.len() - 9].to_vec()), "is damaged"),
+        ("changed", archive, damage, "is damaged"),
+    ];
+    for (name, file, change, expected) in cases {
+        let folder = changed(name, file, change);
+        let errors = compile::read(&folder).err().unwrap_or_default();
+        let (source, archive) = (folder.join("sample.glsl"), folder.join(archive));
+        let (source, archive) = (source.display(), archive.display());
+        let message = format!("{source}: error: {archive} {expected}: run `make kernels`");
+        let expected = if expected.is_empty() { vec![] } else { vec![message] };
+        assert_eq!(errors, expected, "{name}");
+    }
+
+    let folder = changed("left", "sample.glsl", |_| None);
+    let errors = compile::read(&folder).err().unwrap();
+    assert!(errors.len() == 1 && errors[0].contains("no such kernel any more"), "{errors:#?}");
+}
+
+#[test]
+fn a_damaged_archive_is_never_another_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_build/compiled/sample.lzma");
+    let bytes = fs::read(path).unwrap();
+    let whole = compile::unpack(&bytes).unwrap();
+    for place in 0..bytes.len() {
+        let mut wrong = bytes.clone();
+        wrong[place] ^= 0x10;
+        // Some bits say nothing, as the last ones of the compression.
+        let read = compile::unpack(&wrong);
+        assert!(read.is_none_or(|read| read.variants == whole.variants), "byte {place}");
+        assert!(compile::unpack(&bytes[..place]).is_none(), "{place} bytes");
+    }
+}
+
+#[test]
+fn constants_are_shared() {
+    let code = |name: &str, ty, value: &str| Code { name: name.into(), ty, value: value.into() };
+    let text = "const uint A_1 = 7u;  // seven\nconst int B=8;\n#if X\nconst uint A_1 = 7;\n#endif\n\
+        const uint C = A_1 + 1;\n  const uint D = 1;\nconst float E = 1;\nlayout(constant_id = 1) const uint F = 1;\n";
+    assert_eq!(codes::parse(text), Ok(vec![code("A_1", "u32", "7"), code("B", "i32", "8")]));
+    let twice = "const uint A = 1;\nconst uint A = 2;\n";
+    assert_eq!(codes::parse(twice), Err("2: error: A is 1 and 2".into()));
+}
+
+#[test]
+fn no_kernels_make_an_empty_table() {
+    let folder = folder("empty");
+    fs::create_dir_all(folder.join("kernels/lib")).unwrap();
+    fs::write(folder.join("kernels/lib/unused.glsl"), "").unwrap();
+    compile::build(&folder.join("kernels"), &folder).unwrap();
+    assert!(fs::read_to_string(folder.join("kernels.rs")).unwrap().contains("pub static ALL"));
+}
+
+/// Compiles `tests/kernel_build/host.rs`, after a replacement in its text, against the table of `tests/kernel_build`.
+fn host(name: &str, replace: Option<(&str, &str)>) -> Result<PathBuf, String> {
+    let out = folder(name);
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    compile::build(&tests.join("kernel_build"), &out).unwrap();
+
+    let mut text = fs::read_to_string(tests.join("kernel_build/host.rs")).unwrap();
+    text = text.replace("../../src", &tests.join("../src").display().to_string());
+    if let Some((from, to)) = replace {
+        assert!(text.contains(from));
+        text = text.replace(from, to);
+    }
+    fs::write(out.join("main.rs"), text).unwrap();
+    let rustc = env::var_os("RUSTC").unwrap_or("rustc".into());
+    let result = Command::new(rustc)
+        .args(["--edition=2024", "-Dwarnings", "-Dunsafe_code", "main.rs", "-o", "host"])
+        .current_dir(&out)
+        .env("OUT_DIR", &out)
+        .output()
+        .unwrap();
+    if result.status.success() {
+        Ok(out.join("host"))
+    } else {
+        Err(String::from_utf8_lossy(&result.stderr).into())
+    }
+}
+
+#[test]
+fn the_table_works() {
+    let program = host("table", None).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(Command::new(program).status().unwrap().success());
+}
+
+#[test]
+fn misspelt_fields_do_not_compile() {
+    for (from, to) in
+        [("scale: 2.0", "scael: 2.0"), ("bias: -2", "bais: -2"), ("y: BufferId(8)", "z: BufferId(8)")]
+    {
+        let errors = host("misspelt", Some((from, to))).expect_err(to);
+        assert!(errors.contains("E0560"), "{errors}");
+    }
+}
