@@ -19,7 +19,7 @@ layout(push_constant) uniform Push {
     int before[6];
 };
 
-// The codes of Border in src/ops/pad.rs.
+// Border in src/ops/pad.rs.
 layout(constant_id = 10) const uint BORDER = 0;
 const uint CONSTANT = 0;
 const uint REFLECT = 1;

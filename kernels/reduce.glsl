@@ -23,11 +23,11 @@ layout(push_constant) uniform Push {
     uint reduce_stride[3];
 };
 
-// The codes of Kind in src/ops/reduce.rs.
 layout(constant_id = 10) const bool VEC4 = true;
 layout(constant_id = 11) const uint KIND = 0;
 layout(constant_id = 12) const uint RESULTS = 16;
 const uint SHARERS = WG_X / RESULTS;
+// Kind in src/ops/reduce.rs.
 const uint SUM = 0;
 const uint PRODUCT = 1;
 const uint LARGEST = 2;

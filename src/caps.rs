@@ -11,6 +11,8 @@ pub use kind::DeviceKind;
 pub use machine::{Machine, Registers};
 pub use submission::Submission;
 
+use crate::codes::join::JOIN_MOST;
+
 /// Facts about one device that planning and lowering depend on.
 #[derive(Clone, Debug)]
 pub struct Caps {
@@ -62,7 +64,7 @@ impl Caps {
 
     /// The most invocations, a power of two, of a workgroup that joins what they hold (`kernels/lib/join.glsl`).
     pub fn max_joined(&self) -> u32 {
-        let most = self.max_invocations.min(self.max_workgroup[0]).min(256);
+        let most = self.max_invocations.min(self.max_workgroup[0]).min(JOIN_MOST);
         1 << most.max(1).ilog2()
     }
 

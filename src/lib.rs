@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod caps;
+pub mod codes;
 pub mod compile;
 pub mod delegate;
 pub mod error;

@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "options",
     "cache",
     "halves",
+    "codes",
     "caps",
     "ir",
     "program",

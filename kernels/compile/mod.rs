@@ -1,4 +1,4 @@
-//! Turns the compiled kernels into SPIR-V files and the Rust table of `src/kernel.rs`.
+//! Turns the compiled kernels into SPIR-V files, the Rust table of `src/kernel.rs` and `src/codes.rs`.
 //!
 //! Part of the build script, which needs no shader compiler: `kernels/compiled` holds an archive for each
 //! kernel file. `make kernels` renews it with the compiler, the crate in `kernels/compiler`; an archive of
@@ -7,7 +7,7 @@
 //!
 //! * [`source`] finds the files and says what their modules depend on.
 //! * [`variant`] reads the `//!` header: which variants there are.
-//! * [`codes`] reads the constants that Rust code shares with a shader.
+//! * [`codes`] writes the constants that Rust code shares with a shader.
 //! * [`archive`] is the format of the compiled variants, and [`interface`] what they hold beside modules.
 //! * [`table`] writes the Rust code.
 //!
@@ -34,7 +34,6 @@ use std::fs;
 use std::path::Path;
 
 use archive::Archive;
-use codes::Code;
 use interface::Interface;
 use lzma_rust2::LzmaReader;
 use source::Source;
@@ -48,8 +47,6 @@ pub struct Kernel {
     pub name: String,
     /// The axes.
     pub header: Header,
-    /// The constants that Rust code sees.
-    pub codes: Vec<Code>,
     /// In the order of [`Header::variants`].
     pub variants: Vec<Compiled>,
 }
@@ -69,29 +66,22 @@ pub struct Compiled {
     pub needs: Vec<String>,
 }
 
-/// A file that kernels include.
-pub struct Library {
-    /// The file's name without its ending.
-    pub name: String,
-    /// The constants that Rust code sees.
-    pub codes: Vec<Code>,
-}
-
-/// Writes `kernels.rs` and `spirv/` to `out`, from the archives of the folder `root`.
+/// Writes `kernels.rs`, `codes.rs` and `spirv/` to `out`, from the shaders and the archives of the folder `root`.
 ///
 /// # Errors
 ///
 /// Texts for the reader of the build's output, a file in front.
 pub fn build(root: &Path, out: &Path) -> Result<(), Vec<String>> {
     let kernels = read(root)?;
-    let rust = table::rust(&kernels, &libraries(root)?)?;
+    let (table, codes) = (table::rust(&kernels)?, codes::rust(root).map_err(|error| vec![error])?);
     let spirv = out.join("spirv");
     let written = fs::create_dir_all(&spirv).and_then(|()| {
         for variant in kernels.iter().flat_map(|kernel| &kernel.variants) {
             let bytes: Vec<u8> = variant.words.iter().flat_map(|word| word.to_le_bytes()).collect();
             fs::write(spirv.join(&variant.name).with_extension("spv"), bytes)?;
         }
-        fs::write(out.join("kernels.rs"), rust)
+        fs::write(out.join("codes.rs"), codes)?;
+        fs::write(out.join("kernels.rs"), table)
     });
     written.map_err(|error| vec![format!("{}: {error}", out.display())])
 }
@@ -125,22 +115,9 @@ pub fn leftovers(root: &Path, sources: &[Source]) -> Vec<String> {
     names
 }
 
-/// The constants of the files in `lib/`.
-///
-/// # Errors
-///
-/// See [`build`].
-pub fn libraries(root: &Path) -> Result<Vec<Library>, Vec<String>> {
-    let folder = root.join("lib");
-    let sources = if folder.is_dir() { Source::all(&folder) } else { Ok(Vec::new()) };
-    let sources = sources.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
-    let library = |source: Source| Ok(Library { codes: source.codes()?, name: source.name });
-    sources.into_iter().map(library).collect::<Result<_, String>>().map_err(|error| vec![error])
-}
-
 /// A kernel with what its archive holds.
 fn load(source: &Source) -> Result<Kernel, String> {
-    let (header, codes) = (source.header()?, source.codes()?);
+    let header = source.header()?;
     let path = source.archive();
     let refuse =
         |what: &str| Err(format!("{}: error: {} {what}: run `make kernels`", source.path(), path.display()));
@@ -153,7 +130,7 @@ fn load(source: &Source) -> Result<Kernel, String> {
     }
     let named = archive.variants.into_iter().zip(&variants);
     let named = named.map(|(compiled, variant)| Compiled { name: source.variant_name(variant), ..compiled });
-    Ok(Kernel { path: source.path(), name: source.name.clone(), header, codes, variants: named.collect() })
+    Ok(Kernel { path: source.path(), name: source.name.clone(), header, variants: named.collect() })
 }
 
 /// Kibibytes that unpacking may take; more is only asked for by a damaged file.

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::codes::Code;
+use super::fnv1a;
 use super::variant::{Header, Variant};
-use super::{codes, fnv1a};
 
 /// What makes modules of the text: the compiler's versions in its manifest, and its options.
 const COMPILER: [&str; 2] =
@@ -58,15 +57,6 @@ impl Source {
     /// What is wrong, with file and line.
     pub fn header(&self) -> Result<Header, String> {
         Header::parse(&self.text).map_err(|error| format!("{}:{error}", self.path()))
-    }
-
-    /// The constants that Rust code sees.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong, with file and line.
-    pub fn codes(&self) -> Result<Vec<Code>, String> {
-        codes::parse(&self.text).map_err(|error| format!("{}:{error}", self.path()))
     }
 
     /// A hash of all that its modules depend on: its text (which names the variants and their macros), that

@@ -3,22 +3,21 @@
 use std::collections::HashSet;
 use std::fmt::{Display, Write};
 
-use super::codes::Code;
 use super::interface::{Interface, SpecConstant, Type};
 use super::variant::Axis;
-use super::{Compiled, Kernel, Library, fnv1a};
+use super::{Compiled, Kernel, fnv1a};
 
 /// Appends a line; writing to a `String` cannot fail.
 macro_rules! line {
     ($out:expr, $($text:tt)*) => { writeln!($out, $($text)*).expect("a String takes everything") };
 }
 
-/// The modules of all kernels and of the libraries with constants, and `ALL`.
+/// The modules of all kernels, and `ALL`.
 ///
 /// # Errors
 ///
 /// Kernels that have no Rust interface, or whose variants differ in it.
-pub fn rust(kernels: &[Kernel], libraries: &[Library]) -> Result<String, Vec<String>> {
+pub fn rust(kernels: &[Kernel]) -> Result<String, Vec<String>> {
     let mut out = String::new();
     let mut errors = Vec::new();
     line!(out, "/// Every variant of every kernel.");
@@ -36,21 +35,7 @@ pub fn rust(kernels: &[Kernel], libraries: &[Library]) -> Result<String, Vec<Str
             Err(error) => errors.push(format!("{}: error: {error}", kernel.path)),
         }
     }
-    for library in libraries.iter().filter(|library| !library.codes.is_empty()) {
-        if kernels.iter().any(|kernel| kernel.name == library.name) {
-            errors.push(format!("a kernel and a library are called {:?}", library.name));
-        }
-        line!(out, "pub mod {} {{", ident(&library.name));
-        codes(&mut out, &library.codes);
-        line!(out, "}}");
-    }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
-}
-
-fn codes(out: &mut String, codes: &[Code]) {
-    for Code { name, ty, value } in codes {
-        line!(out, "    pub const {name}: {ty} = {value};");
-    }
 }
 
 /// Words of an embedded file, without unsafe code and aligned.
@@ -93,7 +78,6 @@ fn module(kernel: &Kernel) -> Result<String, String> {
     line!(out, "    use crate::caps::Features;");
     line!(out, "    use crate::program::{{Access, Binding, Kernel, SpecConstant}};");
     line!(out, "    use crate::program::{{BufferId, Launch}};");
-    codes(&mut out, &kernel.codes);
     for axis in kernel.header.axes.iter().filter(|axis| axis.shared().is_none()) {
         axis_enum(&mut out, axis);
     }

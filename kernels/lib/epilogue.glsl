@@ -10,7 +10,7 @@
 //   EPI_HOLD            optionally: epilogue_hold(c) loads the operands that a vec4's channels alone decide,
 //                       and epilogue() uses them for all rows until it is called again
 // and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
-// channels that are a multiple of four. The codes are those of StepOp in src/op/step.rs.
+// channels that are a multiple of four.
 
 READS(EPI_BINDING, E0, e0_)
 READS(EPI_BINDING + 1, E1, e1_)
@@ -35,13 +35,55 @@ layout(constant_id = 123) const float EPI_B_3 = 0;
 layout(constant_id = 124) const float EPI_B_4 = 0;
 layout(constant_id = 125) const float EPI_B_5 = 0;
 
-// How an operand is found: Scalar is the parameter itself; the others are Broadcast in src/op/step.rs.
+// What a step computes: StepOp in src/ir/step.rs. 0 is no step.
+#define STEP_ADD 1u
+#define STEP_SUB 2u
+#define STEP_MUL 3u
+#define STEP_DIV 4u
+#define STEP_MAXIMUM 5u
+#define STEP_MINIMUM 6u
+#define STEP_SQUARED_DIFFERENCE 7u
+#define STEP_PRELU 8u
+#define STEP_CLAMP 9u
+#define STEP_LEAKY_RELU 10u
+#define STEP_ELU 11u
+#define STEP_LOGISTIC 12u
+#define STEP_TANH 13u
+#define STEP_HARD_SWISH 14u
+#define STEP_GELU 15u
+#define STEP_GELU_APPROXIMATE 16u
+#define STEP_ABS 17u
+#define STEP_NEG 18u
+#define STEP_EXP 19u
+#define STEP_LOG 20u
+#define STEP_SQRT 21u
+#define STEP_RSQRT 22u
+#define STEP_SQUARE 23u
+#define STEP_SIN 24u
+#define STEP_COS 25u
+#define STEP_FLOOR 26u
+#define STEP_CEIL 27u
+#define STEP_ROUND 28u
+#define STEP_SIGN 29u
+#define STEP_POW 30u
+#define STEP_FLOOR_DIV 31u
+#define STEP_FLOOR_MOD 32u
+
+// Where the parts of EPI_OP begin, behind the step: how the operand is found, which of the three it is,
+// whether it changes places with the value, and its channels if it is padded.
+const int EPI_KIND_AT = 8;
+const int EPI_SLOT_AT = 12;
+const int EPI_SWAPPED_AT = 16;
+const int EPI_CHANNELS_AT = 17;
+
+// How an operand is found: a scalar is the parameter itself; the others are Broadcast in src/ir/broadcast.rs.
 const uint EPI_SCALAR = 1;
 const uint EPI_FULL = 2;
 const uint EPI_CHANNEL = 3;
 const uint EPI_ROW = 4;
 const uint EPI_BATCH = 5;
-const uint EPI_PADDED = 7;   // with the operand's channels in the upper bits of the code
+#define EPI_ONE 6u  // the first element: no kind that is asked for
+const uint EPI_PADDED = 7;
 
 uint epi_index(uint kind, uint row, uint c) {
     if (kind == EPI_FULL) return row * (EPI_CHANNELS) + c;
@@ -75,19 +117,19 @@ uint epi_quad, epi_quads;
 #endif
 
 float epi_operand(float v, uint op, float a, uint row, uint c, int step) {
-    uint kind = (op >> 8) & 15u;
-    uint slot = (op >> 12) & 15u;
+    uint kind = (op >> EPI_KIND_AT) & 15u;
+    uint slot = (op >> EPI_SLOT_AT) & 15u;
     if (kind == EPI_SCALAR) return a;
-    if (kind == EPI_PADDED) return epi_padded(slot, op >> 17, row, c);
+    if (kind == EPI_PADDED) return epi_padded(slot, op >> EPI_CHANNELS_AT, row, c);
     return epi_load(slot, epi_index(kind, row, c));
 }
 
 vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
-    uint kind = (op >> 8) & 15u;
-    uint slot = (op >> 12) & 15u;
+    uint kind = (op >> EPI_KIND_AT) & 15u;
+    uint slot = (op >> EPI_SLOT_AT) & 15u;
     if (kind == EPI_SCALAR) return vec4(a);
     if (kind == EPI_PADDED) {
-        uint n = op >> 17;
+        uint n = op >> EPI_CHANNELS_AT;
         if ((n & 3u) == 0u) {
 #ifdef EPI_HOLD
             uint i = row * (n >> 2) + min(epi_quad, (n >> 2) - 1);
@@ -108,7 +150,7 @@ vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
 }
 
 #ifdef EPI_ALL
-// Fractional error below 1.2e-7; the same series as `erf` in src/op/step.rs.
+// Fractional error below 1.2e-7: the Chebyshev series `erfcc` of Numerical Recipes.
 float epi_erf(float x) {
     float z = abs(x);
     float t = 1.0 / (1.0 + 0.5 * z);
@@ -174,41 +216,41 @@ vec4 epi_floor_div(vec4 x, vec4 y) {
 #define EPI_TANH(x) tanh(clamp(x, -15.0, 15.0))
 
 #define EPI_COMMON(T) \
-    if (f == 1) return v + e; \
-    if (f == 2) return v - e; \
-    if (f == 3) return v * e; \
-    if (f == 8) return max(v, T(0)) + e * min(v, T(0)); \
-    if (f == 9) return min(max(v, T(a)), T(b)); \
-    if (f == 10) return max(v, T(0)) + a * min(v, T(0)); \
-    if (f == 12) return T(1) / (T(1) + exp(-v)); \
-    if (f == 13) return EPI_TANH(v); \
-    if (f == 14) return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
+    if (f == STEP_ADD) return v + e; \
+    if (f == STEP_SUB) return v - e; \
+    if (f == STEP_MUL) return v * e; \
+    if (f == STEP_PRELU) return max(v, T(0)) + e * min(v, T(0)); \
+    if (f == STEP_CLAMP) return min(max(v, T(a)), T(b)); \
+    if (f == STEP_LEAKY_RELU) return max(v, T(0)) + a * min(v, T(0)); \
+    if (f == STEP_LOGISTIC) return T(1) / (T(1) + exp(-v)); \
+    if (f == STEP_TANH) return EPI_TANH(v); \
+    if (f == STEP_HARD_SWISH) return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
 
 #ifdef EPI_ALL
 #define EPI_OTHER(T) \
-    if (f == 4) return v / e; \
-    if (f == 5) return max(v, e); \
-    if (f == 6) return min(v, e); \
-    if (f == 7) return (v - e) * (v - e); \
-    if (f == 11) return mix(v, epi_expm1(v), lessThan(v, T(0))); \
-    if (f == 15) return 0.5 * v * (T(1) + epi_erf(v * 0.70710678)); \
-    if (f == 16) return 0.5 * v * (T(1) + EPI_TANH(0.79788456 * (v + 0.044715 * v * v * v))); \
-    if (f == 17) return abs(v); \
-    if (f == 18) return -v; \
-    if (f == 19) return exp(v); \
-    if (f == 20) return log(v); \
-    if (f == 21) return sqrt(v); \
-    if (f == 22) return inversesqrt(v); \
-    if (f == 23) return v * v; \
-    if (f == 24) return epi_turned(v, 0); \
-    if (f == 25) return epi_turned(v, 1); \
-    if (f == 26) return floor(v); \
-    if (f == 27) return ceil(v); \
-    if (f == 28) return roundEven(v); \
-    if (f == 29) return sign(v); \
-    if (f == 30) return epi_pow(v, e); \
-    if (f == 31) return epi_floor_div(v, e); \
-    if (f == 32) return v - e * epi_floor_div(v, e);
+    if (f == STEP_DIV) return v / e; \
+    if (f == STEP_MAXIMUM) return max(v, e); \
+    if (f == STEP_MINIMUM) return min(v, e); \
+    if (f == STEP_SQUARED_DIFFERENCE) return (v - e) * (v - e); \
+    if (f == STEP_ELU) return mix(v, epi_expm1(v), lessThan(v, T(0))); \
+    if (f == STEP_GELU) return 0.5 * v * (T(1) + epi_erf(v * 0.70710678)); \
+    if (f == STEP_GELU_APPROXIMATE) return 0.5 * v * (T(1) + EPI_TANH(0.79788456 * (v + 0.044715 * v * v * v))); \
+    if (f == STEP_ABS) return abs(v); \
+    if (f == STEP_NEG) return -v; \
+    if (f == STEP_EXP) return exp(v); \
+    if (f == STEP_LOG) return log(v); \
+    if (f == STEP_SQRT) return sqrt(v); \
+    if (f == STEP_RSQRT) return inversesqrt(v); \
+    if (f == STEP_SQUARE) return v * v; \
+    if (f == STEP_SIN) return epi_turned(v, 0); \
+    if (f == STEP_COS) return epi_turned(v, 1); \
+    if (f == STEP_FLOOR) return floor(v); \
+    if (f == STEP_CEIL) return ceil(v); \
+    if (f == STEP_ROUND) return roundEven(v); \
+    if (f == STEP_SIGN) return sign(v); \
+    if (f == STEP_POW) return epi_pow(v, e); \
+    if (f == STEP_FLOOR_DIV) return epi_floor_div(v, e); \
+    if (f == STEP_FLOOR_MOD) return v - e * epi_floor_div(v, e);
 bool lessThan(float x, float y) { return x < y; }
 #else
 #define EPI_OTHER(T)
@@ -216,15 +258,15 @@ bool lessThan(float x, float y) { return x < y; }
 
 // Whether the first step adds a vector of one element per channel, and the kernel does that at the start.
 #ifdef EPI_START
-const bool EPI_STARTED = (EPI_OP_0 & 0xfffu) == (EPI_CHANNEL << 8 | 1u);
+const bool EPI_STARTED = (EPI_OP_0 & 0xfffu) == (EPI_CHANNEL << EPI_KIND_AT | STEP_ADD);
 
 vec4 epilogue_start4(uint c) {
-    if (EPI_STARTED) return epi_load4(EPI_OP_0 >> 12 & 15u, c >> 2);
+    if (EPI_STARTED) return epi_load4(EPI_OP_0 >> EPI_SLOT_AT & 15u, c >> 2);
     return vec4(0);
 }
 
 float epilogue_start(uint c) {
-    if (EPI_STARTED) return epi_load(EPI_OP_0 >> 12 & 15u, c);
+    if (EPI_STARTED) return epi_load(EPI_OP_0 >> EPI_SLOT_AT & 15u, c);
     return 0.0;
 }
 #else
@@ -233,7 +275,7 @@ const bool EPI_STARTED = false;
 
 #ifdef EPI_HOLD
 void epi_hold(uint op, uint c, int step) {
-    if ((op >> 8 & 15u) == EPI_CHANNEL) epi_held[step] = epi_load4(op >> 12 & 15u, c >> 2);
+    if ((op >> EPI_KIND_AT & 15u) == EPI_CHANNEL) epi_held[step] = epi_load4(op >> EPI_SLOT_AT & 15u, c >> 2);
 }
 
 void epilogue_hold(uint c) {
@@ -252,9 +294,9 @@ void epilogue_hold(uint c) {
     T epi_step(T v, uint op, float a, float b, uint row, uint c, int step) { \
         uint f = op & 255u; \
         T e = T(0); \
-        if ((op >> 8 & 15u) != 0u) { \
+        if ((op >> EPI_KIND_AT & 15u) != 0u) { \
             e = epi_operand(v, op, a, row, c, step); \
-            if ((op >> 16 & 1u) != 0u) { T t = v; v = e; e = t; } \
+            if ((op >> EPI_SWAPPED_AT & 1u) != 0u) { T t = v; v = e; e = t; } \
         } \
         EPI_COMMON(T) \
         EPI_OTHER(T) \

@@ -12,7 +12,8 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
 
-shared JOIN_T joined[256];  // invocations, at most
+const uint JOIN_MOST = 256;  // invocations
+shared JOIN_T joined[JOIN_MOST];
 
 #ifdef JOIN_SUBGROUPS
 #define JOIN(name, subgroup_join, join) \

@@ -1,6 +1,4 @@
 //! Elementwise steps: what a kernel's epilogue can apply before it stores a result.
-//!
-//! The codes are those of `kernels/lib/epilogue.glsl`.
 
 use std::fmt;
 
@@ -46,41 +44,43 @@ pub enum StepOp {
 }
 
 impl StepOp {
-    /// The code in the shader; 0 means no step.
+    /// Its number in `kernels/lib/epilogue.glsl`; 0 means no step.
     pub fn code(self) -> u32 {
+        use crate::codes::epilogue::*;
+
         match self {
-            Self::Add => 1,
-            Self::Sub => 2,
-            Self::Mul => 3,
-            Self::Div => 4,
-            Self::Maximum => 5,
-            Self::Minimum => 6,
-            Self::SquaredDifference => 7,
-            Self::Prelu => 8,
-            Self::Clamp { .. } => 9,
-            Self::LeakyRelu { .. } => 10,
-            Self::Elu => 11,
-            Self::Logistic => 12,
-            Self::Tanh => 13,
-            Self::HardSwish => 14,
-            Self::Gelu { approximate: false } => 15,
-            Self::Gelu { approximate: true } => 16,
-            Self::Abs => 17,
-            Self::Neg => 18,
-            Self::Exp => 19,
-            Self::Log => 20,
-            Self::Sqrt => 21,
-            Self::Rsqrt => 22,
-            Self::Square => 23,
-            Self::Sin => 24,
-            Self::Cos => 25,
-            Self::Floor => 26,
-            Self::Ceil => 27,
-            Self::Round => 28,
-            Self::Sign => 29,
-            Self::Pow => 30,
-            Self::FloorDiv => 31,
-            Self::FloorMod => 32,
+            Self::Add => STEP_ADD,
+            Self::Sub => STEP_SUB,
+            Self::Mul => STEP_MUL,
+            Self::Div => STEP_DIV,
+            Self::Maximum => STEP_MAXIMUM,
+            Self::Minimum => STEP_MINIMUM,
+            Self::SquaredDifference => STEP_SQUARED_DIFFERENCE,
+            Self::Prelu => STEP_PRELU,
+            Self::Clamp { .. } => STEP_CLAMP,
+            Self::LeakyRelu { .. } => STEP_LEAKY_RELU,
+            Self::Elu => STEP_ELU,
+            Self::Logistic => STEP_LOGISTIC,
+            Self::Tanh => STEP_TANH,
+            Self::HardSwish => STEP_HARD_SWISH,
+            Self::Gelu { approximate: false } => STEP_GELU,
+            Self::Gelu { approximate: true } => STEP_GELU_APPROXIMATE,
+            Self::Abs => STEP_ABS,
+            Self::Neg => STEP_NEG,
+            Self::Exp => STEP_EXP,
+            Self::Log => STEP_LOG,
+            Self::Sqrt => STEP_SQRT,
+            Self::Rsqrt => STEP_RSQRT,
+            Self::Square => STEP_SQUARE,
+            Self::Sin => STEP_SIN,
+            Self::Cos => STEP_COS,
+            Self::Floor => STEP_FLOOR,
+            Self::Ceil => STEP_CEIL,
+            Self::Round => STEP_ROUND,
+            Self::Sign => STEP_SIGN,
+            Self::Pow => STEP_POW,
+            Self::FloorDiv => STEP_FLOOR_DIV,
+            Self::FloorMod => STEP_FLOOR_MOD,
         }
     }
 

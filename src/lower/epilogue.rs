@@ -1,6 +1,7 @@
 //! A node's fused steps as kernels with `lib/epilogue.glsl` take them.
 
 use super::Lower;
+use crate::codes::epilogue as code;
 use crate::error::Unsupported;
 use crate::ir::{Broadcast, Operand, Step};
 use crate::program::BufferId;
@@ -11,9 +12,7 @@ pub const MAX_STEPS: usize = 6;
 /// The most operands that an epilogue holds.
 pub const MAX_OPERANDS: usize = 3;
 /// The most channels of an operand that is padded to the result's.
-pub const MAX_PADDED: u32 = (1 << (u32::BITS - PADDED)) - 1;
-/// The bit of a step's code where that number starts.
-const PADDED: u32 = 17;
+pub const MAX_PADDED: u32 = (1 << (u32::BITS - code::EPI_CHANNELS_AT)) - 1;
 
 /// A node's fused steps in the form that kernels with `lib/epilogue.glsl` take.
 #[derive(Clone, Debug)]
@@ -57,7 +56,7 @@ impl Lower<'_> {
                 Operand::None => (0, 0),
                 Operand::Scalar(x) => {
                     epilogue.a[s] = x;
-                    (1, 0)
+                    (code::EPI_SCALAR, 0)
                 }
                 Operand::Input { input, broadcast } => {
                     let slot = slots.iter().position(|i| *i == input).unwrap_or(slots.len());
@@ -83,14 +82,29 @@ impl Lower<'_> {
                         batch = Some(rows);
                         epilogue.rows_per_batch = rows;
                     }
-                    (2 + broadcast as u32, slot as u32)
+                    (kind(broadcast), slot as u32)
                 }
             };
             if let Operand::Input { input, broadcast: Broadcast::Padded } = step.operand {
-                epilogue.op[s] = self.input(input).shape.channels() << PADDED;
+                epilogue.op[s] = self.input(input).shape.channels() << code::EPI_CHANNELS_AT;
             }
-            epilogue.op[s] |= step.op.code() | broadcast << 8 | slot << 12 | u32::from(step.swapped) << 16;
+            epilogue.op[s] |= step.op.code()
+                | broadcast << code::EPI_KIND_AT
+                | slot << code::EPI_SLOT_AT
+                | u32::from(step.swapped) << code::EPI_SWAPPED_AT;
         }
         Ok(epilogue)
+    }
+}
+
+/// How the shader finds an operand that spreads in this way.
+fn kind(broadcast: Broadcast) -> u32 {
+    match broadcast {
+        Broadcast::Full => code::EPI_FULL,
+        Broadcast::Channel => code::EPI_CHANNEL,
+        Broadcast::Row => code::EPI_ROW,
+        Broadcast::Batch => code::EPI_BATCH,
+        Broadcast::One => code::EPI_ONE,
+        Broadcast::Padded => code::EPI_PADDED,
     }
 }

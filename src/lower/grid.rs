@@ -2,6 +2,7 @@
 
 use super::Lower;
 use crate::caps::{Caps, DeviceKind, Features};
+use crate::codes::row::ROW_HELD;
 use crate::error::Unsupported;
 use crate::program::Join;
 use crate::unsupported;
@@ -29,7 +30,7 @@ impl Lower<'_> {
             DeviceKind::Software => self.caps.subgroup_size.min(self.caps.max_joined()),
             _ => self.caps.max_joined(),
         };
-        let wg_x = channels.div_ceil(4).next_power_of_two().min(most);
+        let wg_x = channels.div_ceil(ROW_HELD).next_power_of_two().min(most);
         [wg_x, (most.min(64) / wg_x).max(1)]
     }
 

@@ -4,6 +4,7 @@
 //! Taken for float32 up to rank 6 if paddings, value and multiples are constant. Zeros around rows
 //! and columns vanish into a convolution or pooling behind them.
 
+use crate::codes::pad as codes;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
@@ -220,10 +221,10 @@ pub(super) fn pad(
     let items = to.elements() / if wide { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
     let (border, value) = match border {
-        Border::Constant(value) => (0, value),
-        Border::Reflect => (1, 0.0),
-        Border::Symmetric => (2, 0.0),
-        Border::Repeat => (3, 0.0),
+        Border::Constant(value) => (codes::CONSTANT, value),
+        Border::Reflect => (codes::REFLECT, 0.0),
+        Border::Symmetric => (codes::SYMMETRIC, 0.0),
+        Border::Repeat => (codes::REPEAT, 0.0),
     };
     let spec = Spec { wg_x, border, ..Default::default() };
     let push = Push {

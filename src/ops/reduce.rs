@@ -4,6 +4,7 @@
 //! with constant axes.
 
 use crate::caps::DeviceKind;
+use crate::codes::reduce as codes;
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
@@ -185,10 +186,10 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
         reduce_stride,
     };
     let kind = match kind {
-        Kind::Mean | Kind::Sum => 0,
-        Kind::Product => 1,
-        Kind::Largest => 2,
-        Kind::Smallest => 3,
+        Kind::Mean | Kind::Sum => codes::SUM,
+        Kind::Product => codes::PRODUCT,
+        Kind::Largest => codes::LARGEST,
+        Kind::Smallest => codes::SMALLEST,
     };
     let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
     let spec = Spec { wg_x: threads, vec4, kind, results, epi_op, epi_a, epi_b, ..Default::default() };

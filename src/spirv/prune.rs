@@ -5,37 +5,37 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::specialize::evaluate;
+use ::spirv::Op;
 
-const HEADER: usize = 5;
-const NAME: u32 = 5;
-const TYPE_BOOL: u32 = 20;
-const TYPE_INT: u32 = 21;
-const CONSTANT_TRUE: u32 = 41;
-const CONSTANT_FALSE: u32 = 42;
-const CONSTANT: u32 = 43;
-const FUNCTION: u32 = 54;
-const FUNCTION_END: u32 = 56;
-const DECORATE: u32 = 71;
-const BITCAST: u32 = 124;
-const PHI: u32 = 245;
-const LOOP_MERGE: u32 = 246;
-const SELECTION_MERGE: u32 = 247;
-const LABEL: u32 = 248;
-const BRANCH: u32 = 249;
-const BRANCH_CONDITIONAL: u32 = 250;
-const SWITCH: u32 = 251;
-const KILL: u32 = 252;
-const UNREACHABLE: u32 = 255;
+use super::specialize::evaluate;
+use super::{HEADER, first_word};
 
 /// Instructions of function bodies that have no result, as far as kernels use them.
-const WITHOUT_RESULT: &[u32] =
-    &[0, 8, 62, 63, 224, 225, 228, LOOP_MERGE, SELECTION_MERGE, 249, 250, 251, 252, 253, 254, 255, 317, 4458];
+const WITHOUT_RESULT: &[Op] = &[
+    Op::Nop,
+    Op::Line,
+    Op::Store,
+    Op::CopyMemory,
+    Op::ControlBarrier,
+    Op::MemoryBarrier,
+    Op::AtomicStore,
+    Op::LoopMerge,
+    Op::SelectionMerge,
+    Op::Branch,
+    Op::BranchConditional,
+    Op::Switch,
+    Op::Kill,
+    Op::Return,
+    Op::ReturnValue,
+    Op::Unreachable,
+    Op::NoLine,
+    Op::CooperativeMatrixStoreKHR,
+];
 
 type Instruction<'a> = &'a [u32];
 
-fn op(instruction: Instruction<'_>) -> u32 {
-    instruction[0] & 0xffff
+fn op(instruction: Instruction<'_>) -> Op {
+    super::op(instruction[0])
 }
 
 /// `spirv` without the blocks that cannot be reached; unchanged if it is built in a way that this
@@ -56,12 +56,12 @@ fn try_prune(spirv: &[u32]) -> Option<Vec<u32>> {
     let mut known = Known::default();
     let mut bodies: Vec<u32> = Vec::new();
     let mut dropped = HashSet::new();
-    let globals = instructions.iter().position(|i| op(i) == FUNCTION)?;
+    let globals = instructions.iter().position(|i| op(i) == Op::Function)?;
     instructions[..globals].iter().for_each(|i| known.global(i));
     let mut at = globals;
     while at < instructions.len() {
-        let end = at + instructions[at..].iter().position(|i| op(i) == FUNCTION_END)?;
-        let first = at + instructions[at..end].iter().position(|i| op(i) == LABEL)?;
+        let end = at + instructions[at..].iter().position(|i| op(i) == Op::FunctionEnd)?;
+        let first = at + instructions[at..end].iter().position(|i| op(i) == Op::Label)?;
         instructions[at..first].iter().for_each(|i| bodies.extend_from_slice(i));
         let function = Function::new(&instructions[first..end], &mut known)?;
         function.write(&mut bodies, &mut dropped)?;
@@ -70,7 +70,7 @@ fn try_prune(spirv: &[u32]) -> Option<Vec<u32>> {
     }
     let mut pruned = header.to_vec();
     for instruction in &instructions[..globals] {
-        let decorates = matches!(op(instruction), NAME | DECORATE);
+        let decorates = matches!(op(instruction), Op::Name | Op::Decorate);
         if !(decorates && dropped.contains(instruction.get(1)?)) {
             pruned.extend_from_slice(instruction);
         }
@@ -89,10 +89,10 @@ struct Known {
 impl Known {
     fn global(&mut self, instruction: Instruction<'_>) {
         match (op(instruction), instruction) {
-            (TYPE_BOOL, &[_, id]) | (TYPE_INT, &[_, id, 32, _]) => drop(self.types.insert(id)),
-            (CONSTANT_TRUE, &[_, _, id]) => drop(self.values.insert(id, 1)),
-            (CONSTANT_FALSE, &[_, _, id]) => drop(self.values.insert(id, 0)),
-            (CONSTANT, &[_, kind, id, value]) if self.types.contains(&kind) => {
+            (Op::TypeBool, &[_, id]) | (Op::TypeInt, &[_, id, 32, _]) => drop(self.types.insert(id)),
+            (Op::ConstantTrue, &[_, _, id]) => drop(self.values.insert(id, 1)),
+            (Op::ConstantFalse, &[_, _, id]) => drop(self.values.insert(id, 0)),
+            (Op::Constant, &[_, kind, id, value]) if self.types.contains(&kind) => {
                 self.values.insert(id, value);
             }
             _ => {}
@@ -113,7 +113,7 @@ impl Known {
             return;
         };
         let value = match (op(instruction), operands.as_slice()) {
-            (BITCAST, [a]) => Some(*a),
+            (Op::Bitcast, [a]) => Some(*a),
             (operation, operands) => evaluate(operation, operands),
         };
         if let Some(value) = value {
@@ -145,7 +145,9 @@ impl<'a> Block<'a> {
     fn new(instructions: &'a [Instruction<'a>]) -> Option<Self> {
         let (terminator, body) = instructions.split_last()?;
         let (merge, body) = match body.split_last() {
-            Some((last, body)) if matches!(op(last), LOOP_MERGE | SELECTION_MERGE) => (Some(*last), body),
+            Some((last, body)) if matches!(op(last), Op::LoopMerge | Op::SelectionMerge) => {
+                (Some(*last), body)
+            }
             _ => (None, body),
         };
         let label = *body.first()?.get(1)?;
@@ -155,12 +157,12 @@ impl<'a> Block<'a> {
     /// Where control goes, given what is known.
     fn targets(&mut self, known: &Known) -> Option<Vec<u32>> {
         match (op(self.terminator), self.terminator) {
-            (BRANCH, &[_, target]) => return Some(vec![target]),
-            (BRANCH_CONDITIONAL, &[_, condition, yes, no, ..]) => {
+            (Op::Branch, &[_, target]) => return Some(vec![target]),
+            (Op::BranchConditional, &[_, condition, yes, no, ..]) => {
                 let Some(value) = known.get(condition) else { return Some(vec![yes, no]) };
                 self.decided = Some(if value != 0 { yes } else { no });
             }
-            (SWITCH, &[_, selector, default, ref cases @ ..]) => {
+            (Op::Switch, &[_, selector, default, ref cases @ ..]) => {
                 let (cases, []) = cases.as_chunks::<2>() else { return None };
                 let Some(value) = known.get(selector) else {
                     return Some(std::iter::once(default).chain(cases.iter().map(|[_, to]| *to)).collect());
@@ -168,7 +170,7 @@ impl<'a> Block<'a> {
                 let case = cases.iter().find(|[literal, _]| *literal == value);
                 self.decided = Some(case.map_or(default, |[_, to]| *to));
             }
-            (KILL..=UNREACHABLE, _) => return Some(Vec::new()),
+            (Op::Kill | Op::Return | Op::ReturnValue | Op::Unreachable, _) => return Some(Vec::new()),
             _ => return None,
         }
         self.decided.map(|target| vec![target])
@@ -179,7 +181,7 @@ impl<'a> Function<'a> {
     /// Splits the instructions into blocks and follows control through them. `None` if a block is
     /// only reached from behind, which structured code never does.
     fn new(instructions: &'a [Instruction<'a>], known: &mut Known) -> Option<Self> {
-        let starts = instructions.iter().enumerate().filter(|(_, i)| op(i) == LABEL).map(|(at, _)| at);
+        let starts = instructions.iter().enumerate().filter(|(_, i)| op(i) == Op::Label).map(|(at, _)| at);
         let ends = starts.clone().skip(1).chain([instructions.len()]);
         let mut blocks: Vec<Block<'a>> = starts
             .zip(ends)
@@ -193,7 +195,7 @@ impl<'a> Function<'a> {
                 continue;
             }
             for instruction in block.body {
-                if op(instruction) == PHI {
+                if op(instruction) == Op::Phi {
                     let (pairs, []) = instruction.get(3..)?.as_chunks::<2>() else { return None };
                     let forward = pairs.iter().all(|[_, from]| place.get(from).is_some_and(|p| *p < at));
                     let mut values = pairs
@@ -229,7 +231,7 @@ impl<'a> Function<'a> {
         let (mut named, mut idle) = (HashSet::new(), HashMap::new());
         for block in self.blocks.iter().filter(|block| self.live.contains(&block.label)) {
             match (block.merge, block.decided) {
-                (Some(&[first, merge, next, ..]), _) if first & 0xffff == LOOP_MERGE => {
+                (Some(&[first, merge, next, ..]), _) if super::op(first) == Op::LoopMerge => {
                     named.insert(merge);
                     if !self.live.contains(&next) {
                         idle.insert(next, block.label);
@@ -237,7 +239,7 @@ impl<'a> Function<'a> {
                         return None;
                     }
                 }
-                (Some(_), Some(_)) if op(block.terminator) == BRANCH_CONDITIONAL => {}
+                (Some(_), Some(_)) if op(block.terminator) == Op::BranchConditional => {}
                 (Some(&[_, merge, ..]), _) => drop(named.insert(merge)),
                 _ => {}
             }
@@ -254,10 +256,10 @@ impl<'a> Function<'a> {
             }
             if let Some(header) = idle.get(&block.label) {
                 out.extend_from_slice(block.body[0]);
-                out.extend([2 << 16 | BRANCH, *header]);
+                out.extend([first_word(Op::Branch, 2), *header]);
             } else if named.contains(&block.label) {
                 out.extend_from_slice(block.body[0]);
-                out.push(1 << 16 | UNREACHABLE);
+                out.push(first_word(Op::Unreachable, 1));
             } else {
                 dropped.insert(block.label);
             }
@@ -276,7 +278,7 @@ impl<'a> Function<'a> {
     /// `idle` is the continue target if the block begins a loop that never goes round.
     fn write_live(&self, block: &Block<'_>, idle: Option<u32>, out: &mut Vec<u32>) -> Option<()> {
         for instruction in block.body {
-            if op(instruction) != PHI {
+            if op(instruction) != Op::Phi {
                 out.extend_from_slice(instruction);
                 continue;
             }
@@ -289,10 +291,10 @@ impl<'a> Function<'a> {
             let first = *out.get(start + 3)?;
             out.extend(idle.iter().flat_map(|next| [first, *next]));
             let length = out.len() - start;
-            out[start] = (length as u32) << 16 | PHI;
+            out[start] = first_word(Op::Phi, length);
         }
-        let is_switch = op(block.terminator) == SWITCH;
-        let merges_loop = block.merge.is_some_and(|merge| op(merge) == LOOP_MERGE);
+        let is_switch = op(block.terminator) == Op::Switch;
+        let merges_loop = block.merge.is_some_and(|merge| op(merge) == Op::LoopMerge);
         if let Some(merge) = block.merge
             && (block.decided.is_none() || is_switch || merges_loop)
         {
@@ -300,8 +302,8 @@ impl<'a> Function<'a> {
         }
         match block.decided {
             // What lies within may leave a switch from any depth, so the switch stays.
-            Some(target) if is_switch => out.extend([3 << 16 | SWITCH, block.terminator[1], target]),
-            Some(target) => out.extend([2 << 16 | BRANCH, target]),
+            Some(target) if is_switch => out.extend([first_word(Op::Switch, 3), block.terminator[1], target]),
+            Some(target) => out.extend([first_word(Op::Branch, 2), target]),
             None => out.extend_from_slice(block.terminator),
         }
         Some(())

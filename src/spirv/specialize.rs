@@ -9,24 +9,14 @@
 
 use std::collections::HashMap;
 
+use ::spirv::{Decoration, LoopControl, Op};
+
+use super::{HEADER, first_word, op};
 use crate::program::SpecConstant;
 
-const HEADER: usize = 5;
-const TYPE_BOOL: u32 = 20;
-const CONSTANT_TRUE: u32 = 41;
-const CONSTANT_FALSE: u32 = 42;
-const CONSTANT: u32 = 43;
-const CONSTANT_COMPOSITE: u32 = 44;
-const SPEC_CONSTANT_TRUE: u32 = 48;
-const SPEC_CONSTANT_FALSE: u32 = 49;
-const SPEC_CONSTANT: u32 = 50;
-const SPEC_CONSTANT_COMPOSITE: u32 = 51;
-const SPEC_CONSTANT_OP: u32 = 52;
-const DECORATE: u32 = 71;
-const LOOP_MERGE: u32 = 246;
-const SPEC_ID: u32 = 1;
-const UNROLL: u32 = 1;
-const DONT_UNROLL: u32 = 2;
+const SPEC_ID: u32 = Decoration::SpecId as u32;
+const UNROLL: u32 = LoopControl::UNROLL.bits();
+const DONT_UNROLL: u32 = LoopControl::DONT_UNROLL.bits();
 
 /// `spirv` with `values`, one for each of `constants`, as ordinary constants.
 pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> Vec<u32> {
@@ -38,47 +28,47 @@ pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> 
     let mut boolean = 0;
     let mut rest = &spirv[HEADER..];
     while let Some(&first) = rest.first() {
-        let (op, length) = (first & 0xffff, (first >> 16) as usize);
+        let length = (first >> 16) as usize;
         let (words, behind) = rest.split_at(length.clamp(1, rest.len()));
         rest = behind;
         // A constant that this instruction turns out to be: type, result and value.
         let mut constant = None;
-        match (op, words) {
-            (DECORATE, &[_, target, SPEC_ID, id]) => {
+        match (op(first), words) {
+            (Op::Decorate, &[_, target, SPEC_ID, id]) => {
                 if let Some(value) = given.get(&id) {
                     named.insert(target, *value);
                 }
             }
-            (SPEC_CONSTANT_TRUE | SPEC_CONSTANT_FALSE, &[_, kind, result]) => {
-                let default = u32::from(op == SPEC_CONSTANT_TRUE);
+            (Op::SpecConstantTrue | Op::SpecConstantFalse, &[_, kind, result]) => {
+                let default = u32::from(op(first) == Op::SpecConstantTrue);
                 constant = Some((kind, result, named.get(&result).copied().unwrap_or(default)));
             }
-            (SPEC_CONSTANT, &[_, kind, result, default]) => {
+            (Op::SpecConstant, &[_, kind, result, default]) => {
                 constant = Some((kind, result, named.get(&result).copied().unwrap_or(default)));
             }
-            (SPEC_CONSTANT_OP, &[_, kind, result, operation, ref operands @ ..]) => {
+            (Op::SpecConstantOp, &[_, kind, result, operation, ref operands @ ..]) => {
                 let operands: Option<Vec<u32>> = operands.iter().map(|id| known.get(id).copied()).collect();
-                match operands.and_then(|operands| evaluate(operation, &operands)) {
+                match operands.and_then(|operands| evaluate(op(operation), &operands)) {
                     Some(value) => constant = Some((kind, result, value)),
                     None => specialized.extend_from_slice(words),
                 }
             }
-            (SPEC_CONSTANT_COMPOSITE, [_, parts @ ..]) => {
-                specialized.push((length as u32) << 16 | CONSTANT_COMPOSITE);
+            (Op::SpecConstantComposite, [_, parts @ ..]) => {
+                specialized.push(first_word(Op::ConstantComposite, length));
                 specialized.extend_from_slice(parts);
             }
-            (LOOP_MERGE, &[_, merge, next, DONT_UNROLL]) => {
+            (Op::LoopMerge, &[_, merge, next, DONT_UNROLL]) => {
                 specialized.extend([first, merge, next, UNROLL]);
             }
-            (TYPE_BOOL, &[_, result]) => {
+            (Op::TypeBool, &[_, result]) => {
                 boolean = result;
                 specialized.extend_from_slice(words);
             }
-            (CONSTANT_TRUE | CONSTANT_FALSE, &[_, _, result]) => {
-                known.insert(result, u32::from(op == CONSTANT_TRUE));
+            (Op::ConstantTrue | Op::ConstantFalse, &[_, _, result]) => {
+                known.insert(result, u32::from(op(first) == Op::ConstantTrue));
                 specialized.extend_from_slice(words);
             }
-            (CONSTANT, &[_, _, result, value]) => {
+            (Op::Constant, &[_, _, result, value]) => {
                 known.insert(result, value);
                 specialized.extend_from_slice(words);
             }
@@ -87,9 +77,9 @@ pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> 
         if let Some((kind, result, value)) = constant {
             known.insert(result, value);
             match (kind == boolean, value) {
-                (true, 0) => specialized.extend([3 << 16 | CONSTANT_FALSE, kind, result]),
-                (true, _) => specialized.extend([3 << 16 | CONSTANT_TRUE, kind, result]),
-                (false, _) => specialized.extend([4 << 16 | CONSTANT, kind, result, value]),
+                (true, 0) => specialized.extend([first_word(Op::ConstantFalse, 3), kind, result]),
+                (true, _) => specialized.extend([first_word(Op::ConstantTrue, 3), kind, result]),
+                (false, _) => specialized.extend([first_word(Op::Constant, 4), kind, result, value]),
             }
         }
     }
@@ -97,34 +87,34 @@ pub fn specialize(spirv: &[u32], constants: &[SpecConstant], values: &[u32]) -> 
 }
 
 /// The operations on scalars that a shader may apply to its constants; `None` leaves one to the driver.
-pub(super) fn evaluate(operation: u32, operands: &[u32]) -> Option<u32> {
+pub(super) fn evaluate(operation: Op, operands: &[u32]) -> Option<u32> {
     let value = match (operation, operands) {
-        (128, [a, b]) => a.wrapping_add(*b),
-        (130, [a, b]) => a.wrapping_sub(*b),
-        (132, [a, b]) => a.wrapping_mul(*b),
-        (134, [a, b]) => a.checked_div(*b)?,
-        (137, [a, b]) => a.checked_rem(*b)?,
-        (164 | 170, [a, b]) => u32::from(a == b),
-        (165 | 171, [a, b]) => u32::from(a != b),
-        (166, [a, b]) => a | b,
-        (167, [a, b]) => a & b,
-        (168, [a]) => u32::from(*a == 0),
-        (169, [condition, a, b]) => {
+        (Op::IAdd, [a, b]) => a.wrapping_add(*b),
+        (Op::ISub, [a, b]) => a.wrapping_sub(*b),
+        (Op::IMul, [a, b]) => a.wrapping_mul(*b),
+        (Op::UDiv, [a, b]) => a.checked_div(*b)?,
+        (Op::UMod, [a, b]) => a.checked_rem(*b)?,
+        (Op::LogicalEqual | Op::IEqual, [a, b]) => u32::from(a == b),
+        (Op::LogicalNotEqual | Op::INotEqual, [a, b]) => u32::from(a != b),
+        (Op::LogicalOr, [a, b]) => a | b,
+        (Op::LogicalAnd, [a, b]) => a & b,
+        (Op::LogicalNot, [a]) => u32::from(*a == 0),
+        (Op::Select, [condition, a, b]) => {
             if *condition != 0 {
                 *a
             } else {
                 *b
             }
         }
-        (172, [a, b]) => u32::from(a > b),
-        (174, [a, b]) => u32::from(a >= b),
-        (176, [a, b]) => u32::from(a < b),
-        (178, [a, b]) => u32::from(a <= b),
-        (194, [a, b]) if *b < 32 => a >> b,
-        (196, [a, b]) if *b < 32 => a << b,
-        (197, [a, b]) => a | b,
-        (198, [a, b]) => a ^ b,
-        (199, [a, b]) => a & b,
+        (Op::UGreaterThan, [a, b]) => u32::from(a > b),
+        (Op::UGreaterThanEqual, [a, b]) => u32::from(a >= b),
+        (Op::ULessThan, [a, b]) => u32::from(a < b),
+        (Op::ULessThanEqual, [a, b]) => u32::from(a <= b),
+        (Op::ShiftRightLogical, [a, b]) if *b < 32 => a >> b,
+        (Op::ShiftLeftLogical, [a, b]) if *b < 32 => a << b,
+        (Op::BitwiseOr, [a, b]) => a | b,
+        (Op::BitwiseXor, [a, b]) => a ^ b,
+        (Op::BitwiseAnd, [a, b]) => a & b,
         _ => return None,
     };
     Some(value)

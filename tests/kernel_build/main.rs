@@ -140,12 +140,22 @@ fn a_damaged_archive_is_never_another_one() {
 
 #[test]
 fn constants_are_shared() {
-    let code = |name: &str, ty, value: &str| Code { name: name.into(), ty, value: value.into() };
+    let code = |name: &str, value| Code { name: name.into(), value };
     let text = "const uint A_1 = 7u;  // seven\nconst int B=8;\n#if X\nconst uint A_1 = 7;\n#endif\n\
-        const uint C = A_1 + 1;\n  const uint D = 1;\nconst float E = 1;\nlayout(constant_id = 1) const uint F = 1;\n";
-    assert_eq!(codes::parse(text), Ok(vec![code("A_1", "u32", "7"), code("B", "i32", "8")]));
+        #define M 9u  // nine\n#define N 9\n#define F(x) 9u\nconst uint C = A_1 + 1;\n  const uint D = 1;\nconst float E = 1;\nlayout(constant_id = 1) const uint F = 1;\n";
+    assert_eq!(codes::parse(text), Ok(vec![code("A_1", 7), code("B", 8), code("M", 9)]));
     let twice = "const uint A = 1;\nconst uint A = 2;\n";
     assert_eq!(codes::parse(twice), Err("2: error: A is 1 and 2".into()));
+
+    let folder = folder("codes");
+    fs::create_dir_all(folder.join("lib")).unwrap();
+    fs::write(folder.join("lib/other.glsl"), twice).unwrap();
+    let error = codes::rust(&folder).unwrap_err();
+    assert!(error.ends_with("lib/other.glsl:2: error: A is 1 and 2"), "{error}");
+    fs::write(folder.join("lib/other.glsl"), text).unwrap();
+    fs::write(folder.join("none.glsl"), "").unwrap();
+    let expected = "pub mod other {\n    pub const A_1: u32 = 7;\n    pub const B: u32 = 8;\n    pub const M: u32 = 9;\n}\n";
+    assert_eq!(codes::rust(&folder), Ok(expected.into()));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::{fs, thread};
 
 use compile::archive::Archive;
 use compile::source::{Source, archives};
-use compile::{Kernel, leftovers, table, unpack};
+use compile::{Kernel, codes, leftovers, table, unpack};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 
 /// What to do with the archives of a folder of kernels.
@@ -49,7 +49,8 @@ pub fn run(root: &Path, mode: Mode) -> Result<Vec<String>, Vec<String>> {
         sources.retain(|source| !is_current(source));
     }
     let kernels = compile(&sources)?;
-    table::rust(&kernels, &compile::libraries(root)?)?;
+    table::rust(&kernels)?;
+    codes::rust(root).map_err(|error| vec![error])?;
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
     for (source, kernel) in sources.iter().zip(&kernels) {
         let (path, bytes) = (source.archive(), archive(source, kernel));
@@ -92,11 +93,11 @@ pub fn compile(sources: &[Source]) -> Result<Vec<Kernel>, Vec<String>> {
     let mut kernels = Vec::new();
     let mut jobs = Vec::new();
     for source in sources {
-        match source.header().and_then(|header| Ok((header, source.codes()?))) {
-            Ok((header, codes)) => {
+        match source.header() {
+            Ok(header) => {
                 jobs.extend(header.variants().into_iter().map(|variant| (kernels.len(), source, variant)));
                 let (path, name) = (source.path(), source.name.clone());
-                kernels.push(Kernel { path, name, header, codes, variants: Vec::new() });
+                kernels.push(Kernel { path, name, header, variants: Vec::new() });
             }
             Err(error) => errors.push(error),
         }

@@ -30,7 +30,7 @@ fn compile(name: &str, files: &[(&str, &str)]) -> Result<Vec<Kernel>, Vec<String
     write(&folder, files);
     let prefix = format!("{}/", folder.display());
     let result = kernel_compiler::compile(&Source::all(&folder.join("kernels")).unwrap())
-        .and_then(|kernels| table::rust(&kernels, &[]).map(|_| kernels));
+        .and_then(|kernels| table::rust(&kernels).map(|_| kernels));
     result.map_err(|errors| errors.iter().map(|error| error.replace(&prefix, "")).collect())
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Geometry;
 use crate::caps::{Caps, DeviceKind, Features};
+use crate::codes;
 use crate::error::Unsupported;
 use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, kernel};
 use crate::lower::Lower;
@@ -11,8 +12,8 @@ use crate::program::{BufferId, Store};
 
 /// Invocations that share weights.
 const QUAD: u32 = 4;
-/// Pixels per invocation, as the kernel has it.
-const PIXELS: u32 = 4;
+/// Pixels per invocation.
+const PIXELS: u32 = codes::conv_2d_quads::TM;
 /// Invocations per workgroup, as a rule.
 const WORKGROUP: u32 = 16;
 
@@ -224,7 +225,7 @@ pub fn batch(
             }
         });
     })?;
-    let row_blocks = rows.div_ceil(QUAD * PIXELS);
+    let row_blocks = rows.div_ceil(QUAD * codes::batch_product_quads::TM);
     let items = u64::from(count) * u64::from(row_blocks) * u64::from(blocks.blocks);
     let (grid, row_groups) = cx.group_grid(items.div_ceil(u64::from(blocks.workgroup / QUAD)))?;
     let push = Push {

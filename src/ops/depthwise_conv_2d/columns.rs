@@ -1,13 +1,14 @@
 //! Depthwise convolutions on drivers that run on the CPU.
 
 use crate::caps::{Caps, DeviceKind};
+use crate::codes;
 use crate::error::Unsupported;
 use crate::ir::Window;
 use crate::kernel::table::depthwise_conv_2d_columns::{Bind, Push, Spec, Stride, Taps, dispatch, kernel};
 use crate::lower::Lower;
 
-/// Neighbouring columns that one invocation computes, as the kernel has it.
-const PIXELS: u32 = 4;
+/// Neighbouring columns that one invocation computes.
+const PIXELS: u32 = codes::depthwise_conv_2d_columns::PIXELS;
 /// Invocations per workgroup.
 const WORKGROUP: u32 = 16;
 /// Invocations that keep a thread of the driver busy; fewer rows each cost more loads.
