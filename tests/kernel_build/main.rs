@@ -99,7 +99,8 @@ fn archives_that_do_not_fit_are_refused() {
         bytes[middle] ^= 1;
         Some(bytes)
     };
-    let cases: &[(&str, &str, fn(Vec<u8>) -> Option<Vec<u8>>, &str)] = &[
+    type Damage = fn(Vec<u8>) -> Option<Vec<u8>>;
+    let cases: &[(&str, &str, Damage, &str)] = &[
         ("whole", archive, same, ""),
         ("source", "sample.glsl", append, "was made from other sources"),
         ("library", "lib/sample.glsl", append, "was made from other sources"),
