@@ -89,7 +89,7 @@ fn addition(side: u32, channels: u32) -> Case {
 fn mean(side: u32, channels: u32) -> Case {
     Case {
         name: format!("MEAN {}", dims(&[side, side, channels])),
-        op: Arc::new(Reduce { kind: reduce::Kind::Mean, axes: vec![1, 2], keep_dims: true }),
+        op: Arc::new(Reduce { kind: reduce::ReduceKind::Mean, axes: vec![1, 2], keep_dims: true }),
         inputs: vec![Shape::new(&[1, side, side, channels])],
         constants: Vec::new(),
     }
@@ -99,7 +99,7 @@ fn mean(side: u32, channels: u32) -> Case {
 fn row_mean(rows: u32, columns: u32) -> Case {
     Case {
         name: format!("MEAN of rows {}", dims(&[rows, columns])),
-        op: Arc::new(Reduce { kind: reduce::Kind::Mean, axes: vec![1], keep_dims: true }),
+        op: Arc::new(Reduce { kind: reduce::ReduceKind::Mean, axes: vec![1], keep_dims: true }),
         inputs: vec![Shape::new(&[rows, columns])],
         constants: Vec::new(),
     }
@@ -139,7 +139,7 @@ fn upsampling(side: u32, depth: u32, channels: u32) -> Case {
 fn pooling(side: u32, channels: u32) -> Case {
     Case {
         name: format!("MAX_POOL_2D 3×3/2 {}", dims(&[side, side, channels])),
-        op: Arc::new(Pool2d { kind: pool_2d::Kind::Max, window: window(3, 2) }),
+        op: Arc::new(Pool2d { kind: pool_2d::PoolKind::Max, window: window(3, 2) }),
         inputs: vec![Shape::new(&[1, side, side, channels])],
         constants: Vec::new(),
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ir::{Broadcast, Constant, Operand, Step, StepOp, TensorType};
-use crate::op::{Operator, Placement};
+use crate::op::{Aliasing, Operator};
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,9 +114,9 @@ impl Graph {
         node.inputs.iter().map(|i| i.map(|i| &self.value(i).ty)).collect()
     }
 
-    /// Where the bytes of a node's result lie.
-    pub fn placement(&self, node: &Node) -> Placement {
-        node.op.placement(&self.input_types(node))
+    /// What the bytes of a node's result have to do with those of its operands.
+    pub fn aliasing(&self, node: &Node) -> Aliasing {
+        node.op.aliasing(&self.input_types(node))
     }
 
     /// The constant that a node's first step adds to each channel, and its number among the node's operands.

@@ -59,7 +59,7 @@ impl Parsed {
 
 /// How the results of a convolution depend on its weights, operand 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weights {
+pub enum WeightLayout {
     /// The weights of an output channel lie side by side, input channels innermost.
     PerResult {
         /// Whether every product of a sum is there: no window crosses the border.
@@ -91,13 +91,13 @@ impl Fusion {
     }
 }
 
-/// Where the bytes of an operator's result lie.
+/// What the bytes of an operator's result have to do with those of its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// In a buffer of their own.
-    Own,
+pub enum Aliasing {
+    /// None: they lie in a buffer of their own.
+    None,
     /// They are those of operand 0 under another shape.
-    Alias,
+    Operand,
     /// They are those of the operands, one behind the other: these may be computed there.
     Sequence,
 }
@@ -138,13 +138,13 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     }
 
     /// How the results depend on operand 1, if they are sums of products with it.
-    fn weights(&self, _inputs: &[Option<&TensorType>]) -> Option<Weights> {
+    fn weights(&self, _inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
         None
     }
 
-    /// Where the bytes of the result lie.
-    fn placement(&self, _inputs: &[Option<&TensorType>]) -> Placement {
-        Placement::Own
+    /// What the bytes of the result have to do with those of the operands.
+    fn aliasing(&self, _inputs: &[Option<&TensorType>]) -> Aliasing {
+        Aliasing::None
     }
 }
 

@@ -81,9 +81,14 @@ pub struct HostForm {
 }
 
 impl HostForm {
+    /// Whether the host's floats are halves for kernels.
+    pub fn is_narrowed(&self) -> bool {
+        self.dtype == DType::F32 && self.store == Store::F16
+    }
+
     /// The size of what kernels see.
     fn device_bytes(&self) -> u64 {
-        self.elements * if self.dtype == DType::F32 { self.store.bytes() } else { self.dtype.bytes() }
+        self.elements * if self.is_narrowed() { self.store.bytes() } else { self.dtype.bytes() }
     }
 }
 
@@ -260,5 +265,28 @@ impl fmt::Display for Program {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_the_host_and_for_kernels() {
+        let cases = [
+            (3, DType::F32, Store::F32, 12, 12),
+            (3, DType::F32, Store::F16, 8, 12),
+            (3, DType::F16, Store::F16, 8, 6),
+            (3, DType::I64, Store::F16, 24, 24),
+            (3, DType::I8, Store::F32, 4, 3),
+            (0, DType::F32, Store::F16, 4, 0),
+        ];
+        for (elements, dtype, store, bytes, host_bytes) in cases {
+            let host = HostForm { elements, dtype, store };
+            let buffer = Buffer::of_host(host, BufferKind::Input(0), String::new());
+            assert_eq!((buffer.bytes, buffer.host_bytes()), (bytes, host_bytes), "{host:?}");
+        }
+        assert_eq!(Buffer::new(5, BufferKind::Temp, String::new()).host_bytes(), 8);
     }
 }

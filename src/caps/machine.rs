@@ -16,8 +16,8 @@ pub enum Registers {
 
 /// How a device is built.
 ///
-/// Vulkan tells little of it. What it does not tell is a default for the kind of device: what an NVIDIA
-/// H100 has for discrete GPUs and, where estimates have no other use for a number, for all.
+/// Vulkan tells the number of cores, through extensions of some vendors, and shared memory. For the rest there
+/// are defaults: GPUs count as an NVIDIA H100, for which the cost models were fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
     /// Cores, each of which runs workgroups by itself: streaming multiprocessors, compute units, shader

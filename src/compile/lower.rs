@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, ValueId};
 use crate::kernel::table::copy::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::{Lower, Lowered, OperandSite, ResultSite, Site, Tactics, Target, grid};
-use crate::op::Placement;
+use crate::op::Aliasing;
 use crate::options::Precision;
 use crate::program::{Cost, Dispatch, Program, Store};
 
@@ -26,7 +26,7 @@ pub fn lower(graph: &Graph, caps: &Caps, precision: Precision, tactics: &dyn Tac
     let mut lowered = Lowered::default();
     let places = place_values(graph, store, caps.buffer_alignment, &mut lowered.program);
     for (id, node) in graph.nodes() {
-        if graph.placement(node) == Placement::Alias {
+        if graph.aliasing(node) == Aliasing::Operand {
             continue;
         }
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::graph::{Graph, NodeId, Value, ValueId};
 use crate::ir::{Constant, DType, Shape};
 use crate::lower::pack;
-use crate::op::Placement;
+use crate::op::Aliasing;
 use crate::program::{Buffer, BufferId, BufferKind, HostForm, Program, Store, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
@@ -31,7 +31,7 @@ pub(super) struct Places {
 pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program: &mut Program) -> Places {
     let mut root: HashMap<ValueId, ValueId> = HashMap::new();
     let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
-    for (_, node) in graph.nodes().filter(|(_, n)| graph.placement(n) == Placement::Alias) {
+    for (_, node) in graph.nodes().filter(|(_, n)| graph.aliasing(n) == Aliasing::Operand) {
         if let Some(input) = node.inputs[0] {
             let of = resolve(&root, input);
             root.insert(node.outputs[0], of);
@@ -77,12 +77,12 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
     let temp = |program: &mut Program, id: ValueId, kind: BufferKind| {
         program.add_buffer(bytes(id), kind, graph.value(id).name.clone())
     };
-    let nodes: Vec<_> = graph.nodes().filter(|(_, n)| graph.placement(n) != Placement::Alias).collect();
+    let nodes: Vec<_> = graph.nodes().filter(|(_, n)| graph.aliasing(n) != Aliasing::Operand).collect();
     let computed: HashSet<ValueId> = nodes.iter().flat_map(|(_, n)| n.outputs.iter().copied()).collect();
     let mut joined = HashSet::new();
     // From the last on: what a result is made of may be made of parts itself.
     for (node_id, node) in nodes.iter().rev() {
-        if graph.placement(node) != Placement::Sequence {
+        if graph.aliasing(node) != Aliasing::Sequence {
             continue;
         }
         let parts: Vec<ValueId> = node.inputs.iter().flatten().map(|i| resolve(&root, *i)).collect();

@@ -23,7 +23,7 @@ pub struct BatchMatmul {
 
 /// What the product is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Geometry {
+struct Batches {
     rows: u32,
     depth: u32,
     columns: u32,
@@ -44,7 +44,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 impl BatchMatmul {
-    fn geometry(&self, x: &Shape, w: &Shape) -> Result<Geometry, Unsupported> {
+    fn geometry(&self, x: &Shape, w: &Shape) -> Result<Batches, Unsupported> {
         let (Some([x_batch @ .., x_rows, x_columns]), Some([w_batch @ .., w_rows, w_columns])) =
             (x.padded::<MAX_RANK>(), w.padded::<MAX_RANK>())
         else {
@@ -67,7 +67,7 @@ impl BatchMatmul {
             }
             strides
         });
-        Ok(Geometry { rows, depth, columns, batch, strides })
+        Ok(Batches { rows, depth, columns, batch, strides })
     }
 
     fn shape(&self, x: &Shape, w: &Shape) -> Result<Shape, Unsupported> {

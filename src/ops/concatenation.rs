@@ -7,7 +7,7 @@ use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape, TensorType};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, Placement, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -68,8 +68,8 @@ impl Operator for Concatenation {
         side_by_side(cx, rows, &widths)
     }
 
-    fn placement(&self, inputs: &[Option<&TensorType>]) -> Placement {
-        if in_one_row(inputs, self.axis) { Placement::Sequence } else { Placement::Own }
+    fn aliasing(&self, inputs: &[Option<&TensorType>]) -> Aliasing {
+        if in_one_row(inputs, self.axis) { Aliasing::Sequence } else { Aliasing::None }
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

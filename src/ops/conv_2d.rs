@@ -19,7 +19,7 @@ use super::fully_connected;
 use crate::error::Unsupported;
 use crate::ir::{Activation, Extent, HostTensor, Shape, SpatialPadding, TensorType, Window};
 use crate::lower::Lower;
-use crate::op::{Def, Fusion, Operator, Parsed, Weights, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -132,11 +132,11 @@ impl Operator for Conv2d {
         Fusion::Common
     }
 
-    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<Weights> {
+    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
         let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
         let [h, v] = self.window.extents(&x.shape).ok()?;
         let inside = !h.border && !v.border && Self::groups(&x.shape, &w.shape) == Ok(1);
-        Some(Weights::PerResult { inside })
+        Some(WeightLayout::PerResult { inside })
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {

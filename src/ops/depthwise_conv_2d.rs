@@ -15,7 +15,7 @@ use crate::error::Unsupported;
 use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, TensorType, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
-use crate::op::{Def, Fusion, Operator, Parsed, Weights, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::program::TacticKey;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -39,20 +39,20 @@ const FEW: u32 = 32;
 
 /// How a result is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cut {
+struct Strips {
     /// Neighbouring pixels that one invocation computes.
     pixels: u32,
     /// Invocations per workgroup.
     invocations: u32,
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Strips {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} pixels, workgroups of {}", self.pixels, self.invocations)
     }
 }
 
-impl Cut {
+impl Strips {
     /// What may suit the device, the likely best first; `wide` invocations compute four channels.
     fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
         let sizes: [u32; 4] =
@@ -143,7 +143,8 @@ impl Operator for DepthwiseConv2d {
             .with("stride", self.window.stride)
             .with("channels", [channels])
             .with("sum_bits", [if short { 16 } else { 32 }]);
-        let Cut { pixels, invocations: wg_x } = cx.choose(key, &Cut::candidates(cx.caps, vec4 && !short));
+        let Strips { pixels, invocations: wg_x } =
+            cx.choose(key, &Strips::candidates(cx.caps, vec4 && !short));
         let strips = y_shape[2].div_ceil(pixels);
         let lines = u64::from(y_shape[0]) * u64::from(y_shape[1]);
         let items = lines * u64::from(strips) * u64::from(if vec4 { channels / 4 } else { channels });
@@ -204,9 +205,9 @@ impl Operator for DepthwiseConv2d {
         Fusion::Common
     }
 
-    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<Weights> {
+    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
         let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
-        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(Weights::PerChannel)
+        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(WeightLayout::PerChannel)
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
@@ -227,7 +228,7 @@ mod tests {
         {
             let mut caps = Caps::minimum();
             caps.machine.registers = registers;
-            assert_eq!(Cut::candidates(&caps, wide)[0].pixels, pixels, "{registers:?} {wide}");
+            assert_eq!(Strips::candidates(&caps, wide)[0].pixels, pixels, "{registers:?} {wide}");
         }
     }
 }

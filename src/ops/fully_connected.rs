@@ -92,14 +92,14 @@ const FEW_ROWS: u32 = 4;
 
 /// A workgroup of the kernel for few rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
+struct Workgroup {
     /// Invocations that share the depth of a sum.
     deep: u32,
     /// Quads of channels.
     wide: u32,
 }
 
-impl Group {
+impl Workgroup {
     /// The usual one first.
     fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
         let quads = channels.div_ceil(4).next_power_of_two();
@@ -125,7 +125,7 @@ impl Group {
     }
 }
 
-impl fmt::Display for Group {
+impl fmt::Display for Workgroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "workgroups of {}x{}", self.deep, self.wide)
     }
@@ -152,7 +152,7 @@ pub fn product(
     let x = cx.x(0)?;
     let epilogue = cx.epilogue(&[], x)?;
     let key = TacticKey::new("fully_connected", cx.store).with("depth", [depth]).with("channels", [channels]);
-    let Group { deep, wide } = cx.choose(key, &Group::candidates(cx.caps, channels, depth));
+    let Workgroup { deep, wide } = cx.choose(key, &Workgroup::candidates(cx.caps, channels, depth));
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(u64::from(channels.div_ceil(4 * wide)))?;
     let spec = Spec {
         wg_x: deep,

@@ -6,7 +6,7 @@ use super::concatenation::{in_one_row, side_by_side};
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, Placement, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -65,8 +65,8 @@ impl Operator for Pack {
         side_by_side(cx, rows, &vec![width; self.count])
     }
 
-    fn placement(&self, inputs: &[Option<&TensorType>]) -> Placement {
-        if in_one_row(inputs, self.axis) { Placement::Sequence } else { Placement::Own }
+    fn aliasing(&self, inputs: &[Option<&TensorType>]) -> Aliasing {
+        if in_one_row(inputs, self.axis) { Aliasing::Sequence } else { Aliasing::None }
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

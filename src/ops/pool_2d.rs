@@ -22,19 +22,19 @@ pub(super) const DEFS: &[Def] = &[
         name: "AVERAGE_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinAveragePool2d),
         max_version: 3,
-        parse: |n| parse(n, Kind::Average),
+        parse: |n| parse(n, PoolKind::Average),
     },
     Def {
         name: "MAX_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinMaxPool2d),
         max_version: 3,
-        parse: |n| parse(n, Kind::Max),
+        parse: |n| parse(n, PoolKind::Max),
     },
 ];
 
 /// What becomes of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PoolKind {
     /// Its mean.
     Average,
     /// Its largest element.
@@ -45,12 +45,12 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool2d {
     /// What becomes of a window.
-    pub kind: Kind,
+    pub kind: PoolKind,
     /// How it moves.
     pub window: Window,
 }
 
-fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
+fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
     let x = node.float_rank(0, 4)?;
     let p = node.required_params::<sys::TfLitePoolParams>()?;
@@ -110,8 +110,8 @@ impl Pool2d {
         let spec = Spec {
             wg_x,
             vec4,
-            average: self.kind == Kind::Average,
-            pairs: self.kind == Kind::Max && size == [2, 2] && zeros == SpatialPadding::default(),
+            average: self.kind == PoolKind::Average,
+            pairs: self.kind == PoolKind::Max && size == [2, 2] && zeros == SpatialPadding::default(),
             epi_op: epilogue.op,
             epi_a: epilogue.a,
             epi_b: epilogue.b,
@@ -137,7 +137,7 @@ impl Operator for Pool2d {
         let x = cx.input(0).shape;
         let [rows, columns] = self.window.extents(&x)?;
         let whole = self.window.size == [x[1], x[2]] && !rows.border && !columns.border;
-        let name = if self.kind == Kind::Average { "average_pool_2d" } else { "max_pool_2d" };
+        let name = if self.kind == PoolKind::Average { "average_pool_2d" } else { "max_pool_2d" };
         let key =
             TacticKey::new(name, cx.store).with("window", self.window.size).with("channels", [x.channels()]);
         let algorithms: &[Algorithm] =
@@ -145,7 +145,11 @@ impl Operator for Pool2d {
         if cx.choose(key, algorithms) == Algorithm::Windows {
             return self.windows(cx);
         }
-        let kind = if self.kind == Kind::Average { reduce::Kind::Mean } else { reduce::Kind::Largest };
+        let kind = if self.kind == PoolKind::Average {
+            reduce::ReduceKind::Mean
+        } else {
+            reduce::ReduceKind::Largest
+        };
         reduce::emit(cx, kind, &[false, true, true, false])?;
         // Of a larger picture the window is a part.
         cx.spare(|cx| self.windows(cx))
@@ -175,8 +179,8 @@ impl Operator for Pool2d {
                 }
             }
             match self.kind {
-                Kind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
-                Kind::Max => seen.into_iter().fold(f32::MIN, f32::max),
+                PoolKind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
+                PoolKind::Max => seen.into_iter().fold(f32::MIN, f32::max),
             }
         });
         Ok(vec![y])
@@ -196,7 +200,7 @@ mod tests {
     use super::*;
     use crate::ir::Padding::{self, Same, Valid};
 
-    fn pool(kind: Kind, padding: Padding) -> Pool2d {
+    fn pool(kind: PoolKind, padding: Padding) -> Pool2d {
         let zeros = SpatialPadding::default();
         Pool2d { kind, window: Window { size: [3, 2], stride: [2, 1], dilation: [1, 1], padding, zeros } }
     }
@@ -219,7 +223,7 @@ mod tests {
     #[test]
     fn the_border_is_no_part_of_the_mean() {
         let x = input(3, 2);
-        let y = pool(Kind::Average, Same).reference(&[Some(&x)]).unwrap().remove(0);
+        let y = pool(PoolKind::Average, Same).reference(&[Some(&x)]).unwrap().remove(0);
         // Rows 0 and 1 of column 0 and 1, then of column 1 alone; then rows 1 and 2.
         assert_eq!(y.shape, Shape::from([1, 2, 2, 1]));
         assert_eq!(y.data, [-2.5, -3.0, -4.5, -5.0]);
@@ -229,9 +233,12 @@ mod tests {
     #[test]
     fn absorbed_zeros_count() {
         let zeros = SpatialPadding { h: [1, 2], w: [2, 0] };
-        for (kind, padding) in
-            [(Kind::Average, Valid), (Kind::Average, Same), (Kind::Max, Valid), (Kind::Max, Same)]
-        {
+        for (kind, padding) in [
+            (PoolKind::Average, Valid),
+            (PoolKind::Average, Same),
+            (PoolKind::Max, Valid),
+            (PoolKind::Max, Same),
+        ] {
             let plain = pool(kind, padding);
             let absorbed = plain.absorb_padding(zeros).unwrap();
             for (h, w) in [(1, 1), (2, 3), (5, 4), (7, 6)] {

@@ -18,38 +18,38 @@ pub(super) const DEFS: &[Def] = &[
         name: "MEAN",
         builtin: Some(sys::kTfLiteBuiltinMean),
         max_version: 3,
-        parse: |n| parse(n, Kind::Mean),
+        parse: |n| parse(n, ReduceKind::Mean),
     },
     Def {
         name: "SUM",
         builtin: Some(sys::kTfLiteBuiltinSum),
         max_version: 2,
-        parse: |n| parse(n, Kind::Sum),
+        parse: |n| parse(n, ReduceKind::Sum),
     },
     Def {
         name: "REDUCE_PROD",
         builtin: Some(sys::kTfLiteBuiltinReduceProd),
         max_version: 2,
-        parse: |n| parse(n, Kind::Product),
+        parse: |n| parse(n, ReduceKind::Product),
     },
     Def {
         name: "REDUCE_MAX",
         builtin: Some(sys::kTfLiteBuiltinReduceMax),
         max_version: 3,
-        parse: |n| parse(n, Kind::Largest),
+        parse: |n| parse(n, ReduceKind::Largest),
     },
     Def {
         name: "REDUCE_MIN",
         builtin: Some(sys::kTfLiteBuiltinReduceMin),
         max_version: 3,
-        parse: |n| parse(n, Kind::Smallest),
+        parse: |n| parse(n, ReduceKind::Smallest),
     },
 ];
 
 /// What becomes of the reduced elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
-pub enum Kind {
+pub enum ReduceKind {
     Mean,
     Sum,
     Product,
@@ -61,7 +61,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reduce {
     /// What becomes of the reduced elements.
-    pub kind: Kind,
+    pub kind: ReduceKind,
     /// The reduced dimensions; negative ones count from the end.
     pub axes: Vec<i64>,
     /// Whether they stay with size 1.
@@ -70,14 +70,14 @@ pub struct Reduce {
 
 /// Neighbouring dimensions that are kept or reduced alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
+struct AxisGroup {
     reduced: bool,
     size: u32,
     /// From one index to the next, in elements.
     stride: u32,
 }
 
-fn parse(node: &NodeView<'_>, kind: Kind) -> Result<Parsed, Unsupported> {
+fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     let x = node.float(0)?;
     let p = node.required_params::<sys::TfLiteReducerParams>()?;
@@ -107,23 +107,23 @@ impl Reduce {
 }
 
 /// Dimensions of `x` that are kept or reduced alike, outermost first.
-fn groups(x: &Shape, reduced: &[bool]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
+    let mut groups: Vec<AxisGroup> = Vec::new();
     let mut stride = x.elements() as u32;
     for (&n, &reduced) in x.iter().zip(reduced).filter(|(n, _)| **n != 1) {
         stride /= n;
         match groups.last_mut() {
             Some(group) if group.reduced == reduced => {
-                *group = Group { reduced, size: group.size * n, stride };
+                *group = AxisGroup { reduced, size: group.size * n, stride };
             }
-            _ => groups.push(Group { reduced, size: n, stride }),
+            _ => groups.push(AxisGroup { reduced, size: n, stride }),
         }
     }
     groups
 }
 
 /// Up to three groups as the kernel takes them, outermost first: sizes and strides.
-fn three(groups: &[Group], reduced: bool) -> [[u32; 3]; 2] {
+fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
     let mut three = [[1; 3], [0; 3]];
     for (d, group) in groups.iter().rev().filter(|g| g.reduced == reduced).enumerate() {
         (three[0][2 - d], three[1][2 - d]) = (group.size, group.stride);
@@ -137,7 +137,7 @@ const BUSY: u64 = 64;
 const PART: u32 = 256;
 
 /// Result 0 = operand 0 reduced over the dimensions that `reduced` marks, through the epilogue.
-pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsupported> {
+pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<(), Unsupported> {
     use table::reduce::{Bind, Push, Spec, dispatch, kernel};
     let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
     if y_shape.elements() == 0 {
@@ -179,17 +179,17 @@ pub fn emit(cx: &mut Lower<'_>, kind: Kind, reduced: &[bool]) -> Result<(), Unsu
         part: terms.div_ceil(parts),
         rows_per_batch: epilogue.rows_per_batch,
         channels: y_shape.channels(),
-        factor: if kind == Kind::Mean { 1.0 / terms as f32 } else { 1.0 },
+        factor: if kind == ReduceKind::Mean { 1.0 / terms as f32 } else { 1.0 },
         keep_shape,
         keep_stride,
         reduce_shape,
         reduce_stride,
     };
     let kind = match kind {
-        Kind::Mean | Kind::Sum => codes::SUM,
-        Kind::Product => codes::PRODUCT,
-        Kind::Largest => codes::LARGEST,
-        Kind::Smallest => codes::SMALLEST,
+        ReduceKind::Mean | ReduceKind::Sum => codes::SUM,
+        ReduceKind::Product => codes::PRODUCT,
+        ReduceKind::Largest => codes::LARGEST,
+        ReduceKind::Smallest => codes::SMALLEST,
     };
     let (epi_op, epi_a, epi_b) = (epilogue.op, epilogue.a, epilogue.b);
     let spec = Spec { wg_x: threads, vec4, kind, results, epi_op, epi_a, epi_b, ..Default::default() };
@@ -228,11 +228,11 @@ impl Operator for Reduce {
             let terms = HostTensor::from_fn(gone, at).data;
             let sum = || terms.iter().map(|&x| f64::from(x)).sum::<f64>();
             match self.kind {
-                Kind::Mean => (sum() / terms.len() as f64) as f32,
-                Kind::Sum => sum() as f32,
-                Kind::Product => terms.iter().product(),
-                Kind::Largest => terms.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                Kind::Smallest => terms.iter().copied().fold(f32::INFINITY, f32::min),
+                ReduceKind::Mean => (sum() / terms.len() as f64) as f32,
+                ReduceKind::Sum => sum() as f32,
+                ReduceKind::Product => terms.iter().product(),
+                ReduceKind::Largest => terms.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                ReduceKind::Smallest => terms.iter().copied().fold(f32::INFINITY, f32::min),
             }
         });
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: y.data }])
@@ -248,12 +248,12 @@ mod tests {
     use super::*;
 
     fn mean(axes: &[i64], keep_dims: bool) -> Reduce {
-        Reduce { kind: Kind::Mean, axes: axes.to_vec(), keep_dims }
+        Reduce { kind: ReduceKind::Mean, axes: axes.to_vec(), keep_dims }
     }
 
     #[test]
     fn neighbours_merge() {
-        let group = |reduced, size, stride| Group { reduced, size, stride };
+        let group = |reduced, size, stride| AxisGroup { reduced, size, stride };
         let groups = |axes: &[i64], shape: &[u32]| {
             let shape = Shape::new(shape);
             groups(&shape, &mean(axes, false).reduced(&shape).unwrap())
@@ -287,10 +287,10 @@ mod tests {
                 .remove(0)
                 .data
         };
-        assert_eq!(reduce(Kind::Mean, &[1]), [2.0, 1.0]);
-        assert_eq!(reduce(Kind::Sum, &[0]), [5.0, 7.0, -3.0]);
-        assert_eq!(reduce(Kind::Product, &[0, 1]), [-720.0]);
-        assert_eq!(reduce(Kind::Largest, &[1]), [3.0, 5.0]);
-        assert_eq!(reduce(Kind::Smallest, &[]), [1.0, 2.0, 3.0, 4.0, 5.0, -6.0]);
+        assert_eq!(reduce(ReduceKind::Mean, &[1]), [2.0, 1.0]);
+        assert_eq!(reduce(ReduceKind::Sum, &[0]), [5.0, 7.0, -3.0]);
+        assert_eq!(reduce(ReduceKind::Product, &[0, 1]), [-720.0]);
+        assert_eq!(reduce(ReduceKind::Largest, &[1]), [3.0, 5.0]);
+        assert_eq!(reduce(ReduceKind::Smallest, &[]), [1.0, 2.0, 3.0, 4.0, 5.0, -6.0]);
     }
 }

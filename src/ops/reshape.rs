@@ -6,7 +6,7 @@
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, Placement, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -129,8 +129,8 @@ impl Operator for Reshape {
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: x.data.clone() }])
     }
 
-    fn placement(&self, _inputs: &[Option<&TensorType>]) -> Placement {
-        Placement::Alias
+    fn aliasing(&self, _inputs: &[Option<&TensorType>]) -> Aliasing {
+        Aliasing::Operand
     }
 }
 

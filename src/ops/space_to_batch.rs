@@ -61,7 +61,7 @@ fn parse(node: &NodeView<'_>, to_batch: bool) -> Result<Parsed, Unsupported> {
 
 /// Shapes as `[pictures, height, width, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Geometry {
+struct BlockGeometry {
     /// The many small pictures.
     batch: [u32; 4],
     /// The few large ones, border included.
@@ -75,7 +75,7 @@ struct Geometry {
 }
 
 impl SpaceToBatch {
-    fn geometry(&self, x: &Shape) -> Result<Geometry, Unsupported> {
+    fn geometry(&self, x: &Shape) -> Result<BlockGeometry, Unsupported> {
         let one = x.len() == 3;
         if !(3..=4).contains(&x.len()) || self.block.len() != x.len() - 2 || self.block.contains(&0) {
             unsupported!("{x} in blocks of {:?}", self.block);
@@ -92,14 +92,14 @@ impl SpaceToBatch {
                 unsupported!("{} rows and {} columns in blocks of {block:?}", space[1], space[2]);
             }
             let batch = [x[0] * pictures, space[1] / block[0], space[2] / block[1], x[3]];
-            return Ok(Geometry { batch, space, block, before, inner: x });
+            return Ok(BlockGeometry { batch, space, block, before, inner: x });
         }
         let space = [x[0] / pictures, x[1] * block[0], x[2] * block[1], x[3]];
         if x[0] % pictures != 0 || space[1] < around[0] || space[2] < around[1] {
             unsupported!("{x:?} in blocks of {block:?} without {border:?}");
         }
         let inner = [space[0], space[1] - around[0], space[2] - around[1], space[3]];
-        Ok(Geometry { batch: x, space, block, before, inner })
+        Ok(BlockGeometry { batch: x, space, block, before, inner })
     }
 
     fn shape(&self, x: &Shape) -> Result<Shape, Unsupported> {
@@ -109,7 +109,7 @@ impl SpaceToBatch {
     }
 }
 
-impl Geometry {
+impl BlockGeometry {
     /// The large pictures in the order of the small ones: block row, block column, picture, …
     fn space_view(&self) -> View {
         let ([n, _, _, c], [_, h, w, _], [bh, bw]) = (self.space, self.batch, self.block);
@@ -157,7 +157,7 @@ impl Operator for SpaceToBatch {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let Geometry { batch, block: [bh, bw], before, inner, .. } = self.geometry(&x.shape)?;
+        let BlockGeometry { batch, block: [bh, bw], before, inner, .. } = self.geometry(&x.shape)?;
         let [bh, bw] = [bh as usize, bw as usize];
         let [top, left] = [before[1] as usize, before[2] as usize];
         let four =

@@ -83,7 +83,7 @@ fn stride(height: i32, width: i32) -> Result<[u32; 2], Unsupported> {
 
 /// Result shape and the number of taps before its first pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct OutputGeometry {
     y: Shape,
     padding: [u32; 2],
 }
@@ -94,7 +94,7 @@ impl TransposeConv {
         if self.output.is_some() { 2 } else { 0 }
     }
 
-    fn place(&self, x: &Shape, w: &Shape) -> Result<Place, Unsupported> {
+    fn place(&self, x: &Shape, w: &Shape) -> Result<OutputGeometry, Unsupported> {
         let [n, rows, columns, depth] = x[..] else { unsupported!("{x} is not NHWC") };
         if w.channels() != depth {
             unsupported!("weights {w} for {depth} channels");
@@ -109,7 +109,7 @@ impl TransposeConv {
                 };
                 (stride * last + taps[d] - total, total / 2)
             });
-            return Ok(Place { y: Shape::from([n, h.0, v.0, w[0]]), padding: [h.1, v.1] });
+            return Ok(OutputGeometry { y: Shape::from([n, h.0, v.0, w[0]]), padding: [h.1, v.1] });
         };
         if y.len() != 4 || y[0] != n || y[3] != w[0] {
             unsupported!("an output shape {y} for {x} and weights {w}");
@@ -124,7 +124,7 @@ impl TransposeConv {
             }),
             Padding::Valid => [0, 0],
         };
-        Ok(Place { y, padding })
+        Ok(OutputGeometry { y, padding })
     }
 }
 
@@ -136,7 +136,7 @@ impl Operator for TransposeConv {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x_shape, w_shape) = (cx.input(self.x()).shape, cx.input(1).shape);
-        let Place { y: y_shape, padding } = self.place(&x_shape, &w_shape)?;
+        let OutputGeometry { y: y_shape, padding } = self.place(&x_shape, &w_shape)?;
         let (channels, depth) = (y_shape.channels(), w_shape.channels());
         let stride = self.stride;
         let tiled = [w_shape[1], w_shape[2]] == stride
@@ -195,7 +195,7 @@ impl Operator for TransposeConv {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
-        let Place { y, padding } = self.place(&x.shape, &w.shape)?;
+        let OutputGeometry { y, padding } = self.place(&x.shape, &w.shape)?;
         let mut result = HostTensor::from_fn(y, |_| 0.0);
         let reached = |d: usize, i: usize, tap: usize| {
             let at = (i * self.stride[d] as usize + tap).checked_sub(padding[d] as usize)?;

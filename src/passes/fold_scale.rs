@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Outcome;
 use crate::graph::{Graph, Node, NodeId, ValueId};
 use crate::ir::{Constant, StepOp, TensorType};
-use crate::op::Weights;
+use crate::op::WeightLayout;
 use crate::ops::binary::Binary;
 
 pub fn run(graph: &mut Graph) -> Outcome {
@@ -58,7 +58,7 @@ struct Convolution {
     bias: ValueId,
     /// The number of the bias among the operands.
     bias_input: usize,
-    kind: Weights,
+    kind: WeightLayout,
 }
 
 impl Convolution {
@@ -93,7 +93,7 @@ fn into_reader(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'sta
     let reader = *graph.consumers(output).first().filter(|_| graph.has_one_use(output)).ok_or(NONE)?;
     let node = graph.node(reader).ok_or(NONE)?;
     let convolution = Convolution::of(graph, node).ok_or(NONE)?;
-    if convolution.kind != (Weights::PerResult { inside: true }) || node.inputs[0] != Some(output) {
+    if convolution.kind != (WeightLayout::PerResult { inside: true }) || node.inputs[0] != Some(output) {
         return Err(NONE);
     }
     let (Some(mut weights), Some(mut bias), Some(shift)) =
@@ -149,8 +149,8 @@ fn into_producer(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'s
     let products = weights.len() / channels.max(1);
     for (k, w) in weights.iter_mut().enumerate() {
         let channel = match convolution.kind {
-            Weights::PerResult { .. } => k / products,
-            Weights::PerChannel => k % channels,
+            WeightLayout::PerResult { .. } => k / products,
+            WeightLayout::PerChannel => k % channels,
         };
         *w *= scale.factors[channel];
     }

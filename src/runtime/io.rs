@@ -3,8 +3,7 @@
 use super::transfers::TransferPath;
 use crate::error::Result;
 use crate::halves;
-use crate::ir::DType;
-use crate::program::{self, BufferId, HostForm, Store};
+use crate::program::{self, BufferId, HostForm};
 use crate::vk::{Buffer, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
 /// Inputs and outputs start at multiples of this: the longest cache line in use.
@@ -45,7 +44,7 @@ impl IoSlice {
     /// Brings what the host has to its place.
     pub fn write(&self, from: &[u8], mapped: &mut [u8]) {
         let to = &mut mapped[self.offset..][..self.bytes];
-        if self.is_converted() {
+        if self.is_narrowed() {
             halves::narrow(from.as_chunks().0, to.as_chunks_mut().0);
         } else {
             to[..from.len()].copy_from_slice(from);
@@ -55,7 +54,7 @@ impl IoSlice {
     /// Brings what lies at its place to the host.
     pub fn read(&self, mapped: &[u8], to: &mut [u8]) {
         let from = &mapped[self.offset..][..self.bytes];
-        if self.is_converted() {
+        if self.is_narrowed() {
             halves::widen(from.as_chunks().0, to.as_chunks_mut().0);
         } else {
             to.copy_from_slice(&from[..to.len()]);
@@ -63,8 +62,8 @@ impl IoSlice {
     }
 
     /// Whether the host's floats are halves for the device; all else lies there as the host has it.
-    fn is_converted(&self) -> bool {
-        self.host.is_some_and(|host| host.dtype == DType::F32 && host.store == Store::F16)
+    fn is_narrowed(&self) -> bool {
+        self.host.is_some_and(|host| host.is_narrowed())
     }
 }
 

@@ -156,7 +156,7 @@ impl Regions<'_> {
 }
 
 impl Recording {
-    /// See [`Session::run`].
+    /// See [`Session::run`](super::Session::run).
     pub(super) fn run(&self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
         self.check_lengths(inputs, outputs)?;
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +178,8 @@ impl Recording {
     }
 
     /// How long each dispatch of the last run took on the device; `None` before the first run, and
-    /// unless the recording was made by [`Session::prepare_profiled`] and the device has a clock.
+    /// unless the recording was made by [`Session::prepare_profiled`](super::Session::prepare_profiled)
+    /// and the device has a clock.
     ///
     /// # Errors
     /// [`Error::DeviceLost`].

@@ -8,7 +8,7 @@ use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::dequantize::Dequantize;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
-use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
+use tflite_vulkan::ops::pool_2d::{Pool2d, PoolKind};
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::passes;
@@ -200,7 +200,7 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
             let x = net.input(&[1, 4, 4, 8]);
             let y = pad(net, x, ZERO, SPATIAL);
             let y = pad(net, y, ZERO, SPATIAL);
-            let op = Pool2d { kind: Kind::Max, window: window([2, 2], [2, 2], Padding::Valid) };
+            let op = Pool2d { kind: PoolKind::Max, window: window([2, 2], [2, 2], Padding::Valid) };
             vec![net.node("MAX_POOL_2D", op, &[y], &[])]
         },
         "PAD PAD+MAX_POOL_2D",

@@ -25,7 +25,7 @@ fn graph() -> Graph {
     let mut net = Net::default();
     let x = net.input(&[1, 8, 8, 8]);
     let y = net.conv(x, 3, 8, &[RELU]);
-    let max = Pool2d { kind: pool_2d::Kind::Max, window: window([2, 2], [2, 2], Padding::Same) };
+    let max = Pool2d { kind: pool_2d::PoolKind::Max, window: window([2, 2], [2, 2], Padding::Same) };
     let pooled = net.node("MAX_POOL_2D", max, &[y], &[]);
     let both = net.node("CONCATENATION", Concatenation { axis: 3, count: 2 }, &[pooled, pooled], &[]);
     let all = Entry::Range { begin: None, end: None, stride: 1 };
@@ -34,7 +34,7 @@ fn graph() -> Graph {
     let nchw = net.node("TRANSPOSE", Transpose { order: vec![0, 3, 1, 2] }, &[slice], &[]);
     let flat = net.node("RESHAPE", Reshape::To(vec![16, -1]), &[nchw], &[]);
     let soft = net.node("SOFTMAX", Softmax { beta: 1.0, logarithm: false }, &[both], &[]);
-    let mean = Reduce { kind: reduce::Kind::Mean, axes: vec![1, 2], keep_dims: true };
+    let mean = Reduce { kind: reduce::ReduceKind::Mean, axes: vec![1, 2], keep_dims: true };
     let mean = net.node("MEAN", mean, &[soft], &[]);
     let scaled = net.node("MUL", Binary(StepOp::Mul), &[both, mean], &[]);
     net.outputs(&[flat, scaled])
@@ -93,7 +93,8 @@ fn a_larger_picture_needs_no_other_pooling() {
     let pipelines = |shape: [u32; 4]| {
         let mut net = Net::default();
         let x = net.input(&[1, 4, 4, 8]);
-        let pool = Pool2d { kind: pool_2d::Kind::Average, window: window([4, 4], [1, 1], Padding::Valid) };
+        let pool =
+            Pool2d { kind: pool_2d::PoolKind::Average, window: window([4, 4], [1, 1], Padding::Valid) };
         let y = net.node("AVERAGE_POOL_2D", pool, &[x], &[]);
         let mut graph = net.outputs(&[y]);
         reshape(&mut graph, &[Shape::from(shape)]).unwrap();

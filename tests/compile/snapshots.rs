@@ -16,7 +16,7 @@ use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::dequantize::Dequantize;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
-use tflite_vulkan::ops::reduce::{Kind, Reduce};
+use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
 use tflite_vulkan::ops::reshape::Reshape;
 use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::options::Precision;
@@ -163,7 +163,7 @@ fn squeeze_and_excitation() {
         let x = net.input(&[1, 14, 14, 32]);
         let y = net.conv(x, 1, 32, &[RELU]);
         let mean =
-            net.node("MEAN", Reduce { kind: Kind::Mean, axes: vec![1, 2], keep_dims: true }, &[y], &[]);
+            net.node("MEAN", Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: true }, &[y], &[]);
         let squeezed = net.conv(mean, 1, 8, &[RELU]);
         let scale = net.conv(squeezed, 1, 32, &[]);
         let scale = net.node("LOGISTIC", Unary(StepOp::Logistic), &[scale], &[]);

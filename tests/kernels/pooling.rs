@@ -1,7 +1,7 @@
 //! AVERAGE_POOL_2D, MAX_POOL_2D, RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR.
 
 use tflite_vulkan::ir::{Broadcast, Operand, Padding, SpatialPadding, Step, StepOp, Window};
-use tflite_vulkan::ops::pool_2d::{Kind, Pool2d};
+use tflite_vulkan::ops::pool_2d::{Pool2d, PoolKind};
 use tflite_vulkan::ops::resize::Resize;
 
 use crate::harness::{Case, check, tensor};
@@ -31,7 +31,7 @@ fn pool() {
     let mut cases = Vec::new();
     for (x, size, stride) in POOLS {
         for padding in [Padding::Same, Padding::Valid] {
-            for kind in [Kind::Average, Kind::Max] {
+            for kind in [PoolKind::Average, PoolKind::Max] {
                 for zeros in zeros {
                     let window = Window { size: *size, stride: *stride, dilation: [1, 1], padding, zeros };
                     cases.push(Case::new(Pool2d { kind, window }, [tensor(x)]));
@@ -53,7 +53,7 @@ fn pool_with_epilogue() {
     };
     let cases = [8, 5].map(|c| {
         let scale = Operand::Input { input: 1, broadcast: Broadcast::Batch };
-        Case::new(Pool2d { kind: Kind::Average, window }, [tensor(&[2, 6, 4, c]), tensor(&[2, 1, 1, c])])
+        Case::new(Pool2d { kind: PoolKind::Average, window }, [tensor(&[2, 6, 4, c]), tensor(&[2, 1, 1, c])])
             .step(Step { op: StepOp::Mul, operand: scale, swapped: false })
             .step(Step::unary(StepOp::Clamp { lo: -0.25, hi: 0.25 }))
     });

@@ -9,7 +9,7 @@ use tflite_vulkan::ir::{Broadcast, Operand, Shape, Step, StepOp, TensorType};
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::l2_normalization::L2Normalization;
-use tflite_vulkan::ops::reduce::{Kind, Reduce};
+use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::runtime::Session;
@@ -45,7 +45,8 @@ const REDUCTIONS: &[(&[u32], &[i64])] = &[
 
 #[test]
 fn reduce() {
-    let kinds = [Kind::Mean, Kind::Sum, Kind::Product, Kind::Largest, Kind::Smallest];
+    let kinds =
+        [ReduceKind::Mean, ReduceKind::Sum, ReduceKind::Product, ReduceKind::Largest, ReduceKind::Smallest];
     let cases = REDUCTIONS.iter().flat_map(|(x, axes)| {
         kinds.into_iter().enumerate().map(|(i, kind)| {
             let op = Reduce { kind, axes: axes.to_vec(), keep_dims: i % 2 == 0 };
@@ -59,7 +60,7 @@ fn reduce() {
 fn reduce_with_epilogue() {
     let cases = [8, 5].into_iter().flat_map(|c| {
         [true, false].map(|keep_dims| {
-            let op = Reduce { kind: Kind::Mean, axes: vec![1, 2], keep_dims };
+            let op = Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims };
             let channel = Operand::Input { input: 1, broadcast: Broadcast::Channel };
             Case::new(op, [tensor(&[3, 6, 4, c]), tensor(&[c])])
                 .step(Step { op: StepOp::Add, operand: channel, swapped: false })
@@ -95,7 +96,7 @@ fn other_sizes_in_one_session() {
     let mut session = Session::new(device);
     for batch in [1, 9, 40, 3, 1] {
         let shape = Shape::from([batch, 64, 40, 8]);
-        let op = Reduce { kind: Kind::Mean, axes: vec![1, 2], keep_dims: false };
+        let op = Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: false };
         let mut graph = Graph::default();
         let x = graph.add_value("x", TensorType::f32(shape), None);
         let result = op.infer(&[Some(&TensorType::f32(shape))]).unwrap().remove(0);

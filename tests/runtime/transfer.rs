@@ -9,7 +9,7 @@ use crate::net::{self, Net};
 const PATHS: [TransferPath; 3] = [TransferPath::Mapped, TransferPath::HostMemory, TransferPath::Staged];
 
 #[test]
-fn every_way_leads_to_the_same_result() {
+fn every_path_leads_to_the_same_result() {
     for path in PATHS {
         let mut session = Session::with_path(net::device(), path);
         for n in [1, 33, 4097] {
@@ -29,7 +29,7 @@ fn every_way_leads_to_the_same_result() {
 /// Prints microseconds per run for each path, as medians of interleaved rounds.
 #[test]
 #[ignore = "a measurement"]
-fn times_of_every_way() {
+fn times_of_every_path() {
     const ROUNDS: usize = 200;
     for n in [1 << 8, 1 << 12, 1 << 16, 150_000, 1 << 20] {
         let x = net::ramp(n, 0);

@@ -15,7 +15,7 @@ use crate::program::BufferId;
 
 /// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tile {
+struct BlockTile {
     /// For people: pixels × channels × products of a step, for matrices of 16.
     label: &'static str,
     /// Subgroups along pixels, channels and depth.
@@ -27,36 +27,36 @@ struct Tile {
     time: [u32; 3],
 }
 
-const TILES: [Tile; 9] = [
-    Tile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], time: [70, 44, 470] },
-    Tile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], time: [63, 98, 126] },
-    Tile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], time: [38, 56, 136] },
-    Tile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], time: [40, 47, 65] },
-    Tile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], time: [39, 16, 31] },
-    Tile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], time: [32, 28, 45] },
-    Tile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], time: [49, 39, 96] },
-    Tile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], time: [39, 16, 31] },
-    Tile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [39, 36, 70] },
+const TILES: [BlockTile; 9] = [
+    BlockTile { label: "128x128x32", subgroups: [2, 2, 1], matrices: [4, 4, 2], time: [70, 44, 470] },
+    BlockTile { label: "64x64x64", subgroups: [2, 2, 1], matrices: [2, 2, 4], time: [63, 98, 126] },
+    BlockTile { label: "64x64x32", subgroups: [2, 2, 1], matrices: [2, 2, 2], time: [38, 56, 136] },
+    BlockTile { label: "64x32x64", subgroups: [4, 2, 1], matrices: [1, 1, 4], time: [40, 47, 65] },
+    BlockTile { label: "32x32x32", subgroups: [2, 2, 1], matrices: [1, 1, 2], time: [39, 16, 31] },
+    BlockTile { label: "32x32x64", subgroups: [2, 2, 1], matrices: [1, 1, 4], time: [32, 28, 45] },
+    BlockTile { label: "32x32x128", subgroups: [2, 2, 2], matrices: [1, 1, 4], time: [49, 39, 96] },
+    BlockTile { label: "16x32x64", subgroups: [1, 2, 2], matrices: [1, 1, 2], time: [39, 16, 31] },
+    BlockTile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [39, 36, 70] },
 ];
 
 /// A tile, and how many workgroups share a block by splitting its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cut {
-    tile: Tile,
+struct SplitTile {
+    tile: BlockTile,
     parts: u32,
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for SplitTile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {}", self.tile.label, self.parts)
     }
 }
 
 /// The matrices of a device: rows, columns, depth.
-pub type Shape = (u32, u32, u32);
+pub type MatrixShape = (u32, u32, u32);
 
-impl Tile {
-    fn block(&self, (m, n, k): Shape) -> [u32; 3] {
+impl BlockTile {
+    fn block(&self, (m, n, k): MatrixShape) -> [u32; 3] {
         let [sm, sn, sk] = self.subgroups;
         let [fm, fn_, fk] = self.matrices;
         [sm * fm * m, sn * fn_ * n, sk * fk * k]
@@ -67,7 +67,7 @@ impl Tile {
     }
 
     /// Shared memory in bytes, as the kernel counts it.
-    fn shared_bytes(&self, shape: Shape) -> u32 {
+    fn shared_bytes(&self, shape: MatrixShape) -> u32 {
         let (m, n, k) = shape;
         let [bm, bn, bk] = self.block(shape);
         let step = bm * (bk / 8 + 1) + bn * (bk / k) * (k / 8 + 1);
@@ -75,7 +75,7 @@ impl Tile {
         16 * step.max(sums)
     }
 
-    fn fits(&self, caps: &Caps, shape: Shape) -> bool {
+    fn fits(&self, caps: &Caps, shape: MatrixShape) -> bool {
         let [bm, bn, bk] = self.block(shape);
         let threads = self.invocations(caps);
         let whole = |elements: u32| (elements / 8).is_multiple_of(threads);
@@ -89,7 +89,7 @@ impl Tile {
 }
 
 /// The device's matrices for fp16 products that are added up in fp32, the largest ones.
-pub fn shape(caps: &Caps) -> Option<Shape> {
+pub fn shape(caps: &Caps) -> Option<MatrixShape> {
     let usable = caps.cooperative_matrix.iter().filter(|(_, n, k)| n % 4 == 0 && k % 8 == 0);
     usable.max_by_key(|(m, n, k)| m * n * k).copied()
 }
@@ -102,13 +102,19 @@ pub fn fits(caps: &Caps, store: Store) -> bool {
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
 }
 
-fn tiles(caps: &Caps, shape: Shape) -> impl Iterator<Item = Tile> {
+fn tiles(caps: &Caps, shape: MatrixShape) -> impl Iterator<Item = BlockTile> {
     TILES.into_iter().filter(move |tile| tile.fits(caps, shape))
 }
 
-impl Cut {
+impl SplitTile {
     /// The estimated time, in tens of nanoseconds.
-    fn cost(&self, caps: &Caps, shape: Shape, [rows, channels, products]: [u32; 3], reading: u32) -> u64 {
+    fn cost(
+        &self,
+        caps: &Caps,
+        shape: MatrixShape,
+        [rows, channels, products]: [u32; 3],
+        reading: u32,
+    ) -> u64 {
         let [bm, bn, bk] = self.tile.block(shape);
         let steps = products.div_ceil(bk).div_ceil(self.parts);
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
@@ -121,8 +127,8 @@ impl Cut {
 
     /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `reading`
     /// is what eight products of a pixel take that are not read in one go.
-    fn candidates(caps: &Caps, shape: Shape, sizes: [u32; 3], reading: u32) -> Vec<Self> {
-        let cuts = |tile: Tile| {
+    fn candidates(caps: &Caps, shape: MatrixShape, sizes: [u32; 3], reading: u32) -> Vec<Self> {
+        let cuts = |tile: BlockTile| {
             let steps = sizes[2].div_ceil(tile.block(shape)[2]);
             let parts = [1, 2, 4, 8].into_iter().filter(move |n| *n == 1 || *n <= steps);
             parts.map(move |parts| Self { tile, parts })
@@ -146,7 +152,7 @@ fn joined(caps: &Caps, parts: u32, results: u32) -> u64 {
 pub fn matrices(
     cx: &mut Lower<'_>,
     i: usize,
-    (_, n, k): Shape,
+    (_, n, k): MatrixShape,
     [columns, depth]: [u32; 2],
     products: u32,
 ) -> Result<BufferId, Unsupported> {
@@ -183,7 +189,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) 
         .with("products", [products])
         .with("channels", [channels])
         .with("depthwise_taps", [taps]);
-    let Cut { tile, parts } = cx.choose(key, &Cut::candidates(caps, shape, sizes, reading));
+    let SplitTile { tile, parts } = cx.choose(key, &SplitTile::candidates(caps, shape, sizes, reading));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);

@@ -96,14 +96,14 @@ pub fn fits(caps: &Caps) -> bool {
 }
 
 /// How a convolution walks along its taps.
-struct Walk {
+struct TapSteps {
     /// Neighbouring elements of the operand that a step sums.
     run: u32,
     /// Steps along height and width.
     steps: [u32; 2],
 }
 
-impl Walk {
+impl TapSteps {
     fn of(conv: &Geometry) -> Self {
         // The taps of a row lie side by side, channels and all.
         let rows = !conv.pointwise && conv.groups() == 1 && conv.dilation[1] == 1;
@@ -117,7 +117,7 @@ impl Walk {
 /// The blocks that may suit the convolution, the best as a rule first.
 pub fn candidates(cx: &Lower<'_>, conv: &Geometry) -> Vec<Blocks> {
     let rgb = rgb(cx.store, conv);
-    let blocks = Blocks::candidates(conv.groups(), conv.group_channels, Walk::of(conv).run).into_iter();
+    let blocks = Blocks::candidates(conv.groups(), conv.group_channels, TapSteps::of(conv).run).into_iter();
     // More than two quads would not fit the instruction cache behind a first layer's loads.
     let blocks = blocks.filter(|blocks| rgb == Rgb::N0 || blocks.tn == 2);
     blocks.map(|blocks| Blocks { rgb, ..blocks }).collect()
@@ -140,7 +140,7 @@ fn rgb(store: Store, conv: &Geometry) -> Rgb {
 
 /// Emits the convolution of operand 0 with operand 1 in blocks.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, blocks: &Blocks) -> Result<(), Unsupported> {
-    let Walk { run, steps } = Walk::of(conv);
+    let TapSteps { run, steps } = TapSteps::of(conv);
     let (groups, products) = (conv.groups(), conv.products);
     let packing = format!("quads/{groups}/{}/{run}", blocks.tn);
     let w = cx.rearranged(1, &packing, blocks.elements(products), products as usize, blocks.place())?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Geometry;
 use super::quads::{self, Blocks};
-use super::winograd::{self, Tile};
+use super::winograd::{self, OutputTile};
 use crate::error::Unsupported;
 use crate::lower::Lower;
 use crate::program::TacticKey;
@@ -15,7 +15,7 @@ enum Algorithm {
     /// Plain sums.
     Direct(Blocks),
     /// Products in another basis.
-    Winograd(Tile),
+    Winograd(OutputTile),
 }
 
 impl Algorithm {
@@ -25,7 +25,7 @@ impl Algorithm {
         if conv.groups() > 1 || !winograd::fits(cx, conv) {
             return direct;
         }
-        let mut tiles = [Tile::Four, Tile::Two];
+        let mut tiles = [OutputTile::Four, OutputTile::Two];
         tiles.sort_by_key(|tile| tile.cost(cx.caps, conv));
         let tiles = tiles.map(Self::Winograd);
         let [first, second] =

@@ -16,7 +16,7 @@ use crate::program::{BufferId, Store};
 
 /// How large the tiles of the result are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tile {
+pub enum OutputTile {
     /// 2×2 pixels.
     Two,
     /// 4×4 pixels.
@@ -33,7 +33,7 @@ const OPS: u64 = 1;
 /// Rows of a matrix that are computed together.
 const ROWS: u32 = 16;
 
-impl Tile {
+impl OutputTile {
     /// Pixels along a side.
     const fn size(self) -> u32 {
         match self {
@@ -102,7 +102,7 @@ impl Tile {
     }
 }
 
-impl fmt::Display for Tile {
+impl fmt::Display for OutputTile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Winograd's F({0}x{0}, 3x3)", self.size())
     }
@@ -110,23 +110,24 @@ impl fmt::Display for Tile {
 
 /// Whether the kernels can compute a convolution of one group. fp16 would lose too much in this basis.
 pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
-    let small = |tile: Tile| tile.bytes(conv, conv.depth.max(conv.channels)) <= cx.caps.max_storage_range;
+    let small =
+        |tile: OutputTile| tile.bytes(conv, conv.depth.max(conv.channels)) <= cx.caps.max_storage_range;
     cx.store == Store::F32
         && (conv.taps, conv.stride, conv.dilation) == ([3, 3], [1, 1], [1, 1])
         && conv.depth.is_multiple_of(4)
         && conv.channels.is_multiple_of(4)
-        && [Tile::Two, Tile::Four].into_iter().all(small)
+        && [OutputTile::Two, OutputTile::Four].into_iter().all(small)
 }
 
 /// Whether the better tile is clearly faster than the plain sums.
 pub fn pays(caps: &Caps, conv: &Geometry) -> bool {
     let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
     let plain = 9 * u64::from(conv.rows.next_multiple_of(ROWS)) * depth * channels;
-    Tile::Two.cost(caps, conv).min(Tile::Four.cost(caps, conv)) * 5 < plain * 4
+    OutputTile::Two.cost(caps, conv).min(OutputTile::Four.cost(caps, conv)) * 5 < plain * 4
 }
 
 /// Emits a convolution that [`fits`].
-pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile) -> Result<(), Unsupported> {
+pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, tile: OutputTile) -> Result<(), Unsupported> {
     let (depth, channels) = (conv.depth, conv.channels);
     let rows = tile.count(conv).1;
     let [v, m] = [depth, channels].map(|channels| cx.scratch(tile.bytes(conv, channels)));
@@ -139,7 +140,12 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile) -> Result<(), Unsup
 }
 
 /// Emits the tiles of x in the basis.
-fn input(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, [x, y]: [BufferId; 2]) -> Result<(), Unsupported> {
+fn input(
+    cx: &mut Lower<'_>,
+    conv: &Geometry,
+    tile: OutputTile,
+    [x, y]: [BufferId; 2],
+) -> Result<(), Unsupported> {
     use table::winograd_input::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);
     let quads = conv.depth / 4;
@@ -148,15 +154,15 @@ fn input(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, [x, y]: [BufferId; 2])
     let (x_size, origin) = (conv.x_size, conv.origin);
     let push = Push { items: items as u32, row_items, quads, rows, tiles, x_size, origin };
     let kernel = kernel(match tile {
-        Tile::Two => winograd_input::Tile::N2,
-        Tile::Four => winograd_input::Tile::N4,
+        OutputTile::Two => winograd_input::Tile::N2,
+        OutputTile::Four => winograd_input::Tile::N4,
     });
     let spec = Spec { wg_x, ..Spec::default() };
     cx.dispatch(dispatch(kernel, spec, push, Bind { x, y }, grid), OPS * tile.bytes(conv, conv.depth))
 }
 
 /// Emits the result, through the epilogue.
-fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, x: BufferId) -> Result<(), Unsupported> {
+fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: OutputTile, x: BufferId) -> Result<(), Unsupported> {
     use table::winograd_output::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);
     let items = u64::from(rows) * u64::from(conv.channels / 4);
@@ -173,8 +179,8 @@ fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: Tile, x: BufferId) -> Resul
     };
     let spec = Spec { wg_x, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Spec::default() };
     let kernel = kernel(match tile {
-        Tile::Two => winograd_output::Tile::N2,
-        Tile::Four => winograd_output::Tile::N4,
+        OutputTile::Two => winograd_output::Tile::N2,
+        OutputTile::Four => winograd_output::Tile::N4,
     });
     let [e0, e1, e2] = epilogue.e;
     let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
@@ -197,8 +203,9 @@ mod tests {
         let caps = Caps { machine, ..Caps::minimum() };
         let best = |side, channels| {
             let conv = conv(side, channels);
-            pays(&caps, &conv)
-                .then(|| if Tile::Four.cost(&caps, &conv) < Tile::Two.cost(&caps, &conv) { 4 } else { 2 })
+            pays(&caps, &conv).then(|| {
+                if OutputTile::Four.cost(&caps, &conv) < OutputTile::Two.cost(&caps, &conv) { 4 } else { 2 }
+            })
         };
         assert_eq!([(56, 64), (28, 128), (14, 256)].map(|(side, c)| best(side, c)), [Some(4); 3]);
         // Four tiles of 4×4 would leave three of four rows of the products empty.
@@ -208,7 +215,7 @@ mod tests {
 
     #[test]
     fn corners_of_a_filter_are_its_own() {
-        for tile in [Tile::Two, Tile::Four] {
+        for tile in [OutputTile::Two, OutputTile::Four] {
             let g: Vec<f32> = (0..2 * 9 * 4).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
             let mut corners = Vec::new();
             tile.filter(&g, 4, &mut |[channel, k], elements| {

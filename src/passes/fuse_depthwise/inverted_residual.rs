@@ -12,7 +12,7 @@ use crate::kernel::divisor;
 use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Fusion, Operator, operand};
-use crate::ops::conv_2d::cooperative::{self, Shape};
+use crate::ops::conv_2d::cooperative::{self, MatrixShape};
 use crate::program::{Store, TacticKey};
 use crate::unsupported;
 
@@ -48,7 +48,7 @@ type Channels = [u32; 3];
 
 /// How the work is cut; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cut {
+struct FusedTile {
     /// One of [`TILES`].
     tile: [u32; 2],
     /// Channels of the middle at a time.
@@ -63,14 +63,14 @@ struct Cut {
     slices: u32,
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for FusedTile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tile: [h, w], width, step, slices, subgroups, groups } = self;
         write!(f, "{h}x{w} by {step} to {slices}x{width} on {subgroups} for {groups}")
     }
 }
 
-impl Cut {
+impl FusedTile {
     /// Pixels that the windows of a tile see.
     fn seen(&self, window: &Window) -> u32 {
         (0..2).map(|d| (self.tile[d] - 1) * window.stride[d] + window.size[d]).product()
@@ -86,14 +86,14 @@ impl Cut {
     }
 
     /// Subgroups that share a matrix of sums.
-    fn split(&self, (m, n, k): Shape, channels: u32) -> u32 {
+    fn split(&self, (m, n, k): MatrixShape, channels: u32) -> u32 {
         let most = self.subgroups / (self.pixels() / m * self.blocks(n, channels));
         let whole = self.width / k;
         (1..=most.max(1)).rev().find(|split| whole.is_multiple_of(*split)).unwrap_or(1)
     }
 
     /// Shared memory in bytes, as the kernel counts it.
-    fn shared_bytes(&self, window: &Window, shape: Shape, channels: u32) -> u32 {
+    fn shared_bytes(&self, window: &Window, shape: MatrixShape, channels: u32) -> u32 {
         let (m, n, _) = shape;
         let (seen, to) = (self.seen(window).next_multiple_of(m), self.blocks(n, channels) * n);
         let [first, middle] = [self.step, self.width].map(|halves| halves / 8 + 1);
@@ -102,7 +102,7 @@ impl Cut {
         16 * (slice.max(sums) + (window.taps() + 2) * self.width / 8 + 1)
     }
 
-    fn fits(&self, caps: &Caps, window: &Window, shape: Shape, channels: u32) -> bool {
+    fn fits(&self, caps: &Caps, window: &Window, shape: MatrixShape, channels: u32) -> bool {
         let (m, n, k) = shape;
         self.subgroups * caps.subgroup_size <= caps.max_invocations
             && self.pixels().is_multiple_of(m)
@@ -126,7 +126,7 @@ impl Cut {
         &self,
         caps: &Caps,
         window: &Window,
-        shape: Shape,
+        shape: MatrixShape,
         tiles: u32,
         [depth, middle, channels]: Channels,
     ) -> u64 {
@@ -191,7 +191,7 @@ pub fn fits(caps: &Caps, store: Store, window: &Window, channels: Channels) -> b
         && caps.max_storage_buffers as usize >= kernel().bindings.len()
         && window.dilation == [1, 1]
         && channels[..2].iter().all(|n| n.is_multiple_of(8))
-        && !Cut::candidates(caps, window, [1; 3], channels).is_empty()
+        && !FusedTile::candidates(caps, window, [1; 3], channels).is_empty()
 }
 
 impl Operator for InvertedResidual {
@@ -211,7 +211,7 @@ impl Operator for InvertedResidual {
         let channels = [x.channels(), middle, y.channels()];
         let [h, v] = window.extents(&x)?;
         let caps = cx.caps;
-        let candidates = Cut::candidates(caps, &window, [y[0], y[1], y[2]], channels);
+        let candidates = FusedTile::candidates(caps, &window, [y[0], y[1], y[2]], channels);
         let Some(shape) = cooperative::shape(caps).filter(|_| !candidates.is_empty()) else {
             unsupported!("no room for the channels {channels:?}");
         };
