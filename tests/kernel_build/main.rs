@@ -72,8 +72,11 @@ fn headers() {
     }
 }
 
+/// What becomes of a file; `None` if it goes.
+type Change = fn(Vec<u8>) -> Option<Vec<u8>>;
+
 /// The folder of the sample, copied, after a change to one of its files.
-fn changed(name: &str, file: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> PathBuf {
+fn changed(name: &str, file: &str, change: Change) -> PathBuf {
     let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_build"), folder(name));
     for path in ["sample.glsl", "lib/sample.glsl", "compiled/sample.lzma"] {
         fs::create_dir_all(to.join(path).parent().unwrap()).unwrap();
@@ -93,14 +96,13 @@ fn archives_that_do_not_fit_are_refused() {
         bytes.extend(b"// more\n");
         Some(bytes)
     };
-    let same: fn(Vec<u8>) -> Option<Vec<u8>> = Some;
-    let damage: fn(Vec<u8>) -> Option<Vec<u8>> = |mut bytes| {
+    let same: Change = Some;
+    let damage: Change = |mut bytes| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         Some(bytes)
     };
-    type Damage = fn(Vec<u8>) -> Option<Vec<u8>>;
-    let cases: &[(&str, &str, Damage, &str)] = &[
+    let cases: &[(&str, &str, Change, &str)] = &[
         ("whole", archive, same, ""),
         ("source", "sample.glsl", append, "was made from other sources"),
         ("library", "lib/sample.glsl", append, "was made from other sources"),
@@ -110,7 +112,7 @@ fn archives_that_do_not_fit_are_refused() {
         ("changed", archive, damage, "is damaged"),
     ];
     for (name, file, change, expected) in cases {
-        let folder = changed(name, file, change);
+        let folder = changed(name, file, *change);
         let errors = compile::read(&folder).err().unwrap_or_default();
         let (source, archive) = (folder.join("sample.glsl"), folder.join(archive));
         let (source, archive) = (source.display(), archive.display());
