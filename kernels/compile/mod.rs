@@ -11,6 +11,14 @@
 //! * [`archive`] is the format of the compiled variants, and [`interface`] what they hold beside modules.
 //! * [`table`] writes the Rust code.
 //!
+//! # Changing a kernel
+//!
+//! Edit the GLSL, run `make kernels`, and commit the archives that it renewed with the source. Until then the
+//! build stops: `kernels/pad.glsl: error: kernels/compiled/pad.lzma was made from other sources`. The command
+//! compiles what is stale, all variants of it; `make kernels ALL=1` compiles everything, as a change of the
+//! compiler crate wants. Equal sources make equal bytes on any machine, so a merge of two branches that both
+//! changed a kernel ends with `make kernels`, whichever archive git kept.
+//!
 //! # What a kernel file keeps to
 //!
 //! * Its name is a lower-case word; `#include "lib/x.glsl"` is looked up below `kernels/`.
@@ -21,7 +29,7 @@
 //! * 32-bit specialisation constants. Ids 0, 1, 2 are the workgroup size: `WG_X`, `WG_Y`, `WG_Z`, together
 //!   with `local_size_x_id = 0` and so on. `NAME_0`, `NAME_1`, … become one array `name`.
 //! * All variants of a file declare the same push constants, specialisation constants and bindings.
-//! * A number that the Rust side writes too has a name in the shader: `const uint BORDER_REFLECT = 1;`.
+//! * A number that the Rust side writes too has a name in the shader, see [`codes`].
 
 pub mod archive;
 pub mod codes;
