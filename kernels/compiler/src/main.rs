@@ -23,15 +23,21 @@ fn main() -> ExitCode {
     // Messages name files as seen from the repository.
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::env::set_current_dir(repository).expect("this crate lies in the repository");
-    let mut code = ExitCode::SUCCESS;
+    let (mut code, mut done) = (ExitCode::SUCCESS, false);
     for folder in FOLDERS {
         match run(Path::new(folder), mode) {
-            Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
+            Ok(lines) => {
+                done |= !lines.is_empty();
+                lines.iter().for_each(|line| println!("{line}"));
+            }
             Err(errors) => {
                 errors.iter().for_each(|error| eprintln!("{error}"));
                 code = ExitCode::FAILURE;
             }
         }
+    }
+    if code == ExitCode::SUCCESS && !done {
+        println!("every archive is of its sources: nothing to compile");
     }
     code
 }
