@@ -45,6 +45,7 @@ fn bind(header: &str, pattern: &str, derive_default: bool, to: &Path) {
         .allowlist_item(pattern)
         .derive_default(derive_default)
         .use_core()
+        .formatter(bindgen::Formatter::None)
         // The compiler's own stdint.h: no C library of the target is needed.
         .clang_arg("-ffreestanding")
         .generate();

@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let mut list = String::new();
         for (number, Module { kernel, spec, layers }) in modules.iter().enumerate() {
-            let words = prune(specialize(kernel.spirv, kernel.spec, spec));
+            let words = prune(specialize(&kernel.words(), kernel.spec, spec));
             let file = folder.join(format!("{number}.spv"));
             fs::write(&file, words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>())?;
             let (file, bindings, push) = (file.display(), kernel.bindings.len(), kernel.push_bytes);

@@ -28,7 +28,6 @@ pub fn rust(kernels: &[Kernel]) -> Result<String, Vec<String>> {
         }
     }
     line!(out, "];");
-    line!(out, "{WORDS}");
     for kernel in kernels {
         match module(kernel) {
             Ok(text) => out += &text,
@@ -37,20 +36,6 @@ pub fn rust(kernels: &[Kernel]) -> Result<String, Vec<String>> {
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
-
-/// Words of an embedded file, without unsafe code and aligned.
-const WORDS: &str = "
-const fn words<const COUNT: usize>(bytes: &[u8]) -> [u32; COUNT] {
-    let (chunks, _) = bytes.as_chunks();
-    let mut words = [0; COUNT];
-    let mut place = 0;
-    while place < COUNT {
-        words[place] = u32::from_le_bytes(chunks[place]);
-        place += 1;
-    }
-    words
-}
-";
 
 fn module(kernel: &Kernel) -> Result<String, String> {
     let first = &kernel.variants[0];
@@ -259,11 +244,8 @@ fn kernel_static(out: &mut String, variant: &Compiled) {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     line!(out, "    pub(super) static {}: Kernel = Kernel {{", constant(variant));
     line!(out, "        name: {name:?},");
-    line!(
-        out,
-        "        spirv: &super::words::<{}>(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/spirv/{name}.spv\"))),",
-        words.len()
-    );
+    let file = format!("concat!(env!(\"OUT_DIR\"), \"/spirv/{name}.spv\")");
+    line!(out, "        spirv: include_bytes!({file}).as_chunks().0,");
     line!(out, "        bindings: &[");
     for binding in &interface.bindings {
         line!(

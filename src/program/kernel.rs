@@ -48,8 +48,8 @@ pub struct SpecConstant {
 pub struct Kernel {
     /// File and variant, as `conv2d_f16_4`.
     pub name: &'static str,
-    /// The SPIR-V module, validated and optimised; entry point `main`.
-    pub spirv: &'static [u32],
+    /// The SPIR-V module, validated and optimised; entry point `main`. Words with the lowest byte first.
+    pub spirv: &'static [[u8; 4]],
     /// Storage buffers, by binding number from 0; all in set 0.
     pub bindings: &'static [Binding],
     /// Specialisation constants; `wg_x`, `wg_y`, `wg_z` (ids 0, 1, 2) are the workgroup size.
@@ -60,6 +60,13 @@ pub struct Kernel {
     pub needs: Features,
     /// A hash of the module: the key of caches.
     pub hash: u64,
+}
+
+impl Kernel {
+    /// The words of [`spirv`](Self::spirv).
+    pub fn words(&self) -> Vec<u32> {
+        self.spirv.iter().map(|word| u32::from_le_bytes(*word)).collect()
+    }
 }
 
 /// How activations are stored in device memory. The axis `STORE` of kernels.

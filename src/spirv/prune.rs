@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use ::spirv::Op;
 
+use super::instruction::{self, HEADER, first_word};
 use super::specialize::evaluate;
-use super::{HEADER, first_word};
 
 /// Instructions of function bodies that have no result, as far as kernels use them.
 const WITHOUT_RESULT: &[Op] = &[
@@ -35,7 +35,7 @@ const WITHOUT_RESULT: &[Op] = &[
 type Instruction<'a> = &'a [u32];
 
 fn op(instruction: Instruction<'_>) -> Op {
-    super::op(instruction[0])
+    instruction::op(instruction[0])
 }
 
 /// `spirv` without the blocks that cannot be reached; unchanged if it is built in a way that this
@@ -231,7 +231,7 @@ impl<'a> Function<'a> {
         let (mut named, mut idle) = (HashSet::new(), HashMap::new());
         for block in self.blocks.iter().filter(|block| self.live.contains(&block.label)) {
             match (block.merge, block.decided) {
-                (Some(&[first, merge, next, ..]), _) if super::op(first) == Op::LoopMerge => {
+                (Some(&[first, merge, next, ..]), _) if instruction::op(first) == Op::LoopMerge => {
                     named.insert(merge);
                     if !self.live.contains(&next) {
                         idle.insert(next, block.label);

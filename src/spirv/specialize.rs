@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use ::spirv::{Decoration, LoopControl, Op};
 
-use super::{HEADER, first_word, op};
+use super::instruction::{HEADER, first_word, op};
 use crate::program::SpecConstant;
 
 const SPEC_ID: u32 = Decoration::SpecId as u32;

@@ -24,7 +24,7 @@ pub struct PipelineKey {
 impl PipelineKey {
     /// The kernel with these constants, and without what they rule out.
     pub fn module(&self) -> Vec<u32> {
-        prune(specialize(self.kernel.spirv, self.kernel.spec, &self.spec))
+        prune(specialize(&self.kernel.words(), self.kernel.spec, &self.spec))
     }
 }
 

@@ -63,7 +63,7 @@ fn variants() {
         "sample_f16_4_plain",
     ];
     assert_eq!(names, expected);
-    assert!(table::ALL.iter().all(|kernel| kernel.spirv[0] == 0x0723_0203));
+    assert!(table::ALL.iter().all(|kernel| kernel.words()[0] == 0x0723_0203));
 
     let chosen = sample::kernel(Store::F32, sample::Width::N4, sample::Order::RowMajor).unwrap();
     assert_eq!(chosen.name, "sample_f32_4_row_major");
