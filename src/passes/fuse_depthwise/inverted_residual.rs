@@ -155,7 +155,8 @@ impl FusedTile {
         let (cores, resident) = (u64::from(cores), u64::from(resident));
         let waves = workgroups.div_ceil(cores * resident);
         let others = resident.min(workgroups.div_ceil(cores)) - 1;
-        waves * (u64::from(self.slices * slice) * (10 + others) / 10 + u64::from(fixed)) + u64::from(split_cost)
+        waves * (u64::from(self.slices * slice) * (10 + others) / 10 + u64::from(fixed))
+            + u64::from(split_cost)
     }
 
     /// All tilings that the device has room for, the cheapest by estimate first.
@@ -282,7 +283,8 @@ impl Operator for InvertedResidual {
             epi_b: epilogue.b,
             ..Spec::default()
         };
-        let left = u64::from(tiles * tiling.groups * part_count) * u64::from(tiling.pixels() * blocks * mn) * 4;
+        let left =
+            u64::from(tiles * tiling.groups * part_count) * u64::from(tiling.pixels() * blocks * mn) * 4;
         let [parts, arrived] = cx.parts(left, u64::from(tiles * tiling.groups), part_count)?;
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x: x_buffer, w1, bias1, d, dbias, w2, y: cx.y(0), e0, e1, e2, parts, arrived };
