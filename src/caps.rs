@@ -20,7 +20,7 @@ pub struct Caps {
     pub name: String,
     /// What kind of device it is.
     pub kind: DeviceKind,
-    /// How it is built.
+    /// Its hardware, as cost models see it.
     pub machine: Machine,
     /// Optional features that are present.
     pub features: Features,
@@ -52,17 +52,17 @@ impl Caps {
         self.machine.registers <= Registers::Few
     }
 
-    /// Whether compilers rather wait for each load than spill.
+    /// Whether an invocation has so few registers that compilers serialise loads rather than spill.
     pub fn fewest_registers(&self) -> bool {
         self.machine.registers == Registers::Fewest
     }
 
-    /// Whether sums of 16-bit numbers can be 16 bits wide, and are faster for it.
+    /// Whether the device can add in 16 bits, and is faster for it.
     pub fn sums_16(&self) -> bool {
         self.features.contains(Features::STORAGE_16.with(Features::FLOAT_16)) && self.machine.fast_16
     }
 
-    /// The most invocations, a power of two, of a workgroup that joins what they hold (`kernels/lib/join.glsl`).
+    /// The most invocations, a power of two, of a workgroup reduction (`kernels/lib/join.glsl`).
     pub fn max_joined(&self) -> u32 {
         let most = self.max_invocations.min(self.max_workgroup[0]).min(JOIN_MOST);
         1 << most.max(1).ilog2()

@@ -25,13 +25,13 @@ pub struct Compiled {
     pub outcomes: Vec<Outcome>,
     /// The dispatches.
     pub program: Program,
-    /// Where temporaries lie.
+    /// Arena offsets of the temporaries.
     pub memory: MemoryPlan,
-    /// What waits for what.
+    /// The barriers between dispatches.
     pub barriers: Barriers,
 }
 
-/// Compiles a graph, as imported, for a device; `tactics` decides choices.
+/// Compiles a graph, as imported, for a device; `tactics` picks a candidate for each choice.
 pub fn compile(
     mut graph: Graph,
     caps: &Caps,

@@ -76,7 +76,7 @@ impl Delegate {
     /// The kernel that [`plan`](Self::plan) prepared for these nodes of this context.
     ///
     /// # Errors
-    /// If the host has divided the nodes in another way than it had announced.
+    /// If the host has made other partitions than it announced.
     pub fn take(&self, context: usize, nodes: Vec<i32>) -> Result<DelegateKernel> {
         let count = nodes.len();
         let kernel = self.planned().remove(&(context, nodes));

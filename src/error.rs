@@ -1,8 +1,8 @@
-//! The two ways of saying no: [`Unsupported`] keeps a node on the CPU, [`Error`] fails a call.
+//! Refusals and failures: [`Unsupported`] keeps a node on the CPU, [`Error`] fails a call.
 
 use std::fmt;
 
-/// Why a node stays on the CPU. Not an error: the reason goes into the log and the explain report.
+/// Why a node stays on the CPU. Not an error: the reason goes into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported(pub String);
 
@@ -18,7 +18,7 @@ macro_rules! unsupported {
     ($($arg:tt)*) => { return Err($crate::error::Unsupported(format!($($arg)*)).into()) };
 }
 
-/// What went wrong beyond the caller's foresight. Becomes a `TfLiteStatus` at the edge only.
+/// A failure that the caller could not foresee. Becomes a `TfLiteStatus` at the edge only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// An allocation of `bytes` failed, on the device or on the host.

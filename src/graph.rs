@@ -114,7 +114,7 @@ impl Graph {
         node.inputs.iter().map(|i| i.map(|i| &self.value(i).ty)).collect()
     }
 
-    /// What the bytes of a node's result have to do with those of its operands.
+    /// How a node's result may share memory with its operands.
     pub fn aliasing(&self, node: &Node) -> Aliasing {
         node.op.aliasing(&self.input_types(node))
     }

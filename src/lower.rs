@@ -1,4 +1,4 @@
-//! What lowers a node: its site (operands, results, fused steps), the device, and the program to add to.
+//! Lowering of one node: its site (operands, results, fused steps), the device, and the program to add to.
 //!
 //! Operators see no graph here: [`Lower`] knows one node, by the types and buffers of what it reads and writes.
 

@@ -1,8 +1,8 @@
-//! Numbers that look random and are the same in every process: what partitions and kernels are tried on.
+//! Pseudo-random inputs, the same in every process, for trials of partitions and kernels.
 
 use crate::program::Store;
 
-/// A sequence of numbers, spread evenly over a range whose upper end is 1. George Marsaglia's xorshift with
+/// Pseudo-random numbers, spread evenly over a range whose upper end is 1. George Marsaglia's xorshift with
 /// 32 bits of state.
 #[derive(Clone, Debug)]
 pub struct Noise {
@@ -19,7 +19,7 @@ impl Noise {
         Self { state: seed.max(1), low }
     }
 
-    /// As many numbers as fit into `bytes` bytes, stored like this; zeros fill the rest.
+    /// As many numbers as fit into `bytes` bytes, stored as `store` says; zeros fill the rest.
     pub fn bytes(&mut self, bytes: u64, store: Store) -> Vec<u8> {
         let count = bytes / store.bytes();
         let mut all: Vec<u8> = match store {

@@ -27,7 +27,7 @@ pub struct Def {
     pub parse: fn(&NodeView<'_>) -> Result<Parsed, Unsupported>,
 }
 
-/// What `parse` makes of a node: the operator, and the steps behind it (bias, fused activation).
+/// What `parse` returns: the operator, and the steps behind it (bias, fused activation).
 #[derive(Debug)]
 pub struct Parsed {
     /// The operator.
@@ -62,14 +62,14 @@ impl Parsed {
 pub enum WeightLayout {
     /// The weights of an output channel lie side by side, input channels innermost.
     PerResult {
-        /// Whether every product of a sum is there: no window crosses the border.
+        /// Whether no window crosses the border, so that every sum has all its products.
         inside: bool,
     },
     /// Each channel has its own weights, channels lie innermost.
     PerChannel,
 }
 
-/// What an operator has to do with elementwise steps.
+/// How an operator takes part in the fusion of elementwise steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fusion {
     /// Its kernel has no epilogue.
@@ -91,18 +91,18 @@ impl Fusion {
     }
 }
 
-/// What the bytes of an operator's result have to do with those of its operands.
+/// How an operator's result may share memory with its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aliasing {
-    /// None: they lie in a buffer of their own.
+    /// Not at all: it has a buffer of its own.
     None,
-    /// They are those of operand 0 under another shape.
+    /// Its bytes are those of operand 0 under another shape.
     Operand,
-    /// They are those of the operands, one behind the other: these may be computed there.
+    /// Its bytes are those of the operands, one behind the other: these may be computed in its buffer.
     Sequence,
 }
 
-/// Makes the constant result of constant operands.
+/// Computes the constant result from constant operands.
 pub type Fold = fn(&[Option<&Constant>]) -> Result<Constant, Unsupported>;
 
 /// One operator with its attributes. Immutable; shapes come from the graph.
@@ -113,10 +113,11 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// Emits the dispatches that compute the results, fused steps included.
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported>;
 
-    /// A plain CPU version without the fused steps: the tests' and the lost device's twin of the kernel.
+    /// A plain CPU version without the fused steps: the reference of tests, and the fallback when the device
+    /// is lost.
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported>;
 
-    /// How to make the result, if the operator exists to be folded: with constant operands the node never runs.
+    /// Computes the result, if the operator only unpacks constants; such a node never runs.
     fn fold(&self) -> Option<Fold> {
         None
     }
@@ -142,7 +143,7 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// What the bytes of the result have to do with those of the operands.
+    /// How the result may share memory with the operands.
     fn aliasing(&self, _inputs: &[Option<&TensorType>]) -> Aliasing {
         Aliasing::None
     }

@@ -12,8 +12,8 @@ pub enum Precision {
     Fp32,
     /// Activations and weights stored as 16-bit floats, sums in 32 bits.
     Fp16,
-    /// As [`Fp16`](Self::Fp16), but convolutions and matrix products multiply in 16 bits and add up so
-    /// to 32 products, where the device can.
+    /// As [`Fp16`](Self::Fp16), but convolutions and matrix products multiply and add up to 32 products in 16
+    /// bits, where the device can.
     Fp16Fast,
 }
 
@@ -27,15 +27,15 @@ impl fmt::Display for Precision {
     }
 }
 
-/// How much is timed to find the fastest way of computing each node.
+/// Which candidates (kernels and tilings) are timed to find the fastest for each node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tune {
-    /// Nothing: what suits devices of this kind is taken.
+    /// None: the usual one for devices of this kind is taken.
     #[default]
     Off,
-    /// A few ways for the nodes that take nine tenths of the time.
+    /// A few, for the nodes that take nine tenths of the time.
     Fast,
-    /// Every way for every node.
+    /// All, for every node.
     Full,
 }
 

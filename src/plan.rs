@@ -1,5 +1,5 @@
-//! Where temporary buffers lie in the arena, between which dispatches barriers stand, and where long
-//! work is cut.
+//! Where temporary buffers lie in the arena, between which dispatches barriers stand, and where long programs
+//! are split into submissions.
 
 mod barriers;
 mod memory;

@@ -27,7 +27,7 @@ struct Row {
     /// The TFLite nodes it stands for; none for conversions at the borders.
     nodes: Vec<u32>,
     cost: Cost,
-    /// Seconds that the work takes at the device's peaks.
+    /// Seconds that the work takes at the device's peaks (roofline).
     attainable: Option<f64>,
     samples: VecDeque<Duration>,
 }
@@ -37,7 +37,7 @@ struct Group<'a> {
     rows: Vec<&'a Row>,
     seconds: f64,
     cost: Cost,
-    /// Seconds that the work takes at the device's peaks.
+    /// Seconds that the work takes at the device's peaks (roofline).
     attainable: Option<f64>,
 }
 

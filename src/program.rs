@@ -1,4 +1,4 @@
-//! The waist between planning and running: a list of dispatches over buffer ids, plain data.
+//! What compilation hands to the runtime: a list of dispatches over buffer ids, plain data.
 //!
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
@@ -169,7 +169,7 @@ pub struct Dispatch {
     pub label: String,
     /// Indices of the TFLite nodes it stands for.
     pub origin: Vec<u32>,
-    /// Its least cost.
+    /// Its least cost in operations and bytes.
     pub cost: Cost,
 }
 
@@ -204,13 +204,13 @@ pub struct Program {
     pub weights: Vec<Weights>,
     /// The dispatches in an order that respects data flow.
     pub dispatches: Vec<Dispatch>,
-    /// What other shapes may dispatch instead: their pipelines are created as well.
+    /// Dispatches that do not run, but that other shapes may need: their pipelines are created too.
     pub spare: Vec<Dispatch>,
     /// Input buffers by input number; `None` for an input that nothing reads.
     pub inputs: Vec<Option<BufferId>>,
     /// Output buffers by output number. One buffer per output.
     pub outputs: Vec<BufferId>,
-    /// What could be done otherwise.
+    /// Choices that were made, each with all its candidates.
     pub choices: Vec<Choice>,
 }
 

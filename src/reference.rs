@@ -1,5 +1,5 @@
-//! Runs a graph on the CPU with the operators' naive twins: what tests compare kernels with, and
-//! what finishes an invoke whose device was lost.
+//! Runs a graph on the CPU with the operators' naive `reference` implementations. Tests compare kernels with
+//! it, and it takes over when the device is lost.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Finds out which of several ways of computing a node is the fastest on a device, by timing them there.
+//! The tuner: finds the fastest candidate for each choice on a device, by timing them there.
 
 mod winners;
 
@@ -18,19 +18,19 @@ pub use winners::Winners;
 
 /// The share of the estimated time that [`Tune::Fast`] looks at.
 const SHARE: f64 = 0.9;
-/// How many ways [`Tune::Fast`] tries for each choice.
+/// How many candidates [`Tune::Fast`] tries for each choice.
 const FEW: usize = 5;
-/// A way is better than the first if it takes at most this part of the time: others need more pipelines.
+/// A candidate beats the first only with at most this share of its time: others need more pipelines.
 const CLEARLY: f64 = 0.97;
-/// Runs of each way, interleaved, of which the median counts; one more before them warms up.
+/// Runs of each candidate, interleaved, of which the median counts; one more before them warms up.
 const RUNS: usize = 7;
 
-/// Times the choices of `program` that `winners` does not know yet, and lets it learn who won. `lower`
-/// gives the program with another candidate taken for the choices with this key. Nothing happens on a
+/// Times the candidates of choices in `program` that have no winner yet, and adds the winners to `winners`.
+/// `lower` returns the program with another candidate for the choices with this key. Nothing happens on a
 /// device without a clock.
 ///
 /// # Errors
-/// As [`Session::prepare`] and [`Session::run`]; ways that the device refuses are left out.
+/// As [`Session::prepare`] and [`Session::run`]; candidates that the device refuses are left out.
 pub fn tune(
     device: &Arc<Device>,
     effort: Tune,
@@ -118,7 +118,7 @@ fn work<'a>(program: &'a Program, effort: Tune, peaks: &Peaks, winners: &Winners
     sorted.into_iter().filter_map(worth).collect()
 }
 
-/// The nodes with one key, computed in one way.
+/// The nodes with one key, computed by one candidate.
 struct Trial {
     session: Session,
     recording: Recording,
@@ -129,7 +129,7 @@ struct Trial {
 impl Trial {
     fn new(device: &Arc<Device>, store: Store, program: &Program, key: &TacticKey) -> Result<Self> {
         let (part, inputs) = alone(program, key, store);
-        // Inputs that lie where they lie in a network.
+        // Inputs in device memory, where a network has them.
         let mut session = Session::with_path(device.clone(), TransferPath::Staged);
         let memory = plan::memory(&part, device.caps().buffer_alignment);
         let recording = session.prepare_profiled(&part, &memory, &plan::barriers(&part, &memory))?;
@@ -151,7 +151,7 @@ impl Trial {
     }
 }
 
-/// The dispatches of the nodes with this key as a program of their own, and noise for what they read.
+/// The dispatches of the nodes with this key as a program of their own, and random inputs for it.
 fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<u8>>) {
     let (mut part, mut inputs) = (Program::default(), Vec::new());
     let mut buffers: HashMap<BufferId, BufferId> = HashMap::new();

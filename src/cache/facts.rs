@@ -1,11 +1,11 @@
-//! Small facts by name, remembered in the process and, with a file, from one start to the next.
+//! Key-value pairs, kept in memory and, with a file, across processes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Cache;
 
-/// Names and what is known of them: both are single lines of text.
+/// Keys and values; each is a single line of text.
 #[derive(Debug, Default)]
 pub struct Facts {
     facts: Mutex<BTreeMap<String, String>>,
@@ -13,19 +13,19 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// What `file` holds; without one nothing is known, and what is learned ends with the process.
+    /// The pairs that `file` holds. Without a file the table starts empty and ends with the process.
     pub fn new(file: Option<Cache>) -> Self {
         let facts = file.as_ref().map(read).unwrap_or_default();
         Self { facts: Mutex::new(facts), file }
     }
 
-    /// What is known of `name`.
+    /// The value of the key `name`.
     pub fn get(&self, name: &str) -> Option<String> {
         self.facts().get(name).cloned()
     }
 
-    /// Remembers facts and keeps them in the file, beside what other processes have put there
-    /// meanwhile. A file that cannot be written is reported, and what was learned holds all the same.
+    /// Adds pairs, and writes them to the file beside those that other processes added meanwhile. A file that
+    /// cannot be written is logged; the pairs stay in memory.
     pub fn learn(&self, new: impl IntoIterator<Item = (String, String)>) {
         let mut facts = self.facts();
         let line = |text: String| text.replace(['\n', '\t'], " ");

@@ -21,7 +21,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// A temporary file that is older was left behind by a process that is gone.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// Whom cached data is for: it is useless to everyone else, and may even confuse their driver.
+/// The device, driver and library that cached data is for. Another driver cannot use the data, and may not
+/// notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// `deviceUUID`.
@@ -54,11 +55,11 @@ impl Identity {
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// What the driver compiled.
+    /// The driver's pipeline cache.
     Pipelines,
-    /// Which partitions fp16 is too coarse for.
+    /// Verdicts on fp16, by partition.
     Precision,
-    /// Which way of computing a node is the fastest.
+    /// The fastest candidates, by tactic key.
     Tuning,
 }
 
@@ -75,9 +76,9 @@ impl FileKind {
 /// Why a file counts as empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
-    /// It ends too early, or too late.
+    /// It is shorter or longer than its header says.
     Torn,
-    /// It is no file of ours, or its layout is another.
+    /// It is no cache file of this library, or has another layout.
     NotOurs,
     /// It was made for another device.
     OtherDevice,
@@ -167,7 +168,7 @@ impl Cache {
         if magic != MAGIC {
             return Err(Rejected::NotOurs);
         }
-        // The checksum comes first: a damaged identity is no other's identity.
+        // The checksum comes first: a damaged identity must not count as another device's.
         let number = |at: usize| rest[at..][..8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
         if number(0) != content.len() as u64 {
             return Err(Rejected::Torn);
@@ -221,7 +222,7 @@ impl Cache {
         file.write_all(content)
     }
 
-    /// Removes what killed writers left behind.
+    /// Removes temporary files of writers that were killed.
     fn sweep(&self, directory: &Path) {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".";
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
-//! The hash of checksums and identities: XXH64, the same in every version and on every machine. Fast enough
-//! for all weights of a model, no defence against forgers.
+//! XXH64, for checksums and identities: the same in every version and on every machine. Fast enough for all
+//! weights of a model; not cryptographic.
 
 use twox_hash::XxHash64;
 
@@ -8,8 +8,8 @@ pub fn hash(bytes: &[u8]) -> u64 {
     continued(0, bytes)
 }
 
-/// The hash of what `start` is the hash of, and more bytes behind it. Where one piece ends and the next one
-/// begins counts.
+/// The hash of a sequence of pieces: `start` is the hash of the pieces before, `bytes` the next piece. The
+/// result depends on where pieces end.
 pub fn continued(start: u64, bytes: &[u8]) -> u64 {
     XxHash64::oneshot(start, bytes)
 }

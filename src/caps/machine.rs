@@ -1,4 +1,4 @@
-//! How a device is built, as far as estimates of time ask.
+//! The hardware of a device, as far as cost models need it.
 
 use super::kind::DeviceKind;
 use super::vendor::{ARM, BROADCOM, IMAGINATION};
@@ -6,15 +6,15 @@ use super::vendor::{ARM, BROADCOM, IMAGINATION};
 /// How many registers an invocation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Registers {
-    /// 64 at most; compilers rather wait for each load than spill. GPUs of Broadcom.
+    /// 64 at most; compilers serialise loads rather than spill. GPUs of Broadcom.
     Fewest,
-    /// 64 at any occupancy, so that larger tiles would spill. GPUs of Arm and Imagination.
+    /// 64 at any occupancy; larger tiles would spill. GPUs of Arm and Imagination.
     Few,
     /// More.
     Many,
 }
 
-/// How a device is built.
+/// The hardware of a device.
 ///
 /// Vulkan tells the number of cores, through extensions of some vendors, and shared memory. For the rest there
 /// are defaults: GPUs count as an NVIDIA H100, for which the cost models were fitted.
@@ -23,20 +23,20 @@ pub struct Machine {
     /// Cores, each of which runs workgroups by itself: streaming multiprocessors, compute units, shader
     /// cores, threads of a driver on the CPU.
     pub cores: u32,
-    /// Bytes of shared memory that the workgroups of a core divide among them.
+    /// Bytes of shared memory for all workgroups that are resident on a core.
     pub core_shared_bytes: u32,
-    /// Invocations of a core at a time where each needs about a hundred registers.
+    /// Invocations that are resident on a core where each needs about a hundred registers.
     pub core_invocations: u32,
-    /// From so many workgroups on, cutting the work into more of them gains nothing.
+    /// Workgroups that fill the device: splitting the work further gains nothing.
     pub busy_workgroups: u32,
     /// Nanoseconds until all workgroups see what one has written: a barrier between dispatches, or a counter in
     /// memory on which workgroups wait.
     pub barrier_ns: u32,
-    /// Multiply-adds of 32 bits that take as long as one more dispatch.
+    /// The fixed cost of a dispatch, in 32-bit multiply-adds that take as long.
     pub dispatch_multiply_adds: u64,
     /// Registers of an invocation.
     pub registers: Registers,
-    /// Whether 16-bit arithmetic is no slower than 32-bit. V3D takes the halves of registers apart for it; CPUs
+    /// Whether 16-bit arithmetic is no slower than 32-bit. V3D unpacks the halves of registers first; CPUs
     /// convert before and after each operation.
     pub fast_16: bool,
 }
@@ -62,7 +62,7 @@ impl Machine {
         };
         Self {
             cores,
-            // Drivers may divide no more among the workgroups of a core than they let one of them have.
+            // A core may have no more than what one workgroup can get.
             core_shared_bytes: workgroup_shared_bytes,
             core_invocations: 640,
             busy_workgroups,

@@ -18,7 +18,8 @@ pub fn store(caps: &Caps, precision: Precision) -> Store {
     }
 }
 
-/// Lowers every node of `graph`, after the passes, to dispatches; `tactics` decides choices.
+/// Lowers every node of `graph`, after the passes, to dispatches; `tactics` picks a candidate for each
+/// choice.
 pub fn lower(graph: &Graph, caps: &Caps, precision: Precision, tactics: &dyn Tactics) -> Result<Program> {
     let store = store(caps, precision);
     let sums_16 = precision == Precision::Fp16Fast && caps.sums_16();

@@ -21,7 +21,7 @@ pub(super) struct OutputCopy {
 pub(super) struct Places {
     pub buffers: HashMap<ValueId, BufferId>,
     pub copies: Vec<OutputCopy>,
-    /// Nodes whose operands are computed where the result is.
+    /// Nodes whose operands are computed in place, as ranges of the result's buffer.
     pub joined: HashSet<NodeId>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
     let nodes: Vec<_> = graph.nodes().filter(|(_, n)| graph.aliasing(n) != Aliasing::Operand).collect();
     let computed: HashSet<ValueId> = nodes.iter().flat_map(|(_, n)| n.outputs.iter().copied()).collect();
     let mut joined = HashSet::new();
-    // From the last on: what a result is made of may be made of parts itself.
+    // From the last node on: an operand that is a range of a result may consist of ranges itself.
     for (node_id, node) in nodes.iter().rev() {
         if graph.aliasing(node) != Aliasing::Sequence {
             continue;

@@ -16,13 +16,13 @@ use crate::runtime::Session;
 use crate::tune::tune;
 use crate::vk::Device;
 
-/// What was compiled for one set of shapes.
+/// A partition compiled for one set of shapes.
 pub struct Reshaped {
-    /// Those of the inputs.
+    /// Shapes of the inputs.
     pub shapes: Vec<Shape>,
     /// The graph as imported, with these shapes.
     pub graph: Graph,
-    /// `None`: there is nothing to compute.
+    /// `None` if all outputs are empty.
     pub compiled: Option<Compiled>,
 }
 
@@ -50,8 +50,8 @@ impl Compiler {
         Session::new(self.device.clone())
     }
 
-    /// Compiles `imported` for inputs of these shapes. If the options ask for it, choices that are met for the
-    /// first time are tuned.
+    /// Compiles `imported` for inputs of these shapes. If the options ask for it, choices that have no winner
+    /// yet are tuned first.
     ///
     /// # Errors
     /// If an operator refuses the shapes; see [`tune`] too.

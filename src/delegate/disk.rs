@@ -1,4 +1,4 @@
-//! The delegate's cache on disk: what was compiled and found out in earlier processes.
+//! The delegate's cache on disk: compiled pipelines and measured facts of earlier processes.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(super) fn facts(options: &Options, device: &Device, kind: FileKind) -> Facts
 pub(super) struct Disk {
     device: Arc<Device>,
     cache: Cache,
-    /// What of it the device knows.
+    /// What of it the device was given.
     known: Mutex<Known>,
 }
 
@@ -97,7 +97,7 @@ impl Drop for Disk {
     }
 }
 
-/// Whom the device's compiled pipelines are for.
+/// The identity in the header of the device's cache files.
 fn identity(info: &DeviceInfo) -> Identity {
     let mut library = hash(env!("CARGO_PKG_VERSION").as_bytes()).to_le_bytes().to_vec();
     library.extend(table::ALL.iter().flat_map(|kernel| kernel.hash.to_le_bytes()));

@@ -23,8 +23,9 @@ pub struct DelegateKernel {
 }
 
 impl DelegateKernel {
-    /// Compiles the graph for the shapes that it has now, pipelines included; `inputs` and `outputs`
-    /// are the tensors that its own stand for. Where fp16 is known to be too coarse it is fp32.
+    /// Compiles the graph for the shapes that it has now, pipelines included; `inputs` and `outputs` are the
+    /// tensors that its own stand for. A partition that is known to lose too much in fp16 is compiled in
+    /// fp32.
     ///
     /// # Errors
     /// If an operator or the driver refuses.

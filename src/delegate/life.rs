@@ -1,7 +1,7 @@
 //! The life of a partition.
 //!
-//! A partition that is asked to run in fp16 is [`Proving`] until it was tried; then, or from the beginning, it
-//! is [`OnDevice`]; when the device is lost it is [`OnHost`] for ever.
+//! A partition for which fp16 is asked is [`Proving`] until fp16 was tried on random inputs. Then, or from
+//! the beginning, it is [`OnDevice`]. When the device is lost it becomes [`OnHost`] for good.
 
 use std::mem;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::options::Precision;
 
 /// A state of a partition.
 pub enum Life {
-    /// fp16 has yet to prove itself.
+    /// fp16 was asked for and is not tried yet.
     Proving(Box<Proving>),
     /// It runs on the device.
     OnDevice(Box<OnDevice>),
@@ -98,7 +98,7 @@ impl Life {
         }
     }
 
-    /// Ends the proving if there is something to try.
+    /// Tries fp16, and leaves [`Proving`], if some output is not empty.
     fn settle(&mut self, imported: &Graph) -> Result<()> {
         *self = match mem::take(self) {
             Self::Proving(proving) if proving.is_ready() => {
@@ -115,7 +115,7 @@ impl Life {
     /// If the driver fails, or nothing was prepared.
     pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
         match self {
-            // There is nothing to compute.
+            // All outputs are empty.
             Self::Proving(_) => Ok(()),
             Self::OnDevice(on_device) => match on_device.run(inputs, outputs) {
                 Err(Error::DeviceLost) => self.fall_back().run(inputs, outputs),
@@ -125,7 +125,7 @@ impl Life {
         }
     }
 
-    /// Leaves the device, which is lost.
+    /// Moves to the CPU, because the device is lost.
     fn fall_back(&mut self) -> &mut OnHost {
         log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
         let on_host = match mem::take(self) {

@@ -9,7 +9,7 @@ use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::runtime::Session;
 
-/// For so many shapes of the inputs a recording, with its memory, is kept.
+/// The most sets of input shapes whose recordings, with their memory, are kept.
 const KEPT: usize = 4;
 
 /// Runs on the device, in a precision that does not change any more.
@@ -17,14 +17,14 @@ pub struct OnDevice {
     compiler: Compiler,
     session: Session,
     precision: EffectivePrecision,
-    /// Compiled for shapes that may be the next ones.
+    /// Compiled ahead, for the shapes that are likely to come first.
     compiled: Option<Reshaped>,
-    /// The one in use first.
+    /// The most recently used one first; that one is in use.
     recorded: Vec<Recorded>,
 }
 
 impl OnDevice {
-    /// A partition with something compiled ahead.
+    /// A partition that is compiled, but not recorded.
     pub fn new(
         compiler: Compiler,
         session: Session,
@@ -34,7 +34,7 @@ impl OnDevice {
         Self { compiler, session, precision, compiled: Some(compiled), recorded: Vec::new() }
     }
 
-    /// A partition with something recorded ahead, by `session`.
+    /// A partition that `session` has recorded.
     pub fn with_recorded(
         compiler: Compiler,
         session: Session,
@@ -58,7 +58,7 @@ impl OnDevice {
             self.recorded[..=at].rotate_right(1);
             return Ok(());
         }
-        // Before the new one: the memory of both may be too much.
+        // Before recording: memory may not suffice for one more.
         self.recorded.truncate(KEPT - 1);
         let reshaped = match self.compiled.take() {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,

@@ -6,7 +6,7 @@ use crate::graph::{Graph, ValueId};
 use crate::ir::{DType, HostTensor, Shape};
 use crate::reference;
 
-/// Runs on the CPU, slowly: the operators' naive twins compute it.
+/// Runs on the CPU, slowly, with the operators' `reference` implementations.
 #[derive(Default)]
 pub struct OnHost {
     /// With the shapes in use; `None` before there are any.

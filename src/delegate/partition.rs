@@ -14,21 +14,21 @@ pub struct Outline {
     pub inputs: Vec<i32>,
     /// Its results' tensors.
     pub outputs: Vec<i32>,
-    /// It only unpacks constants: never runs, and what it makes is constant wherever it is read.
+    /// It only unpacks constants: it never runs, and its result is constant wherever it is read.
     pub folded: bool,
 }
 
 /// Why a partition cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The nodes to blame; none if nobody knows.
+    /// The nodes that cause it; none if unknown.
     pub nodes: Vec<i32>,
     /// The reason.
     pub why: String,
 }
 
 impl Refusal {
-    /// Nobody knows which node is to blame.
+    /// A refusal whose cause is unknown.
     pub fn unknown(why: impl fmt::Display) -> Self {
         Self { nodes: Vec::new(), why: why.to_string() }
     }
@@ -95,14 +95,14 @@ pub fn select<H: SubgraphHost>(
     }
 }
 
-/// The subgraph's own outputs. The host does not tell them, but they are what would be read outside
-/// if everything were taken.
+/// The subgraph's own outputs. The host does not list them, but they would be the partition's outputs if
+/// every node were taken.
 fn results<H: SubgraphHost>(host: &H) -> Result<BTreeSet<i32>> {
     let all: Vec<i32> = host.nodes().keys().copied().collect();
     Ok(host.divide(&all)?.into_iter().flat_map(|p| p.outputs).collect())
 }
 
-/// Folded nodes whose result the CPU reads: it may as well make it itself, once.
+/// Folded nodes whose result the CPU reads: they stay there, and are computed once.
 fn needed_outside(
     all: &BTreeMap<i32, Outline>,
     taken: &BTreeSet<i32>,

@@ -1,8 +1,8 @@
-//! What a partition computes in.
+//! Which precision a partition runs in, and why.
 //!
-//! Most networks forgive the rounding of every layer's result to 11 bits. Some have steep outputs:
-//! there it grows to a large part of the output's range. So a partition that is asked to run in fp16
-//! first runs on noise in both precisions, and stays in fp32 if they disagree. The verdict is remembered.
+//! fp16 rounds every layer's result to 11 bits. Most networks tolerate that; numerically sensitive ones
+//! magnify it to a large part of the output's range. So a partition for which fp16 is asked first runs on
+//! random inputs in both precisions, and stays in fp32 if the outputs differ too much. The verdict is cached.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use crate::logging::timed;
 use crate::options::Precision;
 use crate::program::Store;
 
-/// What was found out about fp16 in a partition.
+/// The result of trying fp16 in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is as good as was promised.
+    /// No output moves by more than the limit.
     Holds,
-    /// It moves this output too far.
+    /// fp16 moves this output by more than the limit; the text says by how much.
     Moves(String),
 }
 
@@ -60,17 +60,17 @@ impl Verdicts {
     }
 }
 
-/// What a partition is asked to compute in, and has to prove that it can.
+/// The trial of fp16 that a partition needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// fp16, in one of its ways.
+    /// The precision to try, `Fp16` or `Fp16Fast`.
     pub asked: Precision,
-    /// What its verdict is remembered as: equal partitions have the same, weights included, in every process.
+    /// The key of its verdict: the same in every process for partitions that are equal, weights included.
     name: String,
 }
 
 impl Trial {
-    /// The trial that `graph` has to stand; `None` if it will be stored in fp32 on this device anyway.
+    /// The trial that `graph` needs; `None` if this device stores it in fp32 anyway.
     pub fn needed(graph: &Graph, asked: Precision, caps: &Caps) -> Option<Self> {
         if store(caps, asked) == Store::F32 {
             return None;
@@ -93,7 +93,7 @@ fn fingerprint(graph: &Graph) -> u64 {
     hash
 }
 
-/// What was asked of a partition, what it computes in, and why.
+/// The precision that was asked for, the one in which the partition runs, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectivePrecision {
     asked: Precision,
@@ -103,18 +103,18 @@ pub struct EffectivePrecision {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Why {
-    /// Nothing speaks against it.
+    /// It runs as asked, without a trial.
     Asked,
     /// The device cannot store fp16.
     CannotStore,
     /// fp16 was tried.
     Tried(Verdict),
-    /// fp16 could not be tried.
+    /// fp16 could not be compiled or run.
     Failed(String),
 }
 
 impl EffectivePrecision {
-    /// Without a trial.
+    /// The precision without a trial.
     pub fn untried(asked: Precision, caps: &Caps) -> Self {
         match store(caps, asked) {
             Store::F32 if asked != Precision::Fp32 => {
@@ -124,18 +124,18 @@ impl EffectivePrecision {
         }
     }
 
-    /// After a trial; the log tells if it was lost.
+    /// The precision after a trial. Logs a warning if fp16 has failed it.
     pub fn tried(asked: Precision, verdict: Verdict) -> Self {
         let runs = if verdict == Verdict::Holds { asked } else { Precision::Fp32 };
         Self { asked, runs, why: Why::Tried(verdict) }.announced()
     }
 
-    /// After a trial that did not come to an end; the log tells.
+    /// fp32, after a trial that ended in an error. Logs the reason `why`.
     pub fn failed(asked: Precision, why: String) -> Self {
         Self { asked, runs: Precision::Fp32, why: Why::Failed(why) }.announced()
     }
 
-    /// What the partition is compiled in.
+    /// The precision in which the partition is compiled.
     pub fn runs(&self) -> Precision {
         self.runs
     }

@@ -1,4 +1,4 @@
-//! What a partition makes of noise, in fp16 and in fp32.
+//! A partition's outputs for random inputs, compared between fp16 and fp32.
 
 use super::precision::Verdict;
 use crate::error::Result;
@@ -8,19 +8,19 @@ use crate::noise::Noise;
 use crate::program::Store;
 use crate::runtime::{Recording, Session};
 
-/// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since
-/// real inputs may be worse than noise.
+/// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since real
+/// inputs may be worse than random ones.
 const LIMIT: f32 = 5e-3;
 
-/// The lower ends of the ranges that noise comes from; the upper end is 1.
+/// The lower ends of the ranges of random inputs; the upper end is 1.
 const RANGES: [f32; 2] = [-1.0, 0.0];
 
-/// What a partition makes of noise: for each of [`RANGES`] its outputs. Nothing if it takes or gives
-/// anything but floats: such a partition is not compared, and holds.
+/// The outputs for random inputs of each of [`RANGES`]. Empty if some input or output is not float: such a
+/// partition is not compared, and passes.
 pub struct Probe(Vec<Vec<Vec<u8>>>);
 
 impl Probe {
-    /// Runs a recording of `graph` that `session` made. The noise is the same at every call.
+    /// Runs a recording of `graph` that `session` made. The inputs are the same at every call.
     ///
     /// # Errors
     /// See [`Session::run`].
@@ -45,7 +45,7 @@ fn outputs(session: &mut Session, recording: &Recording, graph: &Graph, low: f32
     Ok(outputs)
 }
 
-/// Compares what both precisions of `graph` made of noise.
+/// Compares the outputs of `graph` in both precisions for the same inputs.
 pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
     for ((low, got), want) in RANGES.iter().zip(&fp16.0).zip(&fp32.0) {
         for ((id, got), want) in graph.outputs().iter().zip(got).zip(want) {
@@ -60,7 +60,7 @@ pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
     Verdict::Holds
 }
 
-/// The largest difference over the largest magnitude; NaN if fp16 gives a number that is none.
+/// The largest difference over the largest magnitude of `want`; NaN if `got` is NaN where `want` is finite.
 fn difference(want: &[f32], got: &[f32]) -> f32 {
     let range = want.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
     let gap = |(w, g): (&f32, &f32)| if w.is_finite() { (w - g).abs() } else { 0.0 };

@@ -1,4 +1,4 @@
-//! A partition whose fp16 has yet to prove itself.
+//! A partition for which fp16 is not tried yet.
 
 use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
@@ -12,7 +12,7 @@ use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::{Recording, Session};
 
-/// Compiled in fp32. As soon as there is something to compute it is tried in fp16 too.
+/// Compiled in fp32. As soon as some output is not empty, fp16 is tried.
 pub struct Proving {
     compiler: Compiler,
     session: Session,
@@ -46,13 +46,13 @@ impl Proving {
         Ok(())
     }
 
-    /// Whether there is something to compute, and thus to try.
+    /// Whether some output is not empty, so that fp16 can be tried.
     pub fn is_ready(&self) -> bool {
         self.wide.compiled.is_some()
     }
 
-    /// Finds out whether the partition can run in fp16. One precision is tried after the other, so that weights
-    /// and pipelines of both are never in memory together.
+    /// Runs the partition on random inputs in both precisions, and settles on one. One precision runs after
+    /// the other, so that weights and pipelines of both are never in memory together.
     ///
     /// # Errors
     /// [`Error::DeviceLost`]; whatever else goes wrong means fp32.
@@ -77,7 +77,7 @@ impl Proving {
                         let recorded = Recorded::with(recording, narrow);
                         return Ok(OnDevice::with_recorded(compiler, session, precision, recorded));
                     }
-                    // The recording has no clock.
+                    // That recording takes no timestamps.
                     Verdict::Holds => return Ok(OnDevice::new(compiler, session, precision, narrow)),
                     Verdict::Moves(_) => precision,
                 }
@@ -96,7 +96,7 @@ impl Proving {
     }
 }
 
-/// Records what was compiled and runs it on noise.
+/// Records what was compiled and runs it on random inputs.
 fn run(session: &mut Session, reshaped: &Reshaped) -> Result<(Recording, Probe)> {
     let Some(compiled) = &reshaped.compiled else { unreachable!("nothing is tried before it is ready") };
     let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;

@@ -13,11 +13,11 @@ use crate::runtime::{Recording, Session};
 
 /// What the device can run for one set of shapes.
 pub struct Recorded {
-    /// Those of the inputs.
+    /// Shapes of the inputs.
     pub shapes: Vec<Shape>,
     /// The graph as imported, with these shapes.
     pub graph: Graph,
-    /// `None`: nothing is to be computed.
+    /// `None` if all outputs are empty.
     run: Option<Run>,
 }
 
@@ -37,7 +37,7 @@ impl Recorded {
         Ok(Self { shapes, graph, run })
     }
 
-    /// What was compiled, and `recording` was made of.
+    /// The partition whose program is in `recording`.
     pub fn with(recording: Recording, reshaped: Reshaped) -> Self {
         let Reshaped { shapes, graph, compiled } = reshaped;
         if let Some(compiled) = &compiled {

@@ -17,9 +17,9 @@ use crate::vk::Device;
 pub struct Setup {
     /// What the user asked for.
     pub options: Options,
-    /// Whether fp16 holds, by partition.
+    /// Verdicts on fp16, by partition.
     pub verdicts: Verdicts,
-    /// The fastest way of computing a node, by choice.
+    /// The tuner's fastest candidates, by tactic key.
     pub winners: Winners,
     device: Arc<Device>,
     /// Where compiled pipelines are kept.
@@ -42,7 +42,7 @@ impl Setup {
         Ok(Self { options, verdicts, winners, device, disk })
     }
 
-    /// The device that is to be used from now on; who has started with another one keeps that.
+    /// The device for new sessions; those on an older device keep it.
     pub fn device(&self) -> Arc<Device> {
         self.device.clone()
     }
@@ -55,7 +55,7 @@ impl Setup {
     }
 }
 
-/// What partitions compute in as a rule, for people.
+/// The precision in which partitions run as a rule, for people.
 fn describe(asked: Precision, caps: &Caps) -> String {
     match asked {
         Precision::Fp16 | Precision::Fp16Fast if store(caps, asked) == Store::F32 => {

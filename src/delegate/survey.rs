@@ -79,7 +79,7 @@ impl Survey<'_> {
     }
 }
 
-/// How many nodes with the same fate are listed.
+/// How many nodes are listed by number for each reason.
 const SHOWN: usize = 8;
 
 impl SubgraphHost for Survey<'_> {

@@ -1,4 +1,4 @@
-//! How the choices in a partition are decided.
+//! Which candidate each choice in a partition takes.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use crate::lower::Tactics;
 use crate::program::{Program, TacticKey};
 use crate::tune::Winners;
 
-/// The ways that were taken for the first shapes of a partition, by class of choice: other shapes take them
-/// too, as their pipelines are there.
+/// The candidates that the first shapes of a partition have taken, by class of key. Other shapes take them
+/// too, because their pipelines exist.
 #[derive(Debug, Default)]
 pub struct Taken(HashMap<TacticKey, Vec<String>>);
 
 impl Taken {
-    /// Whether the program has a choice of a class that is new.
+    /// Whether the program has a choice of a class that is not known yet.
     pub fn lacks(&self, program: &Program) -> bool {
         program.choices.iter().any(|choice| !self.0.contains_key(&choice.key.class()))
     }
 
-    /// Remembers what a program has taken in classes that are new.
+    /// Remembers a program's candidates for classes that are not known yet.
     pub fn learn(&mut self, program: &Program) {
         let mut first: HashMap<TacticKey, Vec<String>> = HashMap::new();
         for choice in &program.choices {
@@ -35,13 +35,13 @@ impl Taken {
     }
 }
 
-/// Takes what the first shapes have taken, else what has won on the device, else the first candidate.
+/// Takes the first shapes' candidate, else the tuner's winner, else the first candidate.
 pub struct PartitionTactics<'a> {
-    /// What the first shapes have taken.
+    /// Candidates of the first shapes.
     pub taken: &'a Taken,
-    /// What has won.
+    /// The tuner's winners.
     pub winners: &'a Winners,
-    /// A key for which this candidate is taken, whatever is known.
+    /// A key, and the candidate that its choices take in any case.
     pub forced: Option<(&'a TacticKey, usize)>,
 }
 

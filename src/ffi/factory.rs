@@ -8,7 +8,7 @@ use super::options::TfLiteVulkanDelegateOptions;
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
 
-/// Writes the options without any wish.
+/// Writes the default options.
 ///
 /// # Safety
 /// `options` is NULL or points to `size` bytes.

@@ -20,7 +20,7 @@ pub enum Broadcast {
 }
 
 impl Broadcast {
-    /// How `operand` spreads over `result`; `None` if in none of these ways.
+    /// How `operand` is broadcast to `result`; `None` if in no such form.
     pub fn of(operand: &Shape, result: &Shape) -> Option<Self> {
         let operand: Shape = {
             let missing = result.len().checked_sub(operand.len())?;

@@ -13,8 +13,8 @@ use crate::unsupported;
 /// Bytes that never change: a part of the model, or our own.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// A constant tensor. Its bytes may be stored in another way than the graph sees: fp16 weights stay fp16,
-/// and sparse ones sparse, until a kernel packs them.
+/// A constant tensor. Its stored form may differ from what the graph sees: fp16 weights stay fp16, and sparse
+/// ones sparse, until a kernel packs them.
 #[derive(Clone)]
 pub struct Constant {
     /// Dimensions.

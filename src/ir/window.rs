@@ -23,7 +23,7 @@ impl SpatialPadding {
     }
 }
 
-/// TFLite's two ways to treat the border.
+/// TFLite's two padding schemes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// As many zeros as give `ceil(size / stride)` windows.

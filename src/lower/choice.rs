@@ -1,4 +1,4 @@
-//! Choices that the device's speed decides about.
+//! Choices among candidates whose speed depends on the device.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use super::context::Decision;
 use crate::program::{Choice, TacticKey};
 
 impl Lower<'_> {
-    /// Which of several ways to take: the one that was the fastest on this device if it was tuned, else the
-    /// first. Ways that differ print different names: winners are kept by name.
+    /// The candidate to use, as the tactics decide: by default the tuner's winner for `key` on this device,
+    /// else the first candidate. Candidates must print different names, because winners are kept by name.
     pub fn choose<T: Clone + fmt::Display>(&mut self, key: TacticKey, candidates: &[T]) -> T {
         let names: Vec<String> = candidates.iter().map(T::to_string).collect();
         let taken = self.tactics.choose(&key, &names);
@@ -16,7 +16,7 @@ impl Lower<'_> {
         candidates[taken].clone()
     }
 
-    /// The node is lowered: its choices go into the program, with the dispatches that they led to.
+    /// Ends the node: adds its choices to the program, with the dispatches that they led to.
     pub fn finish(self) {
         let dispatches = self.first..self.program.dispatches.len();
         let choice = |Decision { key, candidates, taken }| Choice {

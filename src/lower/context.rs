@@ -19,11 +19,11 @@ pub struct Target<'a> {
     pub store: Store,
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
-    /// Decides choices.
+    /// Picks a candidate for each choice.
     pub tactics: &'a dyn Tactics,
 }
 
-/// What is made of a graph, node by node.
+/// The result of lowering a graph, node by node.
 #[derive(Default)]
 pub struct Lowered {
     /// The program so far.
@@ -32,7 +32,7 @@ pub struct Lowered {
     weights: HashMap<WeightKey, BufferId>,
 }
 
-/// A choice of a node that is not lowered yet.
+/// A choice of the node that is being lowered.
 pub(super) struct Decision {
     pub key: TacticKey,
     pub candidates: Vec<String>,
@@ -49,7 +49,7 @@ pub struct Lower<'a> {
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
     pub(super) tactics: &'a dyn Tactics,
-    /// What was chosen for this node so far.
+    /// The node's choices so far.
     pub(super) decisions: Vec<Decision>,
     /// The node's first dispatch.
     pub(super) first: usize,
@@ -149,7 +149,8 @@ impl<'a> Lower<'a> {
         Ok(())
     }
 
-    /// Runs `f`, and keeps what it dispatches for other shapes instead of running it.
+    /// Runs `f`, and keeps its dispatches as spares: they do not run, but their pipelines are created, since
+    /// other shapes need them.
     pub fn spare(&mut self, f: impl FnOnce(&mut Self) -> Result<(), Unsupported>) -> Result<(), Unsupported> {
         let (dispatches, buffers) = (self.program.dispatches.len(), self.program.buffers.len());
         f(self)?;

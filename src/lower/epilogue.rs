@@ -70,8 +70,8 @@ impl Lower<'_> {
                     let rows = rows(self, input);
                     let same = batch.is_none_or(|other| other == rows);
                     let broadcast = match broadcast {
-                        // A vector per picture, of which there happens to be one: another batch
-                        // must not ask for another pipeline.
+                        // A vector per image, in a batch of one: another batch must not need another
+                        // pipeline.
                         Broadcast::Channel if same && self.constant(input).is_none() => Broadcast::Batch,
                         Broadcast::Batch if !same => {
                             unsupported!("operands that spread over different batches")

@@ -1,4 +1,4 @@
-//! Workgroups and how many of them a dispatch has.
+//! Workgroup sizes, and the grids of dispatches.
 
 use super::Lower;
 use crate::caps::{Caps, DeviceKind, Features};
@@ -18,7 +18,7 @@ impl Lower<'_> {
         of_workgroups(self.caps, wg, items)
     }
 
-    /// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+    /// The grid for so many workgroups: its size, and the workgroups per row of the grid.
     pub fn group_grid(&self, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
         of_groups(self.caps, groups)
     }
@@ -34,10 +34,10 @@ impl Lower<'_> {
         [wg_x, (most.min(64) / wg_x).max(1)]
     }
 
-    /// How the invocations of a workgroup that computes so many results join what they hold.
+    /// How a workgroup that computes so many results reduces the values of its invocations.
     pub fn join(&self, results: u32) -> Join {
         let needed = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC);
-        // A smaller subgroup spares a barrier at most.
+        // A smaller subgroup would save one barrier at most.
         let large = self.caps.subgroup_size >= 4;
         if results == 1 && large && self.caps.features.contains(needed) {
             Join::Subgroups
@@ -64,7 +64,7 @@ fn of_workgroups(caps: &Caps, wg: u32, items: u64) -> Result<([u32; 3], u32), Un
     Ok((grid, row_groups * wg))
 }
 
-/// The grid for so many workgroups: workgroups, and how many of them stand in a row.
+/// The grid for so many workgroups: its size, and the workgroups per row of the grid.
 fn of_groups(caps: &Caps, groups: u64) -> Result<([u32; 3], u32), Unsupported> {
     let x = groups.min(u64::from(caps.max_grid[0])).max(1);
     let y = groups.div_ceil(x);

@@ -4,7 +4,7 @@ use crate::halves::{narrow, narrow_floats, widen};
 use crate::ir::{Constant, DType};
 use crate::program::Store;
 
-/// Rows, and elements of a row, that are moved together: what they touch stays in the cache that long.
+/// Rows, and elements of a row, of the block that is moved at a time, so that it stays in the cache.
 const NEAR: usize = 64;
 
 /// Writes element `k` of each row `r` of `depth` elements to `place(r, k)` of `bytes`. The constant was

@@ -1,10 +1,10 @@
-//! Who decides choices.
+//! The interface that decides choices.
 
 use crate::program::TacticKey;
 
-/// Decides choices.
+/// Picks a candidate for each choice of a node.
 pub trait Tactics {
-    /// The place of the candidate to take; `candidates` are names, never none.
+    /// The index of the candidate to take; `candidates` are names, at least one.
     fn choose(&self, key: &TacticKey, candidates: &[String]) -> usize;
 }
 

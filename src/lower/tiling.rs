@@ -11,15 +11,15 @@ use crate::unsupported;
 /// The most blocks of channels that a workgroup covers.
 const MAX_COLUMNS: u32 = 8;
 
-/// How a result of rows × channels is cut into register tiles. Depends on the device and the
-/// channels only, so that a resize needs no other pipeline.
+/// How a result of rows (output pixels × batch) × channels is split into register tiles. Depends on the
+/// device and the channels only, so that a resize needs no other pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
     /// Rows per invocation.
     pub tm: u32,
-    /// Quads of channels per invocation.
+    /// Quads (four channels each) per invocation.
     pub tn: u32,
-    /// Whether the weights of a block lie together, row by row, instead of all those of a row.
+    /// Whether weights are packed block by block; else each row (one element of the depth) holds all blocks.
     pub by_block: bool,
     /// Channels per group.
     pub group_channels: u32,
@@ -36,18 +36,19 @@ pub struct Tiling {
 }
 
 impl Tiling {
-    /// For `groups` groups of `group_channels` channels: what suits devices of this kind. `small` is for
-    /// kernels that need many registers besides the tile.
+    /// The usual tiling on devices of this kind, for `groups` groups of `group_channels` channels. `small` is
+    /// for kernels that need many registers besides the tile.
     pub fn new(caps: &Caps, groups: u32, group_channels: u32, small: bool) -> Self {
         let group_quads = group_channels.div_ceil(4);
-        // A driver that runs on the CPU pays for each load more than for many multiplications.
+        // On a driver that runs on the CPU a load costs more than many multiplications.
         let tm = if caps.kind == DeviceKind::Software { 8 } else { 4 };
         let small = small && caps.few_registers();
         let tn = if small || group_quads == 1 || group_quads == 3 { 1 } else { 2 };
         Self::with([tm, tn], caps.max_invocations.min(64), groups, group_channels)
     }
 
-    /// What may suit the device for sums of so many products, those first that differ least from the first.
+    /// Tilings that may suit the device for sums of so many products: the usual one, then those that differ
+    /// least from it.
     pub fn candidates(
         caps: &Caps,
         groups: u32,

@@ -8,9 +8,9 @@ use crate::program::{BufferId, BufferKind, WeightKey, Weights};
 use crate::unsupported;
 
 impl Lower<'_> {
-    /// Uploads constant operand `i` in the storage type in another order: of its rows of `depth` elements,
-    /// element `k` of row `r` goes to `place(r, k)`. Where none of the `elements` goes there is zero.
-    /// `packing` names the arrangement: the same constant with the same packing is uploaded once.
+    /// Uploads constant operand `i` in the storage type, rearranged into `elements` elements. Of its rows of
+    /// `depth` elements, element `k` of row `r` goes to `place(r, k)`; the others are zero. `packing` names
+    /// the arrangement: the same constant with the same packing is uploaded once.
     pub fn rearranged(
         &mut self,
         i: usize,
@@ -25,9 +25,9 @@ impl Lower<'_> {
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
 
-    /// Uploads `elements` 32-bit floats made from constant operand `i`: `fill` gets its floats, and the bytes of
-    /// as many zeros as are wanted. `packing` names the arrangement: the same constant with the same packing is
-    /// uploaded once.
+    /// Uploads `elements` 32-bit floats computed from constant operand `i`: `fill` gets its floats, and
+    /// `elements` zeros to write to. `packing` names the arrangement: the same constant with the same packing
+    /// is uploaded once.
     pub fn floats(
         &mut self,
         i: usize,
@@ -42,7 +42,7 @@ impl Lower<'_> {
         })
     }
 
-    /// Uploads bytes made from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.
+    /// Uploads bytes computed from constant operand `i`; `fill` gets a zeroed slice of `bytes` bytes.
     pub fn weights(
         &mut self,
         i: usize,
@@ -78,13 +78,14 @@ impl Lower<'_> {
         Ok(buffer)
     }
 
-    /// What kernels with `lib/last.glsl` bind: `bytes` for what workgroups leave behind, and so many
-    /// counters. With a single part both are the result's buffer, which is not touched as such.
+    /// The split-K buffers of kernels with `lib/last.glsl`: `bytes` of scratch for partial sums, and counters
+    /// of the workgroups that are done. With one part there is no split: both bindings name the result's
+    /// buffer, and the kernel uses neither.
     pub fn parts(&mut self, bytes: u64, counters: u64, parts: u32) -> Result<[BufferId; 2], Unsupported> {
         if parts == 1 {
             return Ok([self.y(0); 2]);
         }
-        // Other shapes need other numbers; the same key means the same bytes.
+        // The count depends on the shape, so the key holds it; rounding leaves few different buffers.
         let counters = counters.next_power_of_two();
         let key = WeightKey { constant: self.site.results[0].value, packing: format!("counters/{counters}") };
         Ok([

@@ -1,4 +1,5 @@
-//! What foldable nodes (DEQUANTIZE of fp16, DENSIFY) make of constants, while the delegate looks at a subgraph.
+//! Constants that foldable nodes (DEQUANTIZE of fp16, DENSIFY) compute, while the delegate looks at a
+//! subgraph.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use crate::error::Unsupported;
 use crate::ir::Constant;
 use crate::tflite::{Computed, NodeView, Subgraph};
 
-/// The tensors that foldable nodes make of constants.
+/// The tensors that foldable nodes compute from constants.
 #[derive(Default)]
 pub struct Folds(RefCell<HashMap<i32, Rc<Folded>>>);
 
@@ -21,8 +22,8 @@ struct Folded {
 }
 
 impl Folds {
-    /// Declares the result of `node` constant: `fold` makes it of the node's operands, which are constant. Nodes
-    /// are declared in the order of their execution.
+    /// Declares the result of `node` constant: `fold` computes it from the node's operands, which are
+    /// constant. Nodes are declared in the order of their execution.
     pub fn declare(&self, node: &NodeView<'_>, fold: Fold) {
         let inputs = node.input_tensors().iter().map(|i| (*i >= 0).then_some(*i)).collect();
         if let Some(output) = node.output_tensors().first() {

@@ -21,7 +21,7 @@ pub struct BatchMatmul {
     pub swapped: [bool; 2],
 }
 
-/// What the product is made of.
+/// The dimensions of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Batches {
     rows: u32,

@@ -61,7 +61,7 @@ pub(super) const DEFS: &[Def] = &[
     },
 ];
 
-/// Applies a step with an operand, both spread over each other.
+/// Applies a binary step; both operands are broadcast against each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binary(pub StepOp);
 

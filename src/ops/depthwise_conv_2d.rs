@@ -37,7 +37,7 @@ pub struct DepthwiseConv2d {
 /// The most products that are added up in 16 bits.
 const FEW: u32 = 32;
 
-/// How a result is cut.
+/// The strip of pixels of an invocation, and the workgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Strips {
     /// Neighbouring pixels that one invocation computes.
@@ -53,7 +53,7 @@ impl fmt::Display for Strips {
 }
 
 impl Strips {
-    /// What may suit the device, the likely best first; `wide` invocations compute four channels.
+    /// Strips that may suit the device, the usual one first; `wide` invocations compute four channels.
     fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
         let sizes: [u32; 4] =
             if caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
@@ -62,9 +62,9 @@ impl Strips {
             true => &[4, 2],
             false => &[4],
         };
-        let cut =
+        let strips =
             |pixels: &u32, size: u32| Self { pixels: *pixels, invocations: size.min(caps.max_invocations) };
-        let mut all: Vec<_> = pixels.iter().flat_map(|p| sizes.map(|size| cut(p, size))).collect();
+        let mut all: Vec<_> = pixels.iter().flat_map(|p| sizes.map(|size| strips(p, size))).collect();
         all.dedup();
         all
     }
@@ -100,7 +100,7 @@ fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
 }
 
 impl DepthwiseConv2d {
-    /// Whether there are as many channels behind it as before.
+    /// Whether operand and result have the same number of channels.
     pub fn keeps_channels(&self, x: &Shape, w: &Shape) -> bool {
         multiplier(x, w) == Ok(1)
     }
@@ -156,7 +156,7 @@ impl Operator for DepthwiseConv2d {
             wg_x,
             // The last strip of a row may reach beyond the border even where windows do not.
             border: v.border || y_shape[2] % pixels != 0,
-            // A driver that runs on the CPU takes both paths.
+            // A driver that runs on the CPU executes both sides of a branch.
             branch: cx.caps.kind != DeviceKind::Software,
             epi_op: epilogue.op,
             epi_a: epilogue.a,

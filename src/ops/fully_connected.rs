@@ -87,34 +87,34 @@ impl Operator for FullyConnected {
     }
 }
 
-/// Up to here each row is a matrix-vector product of its own; more share the weights in tiles.
+/// Up to so many rows, each is a matrix-vector product of its own; more rows share weights in tiles.
 const FEW_ROWS: u32 = 4;
 
 /// A workgroup of the kernel for few rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Workgroup {
-    /// Invocations that share the depth of a sum.
+    /// Invocations that split the depth of a sum.
     deep: u32,
-    /// Quads of channels.
+    /// Groups of four channels.
     wide: u32,
 }
 
 impl Workgroup {
-    /// The usual one first.
+    /// The workgroups that may suit the device, the usual one first.
     fn candidates(caps: &Caps, channels: u32, depth: u32) -> Vec<Self> {
         let quads = channels.div_ceil(4).next_power_of_two();
         let steps = depth.div_ceil(4).next_power_of_two();
         let groups: &[_] = match caps.kind {
             // There are no more than a few threads, and a subgroup needs no barrier.
             DeviceKind::Software => &[(caps.subgroup_size, 1), (2 * caps.subgroup_size, 1), (1, 8)],
-            // Many loads have to be under way at once.
+            // Many loads have to be in flight at once.
             DeviceKind::Discrete => &[(256, 1), (128, 1), (64, 1), (32, 1), (64, 2), (32, 4)],
             _ => &[(128, 1), (64, 1), (32, 1), (256, 1), (64, 2), (32, 2), (16, 4)],
         };
         let mut all = Vec::new();
         for (deep, wide) in groups {
             let deep = steps.min(*deep);
-            // Short sums leave room for more of them.
+            // With short sums a workgroup has room for more channels.
             let room = if caps.kind == DeviceKind::Software { 1 } else { 32 / deep };
             let group = Self { deep, wide: quads.min(room.max(*wide)) };
             if group.deep * group.wide <= caps.max_joined() && !all.contains(&group) {
@@ -131,8 +131,8 @@ impl fmt::Display for Workgroup {
     }
 }
 
-/// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue.
-/// `few_rows` chooses the kernel that spreads a row's sums over a workgroup.
+/// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue. `few_rows`
+/// chooses the kernel that splits each sum among the invocations of a workgroup.
 pub fn product(
     cx: &mut Lower<'_>,
     rows: u32,

@@ -32,7 +32,7 @@ pub(super) const DEFS: &[Def] = &[
     },
 ];
 
-/// What becomes of a window.
+/// What is computed of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolKind {
     /// Its mean.
@@ -44,7 +44,7 @@ pub enum PoolKind {
 /// A pooling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool2d {
-    /// What becomes of a window.
+    /// What is computed of a window.
     pub kind: PoolKind,
     /// How it moves.
     pub window: Window,
@@ -62,10 +62,10 @@ fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
 }
 
-/// A way to compute a pooling.
+/// An implementation of pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Algorithm {
-    /// A reduction of the whole picture.
+    /// A reduction of the whole image.
     Reduction,
     /// Window by window.
     Windows,
@@ -151,7 +151,7 @@ impl Operator for Pool2d {
             reduce::ReduceKind::Largest
         };
         reduce::emit(cx, kind, &[false, true, true, false])?;
-        // Of a larger picture the window is a part.
+        // In a larger image the window is only a part.
         cx.spare(|cx| self.windows(cx))
     }
 

@@ -46,7 +46,7 @@ pub(super) const DEFS: &[Def] = &[
     },
 ];
 
-/// What becomes of the reduced elements.
+/// What is computed of the reduced elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ReduceKind {
@@ -60,7 +60,7 @@ pub enum ReduceKind {
 /// A reduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reduce {
-    /// What becomes of the reduced elements.
+    /// What is computed of the reduced elements.
     pub kind: ReduceKind,
     /// The reduced dimensions; negative ones count from the end.
     pub axes: Vec<i64>,
@@ -131,9 +131,10 @@ fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
     three
 }
 
-/// Workgroups that a reduction should have before its terms are worth keeping together.
+/// Workgroups that keep a GPU busy: with fewer results, the terms of each are split among workgroups
+/// (split-K).
 const BUSY: u64 = 64;
-/// The fewest terms of a part.
+/// The fewest terms of a partial result.
 const PART: u32 = 256;
 
 /// Result 0 = operand 0 reduced over the dimensions that `reduced` marks, through the epilogue.
@@ -152,9 +153,9 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
         groups[last].size /= 4;
         groups[..last].iter_mut().for_each(|g| g.stride /= 4);
     }
-    // Neighbouring invocations should read neighbouring elements: of several results where
-    // channels are kept, else of one result.
-    // A driver that runs on the CPU has few threads, and switches between subgroups at each barrier.
+    // Neighbouring invocations should read neighbouring elements, so that loads coalesce: of several results
+    // where channels are kept, else of one result. A driver that runs on the CPU has few threads, and
+    // switches between subgroups at each barrier.
     let (threads, busy) = match cx.caps.kind {
         DeviceKind::Software if last_kept => (16, cx.caps.machine.cores.into()),
         DeviceKind::Software => {

@@ -27,12 +27,12 @@ pub(super) const DEFS: &[Def] = &[
     },
 ];
 
-/// A picture in another size.
+/// An image in another size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resize {
     /// Height and width of the result.
     pub size: [u32; 2],
-    /// The nearest pixel; else a mixture of four.
+    /// The nearest pixel; else four, interpolated bilinearly.
     pub nearest: bool,
     /// Corners lie on corners.
     pub align_corners: bool,

@@ -1,5 +1,5 @@
-//! SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: every `block`-th row and column becomes a picture of its
-//! own, and back.
+//! SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND: every `block`-th row and column becomes an image of its own, and
+//! back.
 //!
 //! `y[(i × blockʷ + j) × N + n, h, w, c] = x[n, h × blockʰ + i, w × blockʷ + j, c]`, where `x` has zeros around
 //! it; on the way back a border is cut off instead. TFLite takes rank 4, and rank 3 without columns.
@@ -29,15 +29,15 @@ pub(super) const DEFS: &[Def] = &[
     },
 ];
 
-/// Rows and columns to pictures, or the other way; one entry per spatial dimension, of which there
-/// are one or two.
+/// Rows and columns to images, or the other way; one entry per spatial dimension, of which there are one or
+/// two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpaceToBatch {
-    /// Distance between the rows and columns of a picture.
+    /// Distance between the rows and columns of an image.
     pub block: Vec<u32>,
     /// Zeros around the operand, or what is cut off the result.
     pub border: Vec<[u32; 2]>,
-    /// To pictures; else back.
+    /// To images; else back.
     pub to_batch: bool,
 }
 
@@ -59,18 +59,18 @@ fn parse(node: &NodeView<'_>, to_batch: bool) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(op))
 }
 
-/// Shapes as `[pictures, height, width, channels]`.
+/// Shapes as `[images, height, width, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct BlockGeometry {
-    /// The many small pictures.
+    /// The many small images.
     batch: [u32; 4],
     /// The few large ones, border included.
     space: [u32; 4],
     /// Rows and columns of a block.
     block: [u32; 2],
-    /// What lies in front of the large pictures' content.
+    /// What lies in front of the large images' content.
     before: [u32; 4],
-    /// The large pictures without border.
+    /// The large images without border.
     inner: [u32; 4],
 }
 
@@ -85,17 +85,17 @@ impl SpaceToBatch {
         let x = if one { [x[0], x[1], 1, x[2]] } else { [x[0], x[1], x[2], x[3]] };
         let before = [0, border[0][0], border[1][0], 0];
         let around = border.map(|[before, after]| before + after);
-        let pictures = block[0] * block[1];
+        let images = block[0] * block[1];
         if self.to_batch {
             let space = [x[0], x[1] + around[0], x[2] + around[1], x[3]];
             if space[1] % block[0] != 0 || space[2] % block[1] != 0 {
                 unsupported!("{} rows and {} columns in blocks of {block:?}", space[1], space[2]);
             }
-            let batch = [x[0] * pictures, space[1] / block[0], space[2] / block[1], x[3]];
+            let batch = [x[0] * images, space[1] / block[0], space[2] / block[1], x[3]];
             return Ok(BlockGeometry { batch, space, block, before, inner: x });
         }
-        let space = [x[0] / pictures, x[1] * block[0], x[2] * block[1], x[3]];
-        if x[0] % pictures != 0 || space[1] < around[0] || space[2] < around[1] {
+        let space = [x[0] / images, x[1] * block[0], x[2] * block[1], x[3]];
+        if x[0] % images != 0 || space[1] < around[0] || space[2] < around[1] {
             unsupported!("{x:?} in blocks of {block:?} without {border:?}");
         }
         let inner = [space[0], space[1] - around[0], space[2] - around[1], space[3]];
@@ -110,7 +110,7 @@ impl SpaceToBatch {
 }
 
 impl BlockGeometry {
-    /// The large pictures in the order of the small ones: block row, block column, picture, …
+    /// The large images in the order of the small ones: block row, block column, image, …
     fn space_view(&self) -> View {
         let ([n, _, _, c], [_, h, w, _], [bh, bw]) = (self.space, self.batch, self.block);
         View::dense(&[n, h, bh, w, bw, c]).permute(&[2, 4, 0, 1, 3, 5])
@@ -120,7 +120,7 @@ impl BlockGeometry {
         self.space_view().packed()
     }
 
-    /// The part of the large pictures that is not border.
+    /// The part of the large images that is not border.
     fn inner_view(&self) -> View {
         let slice = |view: View, d: usize| view.slice(d, self.before[d].into(), 1, self.inner[d]);
         (1..3).fold(View::dense(&self.space), slice)
@@ -165,10 +165,10 @@ impl Operator for SpaceToBatch {
         let y = if self.to_batch {
             let x = four(inner, &x.data);
             HostTensor::from_fn(Shape::from(batch), |i| {
-                let (picture, phase) = (i[0] % inner[0] as usize, i[0] / inner[0] as usize);
+                let (image, phase) = (i[0] % inner[0] as usize, i[0] / inner[0] as usize);
                 let row = (i[1] * bh + phase / bw).checked_sub(top).filter(|h| *h < inner[1] as usize);
                 let column = (i[2] * bw + phase % bw).checked_sub(left).filter(|w| *w < inner[2] as usize);
-                row.zip(column).map_or(0.0, |(h, w)| x.at(&[picture, h, w, i[3]]))
+                row.zip(column).map_or(0.0, |(h, w)| x.at(&[image, h, w, i[3]]))
             })
         } else {
             let x = four(batch, &x.data);

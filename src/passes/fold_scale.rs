@@ -1,5 +1,6 @@
-//! Folds what scales channels by constants, `s · v + t` as batch normalisation leaves it, into the weights of
-//! the convolution that reads the result or of the one that made `v`; there a PRELU or RELU may lie between.
+//! Folds a scale and shift of channels by constants, `s · v + t` as batch normalisation leaves it, into the
+//! weights of the convolution that reads the result, or of the one that computes `v`. Behind the latter a
+//! PRELU or RELU may lie between.
 
 use std::sync::Arc;
 
@@ -85,8 +86,8 @@ fn constant_like(graph: &mut Graph, like: ValueId, data: &[f32]) -> ValueId {
     graph.add_value(name, ty.clone(), Some(Constant::from_f32(ty.shape, data)))
 }
 
-/// The only reader multiplies by `w · s` and begins with `bias + Σ w · t`: no window of it may see a border,
-/// where there is no `t`.
+/// Folds it into the only reader, whose weights become `w · s` and whose bias becomes `bias + Σ w · t`. None
+/// of its windows may see a border, where there is no `t`.
 fn into_reader(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'static str> {
     const NONE: &str = "no convolution makes or alone reads what it scales";
     let output = graph.node(id).map(|node| node.outputs[0]).ok_or(NONE)?;
@@ -114,7 +115,8 @@ fn into_reader(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'sta
     Ok(())
 }
 
-/// The producer makes `s · v`, and the node adds `t`. What lies between passes positive factors through.
+/// Folds the scale into the producer, which then computes `s · v`; the node adds `t`. What lies between has
+/// to commute with positive factors.
 fn into_producer(graph: &mut Graph, id: NodeId, scale: &Scale) -> Result<(), &'static str> {
     const NONE: &str = "no convolution makes or alone reads what it scales";
     let (mut value, mut between) = (scale.x, false);

@@ -1,5 +1,4 @@
-//! Lets pointwise convolutions compute the depthwise convolution in front of them on the way, where the
-//! device has a kernel for it.
+//! Fuses depthwise convolutions into the pointwise ones behind them, where the device has a kernel for it.
 
 mod inverted_residual;
 mod separable_conv_2d;
@@ -19,7 +18,7 @@ use crate::program::Store;
 pub use inverted_residual::{InvertedResidual, Pointwise};
 pub use separable_conv_2d::SeparableConv2d;
 
-/// The kernel writes out all taps, so that their loads are under way together.
+/// The kernel unrolls all taps, so that their loads overlap.
 const MAX_TAPS: u32 = 25;
 
 pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
@@ -71,7 +70,7 @@ fn concrete<T: Operator>(node: &Node) -> Option<&T> {
     op.downcast_ref()
 }
 
-/// The window of a depthwise convolution with as many channels behind as before.
+/// The window of a depthwise convolution whose result has as many channels as its operand.
 fn depthwise(graph: &Graph, node: &Node) -> Option<Window> {
     let conv: &DepthwiseConv2d = concrete(node)?;
     let [Some(x), Some(w), ..] = node.inputs[..] else { return None };
@@ -82,8 +81,7 @@ fn pointwise(node: &Node) -> bool {
     concrete(node).is_some_and(Conv2d::pointwise)
 }
 
-/// Lets `node`, a separable convolution, compute the pointwise convolution in front of it too, or says why
-/// not.
+/// Fuses the pointwise convolution in front of a separable convolution into it; else returns the reason.
 fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<String> {
     let node = graph.node(id)?;
     let behind: &SeparableConv2d = concrete(node)?;
@@ -112,7 +110,8 @@ fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<St
     None
 }
 
-/// The node's weights, its bias and the rest, if nothing but a bias and then perhaps a clamp follows it.
+/// The node's weights, its bias and the bounds of its clamp, if nothing but a bias and perhaps a clamp
+/// follows it.
 fn plain(graph: &Graph, node: &Node) -> Option<(ValueId, ValueId, [f32; 2])> {
     let (bias, _) = graph.bias(node)?;
     let clamp = match &node.epilogue[1..] {

@@ -1,6 +1,6 @@
-//! Fuses elementwise nodes into the epilogue of what computes their operand: activations, residual
-//! additions, scaling by a vector, and chains of these. What is added may have fewer channels: a PAD that
-//! would fill them up with zeros vanishes.
+//! Fuses elementwise nodes into the epilogue of what computes their operand: activations, residual additions,
+//! scaling by a vector, and chains of these. An addend may have fewer channels: the PAD that fills them up
+//! with zeros is fused too.
 
 use super::Outcome;
 use crate::graph::{Graph, Node, NodeId, ValueId};

@@ -1,12 +1,12 @@
-//! Where long work is cut into several submissions.
+//! Where long programs are split into several submissions.
 
 use crate::caps::Submission;
 use crate::program::{Peaks, Program};
 
-/// How many times the least possible time a dispatch is expected to take.
+/// The expected time of a dispatch over its roofline time.
 const SLACK: f64 = 4.0;
 
-/// Seconds that a dispatch takes however little it does.
+/// The fixed cost of a dispatch in seconds.
 const LAUNCH: f64 = 10e-6;
 
 /// The numbers of the dispatches that begin a new submission; none if all fits in one. What a device
@@ -60,7 +60,7 @@ mod tests {
             (&[10, 20, 30], 0.1, 24, &[]),
             (&[60, 60, 60], 0.1, 24, &[1, 2]),
             (&[40, 40, 40, 40], 0.1, 24, &[2]),
-            // Longer than it should be, but a dispatch cannot be cut.
+            // Longer than it should be, but a dispatch cannot be split.
             (&[900, 900, 1], 0.1, 24, &[1, 2]),
             (&[0; 10], 0.1, 4, &[4, 8]),
             (&[900; 3], f64::INFINITY, usize::MAX, &[]),

@@ -1,4 +1,4 @@
-//! What work costs, and the least time that it can take.
+//! What work costs, and the least time that it can take (roofline).
 
 use std::fmt;
 

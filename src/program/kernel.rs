@@ -89,13 +89,13 @@ impl Store {
     }
 }
 
-/// How the invocations of a workgroup join what they hold (`kernels/lib/join.glsl`). The axis `JOIN` of
+/// How a workgroup reduces the values of its invocations (`kernels/lib/join.glsl`). The axis `JOIN` of
 /// kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Join {
-    /// Through shared memory, pair by pair.
+    /// As a tree in shared memory.
     #[default]
     Memory,
-    /// With subgroup operations, and through shared memory between subgroups.
+    /// With subgroup operations, then through shared memory between subgroups.
     Subgroups,
 }

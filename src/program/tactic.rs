@@ -1,18 +1,18 @@
-//! Choices among several ways of computing a node that the device's speed decides about.
+//! Choices among several candidates (kernels, tilings) for a node, whose speed depends on the device.
 
 use std::fmt;
 use std::ops::Range;
 
 use super::kernel::Store;
 
-/// What the fastest way of computing a node depends on: nodes with the same key take the same way.
+/// What the fastest candidate for a node depends on: nodes with the same key take the same candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TacticKey {
     /// The family of kernels to choose from, as `conv_2d_quads`.
     pub kernel: &'static str,
-    /// Sizes that other batches and pictures do not change, by name: channels, the window.
+    /// Sizes that do not depend on batch and image size, by name: channels, the window.
     pub sizes: Vec<(&'static str, Vec<u32>)>,
-    /// Rows of the result, those of all batches together; `None` where the best way does not depend on them.
+    /// Output pixels × batch; `None` where the best candidate does not depend on them.
     pub rows: Option<u32>,
     /// How activations are stored.
     pub store: Store,
@@ -35,13 +35,13 @@ impl TacticKey {
         Self { rows: Some(rows), ..self }
     }
 
-    /// The key without its number of rows: the same for every batch and picture.
+    /// The key without its number of rows: the same for every batch and image size.
     pub fn class(&self) -> Self {
         Self { rows: None, ..self.clone() }
     }
 }
 
-/// As `conv_2d_quads window 3x3 channels 16 rows 196 F32`: what tables on disk are read by.
+/// As `conv_2d_quads window 3x3 channels 16 rows 196 F32`: the key of tables on disk.
 impl fmt::Display for TacticKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kernel)?;
@@ -56,14 +56,14 @@ impl fmt::Display for TacticKey {
     }
 }
 
-/// A choice among ways of computing a node.
+/// A choice among candidates for a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What it depends on.
     pub key: TacticKey,
-    /// The ways by name; the first is what a device like this does best as a rule.
+    /// Candidates by name; the first is the usual one on devices of this kind.
     pub candidates: Vec<String>,
-    /// The one that was taken.
+    /// The index of the one that was taken.
     pub taken: usize,
     /// The dispatches that compute the node.
     pub dispatches: Range<usize>,

@@ -1,4 +1,4 @@
-//! Inputs or outputs of a recording: one buffer for all, mapped or with a mapped twin.
+//! Inputs or outputs of a recording: one buffer for all, mapped or with a mapped staging buffer.
 
 use super::transfers::TransferPath;
 use crate::error::Result;

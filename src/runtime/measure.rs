@@ -1,4 +1,4 @@
-//! Measures what a device reaches at best, once per process: what profiles compare with.
+//! Measures what a device reaches at best, once per process: the roofline of profiles.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// What `work` makes of each item, in order, on as many threads as there are cores, but at most `most`.
+/// The results of `work` for each item, in order, on as many threads as there are cores, but at most `most`.
 pub(super) fn map<T: Send, R: Send>(
     name: &str,
     most: usize,

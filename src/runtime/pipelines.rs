@@ -9,10 +9,10 @@ use crate::logging::timed;
 use crate::program::Dispatch;
 use crate::vk::{Device, Pipeline, PipelineKey};
 
-/// The most pipelines that are compiled at the same time: what a driver's compiler needs adds up.
+/// The most pipelines that are compiled at the same time: each takes memory in the driver's compiler.
 const COMPILERS: usize = 16;
 
-/// Pipelines by what they are made of, refused ones included.
+/// Pipelines by key, refused ones included.
 pub(super) struct Pipelines {
     device: Arc<Device>,
     held: HashMap<PipelineKey, Result<Arc<Pipeline>>>,
@@ -78,7 +78,7 @@ impl Pipelines {
     }
 }
 
-/// What the pipeline of a dispatch is made of.
+/// The key of the pipeline of a dispatch.
 pub(super) fn key(dispatch: &Dispatch) -> PipelineKey {
     PipelineKey { kernel: dispatch.kernel, spec: dispatch.spec.clone() }
 }

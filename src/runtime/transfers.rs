@@ -17,11 +17,11 @@ pub enum TransferPath {
 /// Up to so many bytes, crossing the bus while shaders run is taken to cost less than a copy with its
 /// barriers: on an NVIDIA H200 600 KB cross in 17 us, and a barrier takes 2.
 const FEW: u64 = 1 << 20;
-/// The same for results: shaders write them in no order that the bus likes. The 256 KB mask of
+/// The same for results: shaders write them in an order that is slow across the bus. The 256 KB mask of
 /// selfie_segmentation, written in steps of two floats, took 135 us on an NVIDIA H100.
 const FEW_RESULTS: u64 = 16 << 10;
 
-/// What decides about paths.
+/// How paths are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferPolicy {
     /// The best for a device whose memory is mapped like this.

@@ -98,7 +98,7 @@ impl WeightStore {
         if buffer.is_cached() {
             each(buffer.mapped(), block, pack);
         } else {
-            // Packing jumps about, which memory that combines writes does not like.
+            // Packing writes in scattered order, which is slow in write-combined memory.
             each(buffer.mapped(), block, |weights, target| {
                 let mut packed = vec![0; target.len()];
                 (weights.fill)(&mut packed);
@@ -139,7 +139,7 @@ impl WeightStore {
     }
 }
 
-/// Cuts a block into parts of at most [`CHUNK`] bytes, or of one weight.
+/// Splits a block into chunks of at most [`CHUNK`] bytes, or of one weight.
 fn chunks<'a, 'b>(mut block: &'a [(&'b Weights, u64)]) -> impl Iterator<Item = &'a [(&'b Weights, u64)]> {
     std::iter::from_fn(move || {
         let mut size = 0;

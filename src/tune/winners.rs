@@ -1,9 +1,9 @@
-//! The fastest ways that were found on a device.
+//! The fastest candidates that were found on a device.
 
 use crate::cache::Facts;
 use crate::program::TacticKey;
 
-/// By key of choice the candidate that was the fastest, by name.
+/// The name of the fastest candidate, by key.
 #[derive(Debug, Default)]
 pub struct Winners(Facts);
 
@@ -18,13 +18,12 @@ impl Winners {
         self.0.get(&key.to_string())
     }
 
-    /// Remembers who won.
+    /// Remembers the winner.
     pub fn learn(&self, key: &TacticKey, candidate: &str) {
         self.0.learn([(key.to_string(), candidate.to_owned())]);
     }
 
-    /// The winner's place among the candidates; the first if the choice was not tuned or its winner is none of
-    /// them.
+    /// The winner's index among the candidates; 0 if the choice was not tuned or its winner is none of them.
     pub fn place(&self, key: &TacticKey, candidates: &[String]) -> usize {
         let won = self.get(key);
         won.and_then(|name| candidates.iter().position(|other| *other == name)).unwrap_or(0)

@@ -35,9 +35,9 @@ impl Device {
     /// device that was lost is opened anew.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] says why none fits: no Vulkan library, no driver, no device, only
-    /// software devices without `allow_software`, nothing that matches `device`. Without a wish the
-    /// best device that opens is taken.
+    /// [`Error::NoDevice`] says why none fits: no Vulkan library, no driver, no device, only software devices
+    /// without `allow_software`, nothing that matches `device`. Without the option `device`, the best device
+    /// that opens is taken.
     pub fn open(options: &Options) -> Result<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let instance = Instance::shared()?;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::program::Kernel;
 use crate::spirv::{prune, specialize};
 
-/// What a pipeline is made of.
+/// What identifies a pipeline.
 #[derive(Clone, Debug)]
 pub struct PipelineKey {
     /// The kernel.

@@ -87,7 +87,7 @@ fn l2_normalization() {
     check(ROWS.iter().map(|x| Case::new(L2Normalization, [tensor(x)])));
 }
 
-/// Several workgroups share a sum, in numbers that differ from shape to shape.
+/// Split-K: the number of workgroups for a sum differs from shape to shape.
 #[test]
 fn other_sizes_in_one_session() {
     let device = Device::open(&Options { allow_software: true, ..Options::default() }).unwrap();

@@ -1,4 +1,4 @@
-//! The ways between the host and the shaders.
+//! The transfer paths between the host and the shaders.
 
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use crate::program::{Store, TacticKey};
 
 use crate::program::BufferId;
 
-/// How a workgroup cuts its part of the result; the numbers are the kernel's constants.
+/// How a workgroup tiles its block of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct BlockTile {
     /// For people: pixels × channels × products of a step, for matrices of 16.
@@ -22,8 +22,8 @@ struct BlockTile {
     subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
     matrices: [u32; 3],
-    /// Fitted to times on an NVIDIA H100, in tens of nanoseconds: what a step takes alone on a core, and of
-    /// the core's time when it has many workgroups; what stands around the steps.
+    /// Costs in tens of nanoseconds, fitted to times on an NVIDIA H100: a step's latency with one workgroup
+    /// on a core, a step's share of the core's time with many, and the fixed cost of a workgroup.
     time: [u32; 3],
 }
 
@@ -39,7 +39,7 @@ const TILES: [BlockTile; 9] = [
     BlockTile { label: "16x32x128", subgroups: [1, 2, 4], matrices: [1, 1, 2], time: [39, 36, 70] },
 ];
 
-/// A tile, and how many workgroups share a block by splitting its sums.
+/// A tile, and how many workgroups compute a block together (split-K).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SplitTile {
     tile: BlockTile,
@@ -80,7 +80,7 @@ impl BlockTile {
         let threads = self.invocations(caps);
         let whole = |elements: u32| (elements / 8).is_multiple_of(threads);
         threads <= caps.max_invocations
-            // And one word of kernels/lib/last.glsl.
+            // Plus one word of kernels/lib/last.glsl.
             && self.shared_bytes(shape) + 4 <= caps.max_shared_bytes
             && whole(bm * bk)
             && whole(bn * bk)
@@ -107,48 +107,49 @@ fn tiles(caps: &Caps, shape: MatrixShape) -> impl Iterator<Item = BlockTile> {
 }
 
 impl SplitTile {
-    /// The estimated time, in tens of nanoseconds.
+    /// The estimated time in tens of nanoseconds: the cost of all steps (latency, or throughput of a full
+    /// core), the fixed cost, and that of split-K. `load_cost` is what eight elements of x cost beyond one
+    /// vector load.
     fn cost(
         &self,
         caps: &Caps,
         shape: MatrixShape,
         [rows, channels, products]: [u32; 3],
-        reading: u32,
+        load_cost: u32,
     ) -> u64 {
         let [bm, bn, bk] = self.tile.block(shape);
         let steps = products.div_ceil(bk).div_ceil(self.parts);
         let groups = u64::from(rows.div_ceil(bm)) * u64::from(channels.div_ceil(bn) * self.parts);
-        let loads = reading * (bm * bk / 8 / self.tile.invocations(caps).max(1));
-        let [alone, shared, around] = self.tile.time.map(u64::from);
-        let of_a_core = |time: u64| (groups * time).div_ceil(u64::from(caps.machine.cores));
-        let step = (alone + u64::from(loads)).max(of_a_core(shared + u64::from(loads)));
-        u64::from(steps) * step + around.max(of_a_core(around)) + joined(caps, self.parts, bm * bn)
+        let loads = load_cost * (bm * bk / 8 / self.tile.invocations(caps).max(1));
+        let [latency, core_time, fixed] = self.tile.time.map(u64::from);
+        let per_core = |time: u64| (groups * time).div_ceil(u64::from(caps.machine.cores));
+        let step = (latency + u64::from(loads)).max(per_core(core_time + u64::from(loads)));
+        u64::from(steps) * step + fixed.max(per_core(fixed)) + split_cost(caps, self.parts, bm * bn)
     }
 
-    /// All cuts of a result of rows × channels with sums of `products`, the best by estimate first. `reading`
-    /// is what eight products of a pixel take that are not read in one go.
-    fn candidates(caps: &Caps, shape: MatrixShape, sizes: [u32; 3], reading: u32) -> Vec<Self> {
-        let cuts = |tile: BlockTile| {
+    /// All tilings of a result of rows × channels with sums of `products`, the cheapest by estimate first.
+    fn candidates(caps: &Caps, shape: MatrixShape, sizes: [u32; 3], load_cost: u32) -> Vec<Self> {
+        let splits = |tile: BlockTile| {
             let steps = sizes[2].div_ceil(tile.block(shape)[2]);
             let parts = [1, 2, 4, 8].into_iter().filter(move |n| *n == 1 || *n <= steps);
             parts.map(move |parts| Self { tile, parts })
         };
-        let mut cuts: Vec<Self> = tiles(caps, shape).flat_map(cuts).collect();
-        cuts.sort_by_key(|cut| cut.cost(caps, shape, sizes, reading));
-        cuts
+        let mut all: Vec<Self> = tiles(caps, shape).flat_map(splits).collect();
+        all.sort_by_key(|tiling| tiling.cost(caps, shape, sizes, load_cost));
+        all
     }
 }
 
-/// What it takes that so many workgroups share a block of so many results, in tens of nanoseconds: parts are
-/// written, read back by one of them, and waited for.
-fn joined(caps: &Caps, parts: u32, results: u32) -> u64 {
+/// The cost of split-K in tens of nanoseconds, for a block of so many results: partial sums are written,
+/// waited for, and read back by the last workgroup.
+fn split_cost(caps: &Caps, parts: u32, results: u32) -> u64 {
     let waiting = u64::from(caps.machine.barrier_ns) / 10;
     if parts > 1 { waiting + u64::from(parts * results) / 117 } else { 0 }
 }
 
-/// Uploads constant operand `i`, `products` for each channel, as whole matrices: room for so many columns and
-/// such a depth; those of one block of columns behind each other along the depth, each with its columns in a
-/// row.
+/// Uploads constant operand `i`, `products` elements for each channel, as k × n matrices, with zeros up to
+/// `columns` × `depth`. Matrices of the same n columns follow each other along the depth. Within a matrix,
+/// the k elements of a column lie side by side.
 pub fn matrices(
     cx: &mut Lower<'_>,
     i: usize,
@@ -164,7 +165,8 @@ pub fn matrices(
     cx.rearranged(i, &packing, u64::from(columns) * u64::from(depth), products as usize, place)
 }
 
-/// A depthwise convolution whose results the kernel computes where it would load them: `clamp(convolution + bias)`.
+/// A fused depthwise convolution, `clamp(convolution + bias)`: the kernel computes its results instead of
+/// loading them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Depthwise {
     /// How its filter moves.
@@ -175,21 +177,21 @@ pub struct Depthwise {
     pub inputs: [usize; 2],
 }
 
-/// Emits the convolution of operand 0 with operand 1 through the epilogue. With `depthwise` it is a pointwise one
-/// behind that, whose window `conv` describes.
+/// Emits the convolution of operand 0 with operand 1 through the epilogue. With `depthwise` it is a pointwise
+/// one behind a depthwise one, whose window `conv` describes.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) -> Result<(), Unsupported> {
     let caps = cx.caps;
     let shape = shape(caps).unwrap_or_else(|| unreachable!("fits has checked that"));
     let taps = depthwise.map_or(0, |d| d.window.taps());
     let sizes @ [rows, channels, products] = [conv.rows, conv.channels, conv.products];
     let in_eights = conv.depth.is_multiple_of(8);
-    let reading = 9 * taps + if in_eights { 0 } else { 21 };
+    let load_cost = 9 * taps + if in_eights { 0 } else { 21 };
     let key = TacticKey::new("conv_2d_cooperative", cx.store)
         .rows(rows)
         .with("products", [products])
         .with("channels", [channels])
         .with("depthwise_taps", [taps]);
-    let SplitTile { tile, parts } = cx.choose(key, &SplitTile::candidates(caps, shape, sizes, reading));
+    let SplitTile { tile, parts } = cx.choose(key, &SplitTile::candidates(caps, shape, sizes, load_cost));
     let [bm, bn, bk] = tile.block(shape);
     let part = products.div_ceil(parts).next_multiple_of(bk);
     let part_count = products.div_ceil(part);
@@ -227,7 +229,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) 
         vec_x: conv.depth.is_multiple_of(4),
         vec_x8: in_eights,
         whole: products.is_multiple_of(bk),
-        // A pipeline of its own where that leaves much out.
+        // Worth a pipeline of its own only where it removes much code.
         once: products <= bk && (depthwise.is_some() || !in_eights),
         vec_y: conv.channels.is_multiple_of(4),
         subgroup: caps.subgroup_size,

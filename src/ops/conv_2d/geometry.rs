@@ -5,7 +5,7 @@ use crate::ir::Extent;
 /// A convolution of NHWC as rows × channels of sums; pairs are height and width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Geometry {
-    /// Pixels of the result, all batches together.
+    /// Output pixels × batch.
     pub rows: u32,
     /// Channels of the result.
     pub channels: u32,
@@ -57,8 +57,8 @@ impl Geometry {
         (self.channels / self.group_channels.max(1)).max(1)
     }
 
-    /// The same convolution of a picture of one column as one of a picture of one line, if it is one: lines are
-    /// what register tiles are cut from.
+    /// For an image of one column, the same convolution as one of an image of one line: register tiles are
+    /// strips of a line.
     #[must_use]
     pub fn along_lines(self, across: Extent) -> Self {
         if self.x_size[1] != 1 || self.taps[1] != 1 || across.border {

@@ -7,9 +7,9 @@ use crate::kernel::table::conv_2d::{Bind, Push, Spec, Sum, Tm, Tn, dispatch, ker
 use crate::lower::{Lower, Tiling};
 use crate::program::TacticKey;
 
-/// From so many products per sum on, workgroups may share a sum.
+/// From so many products per sum on, sums may be split among workgroups (split-K).
 const DEEP: u32 = 256;
-/// The fewest input channels of a part.
+/// The fewest input channels of a partial sum.
 const PART: u32 = 32;
 
 /// Emits the convolution of operand 0 with operand 1 through the epilogue: with the kernel that suits the device.
@@ -29,8 +29,8 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let multiple = |n: u32| conv.depth.is_multiple_of(n) && conv.x_channels.is_multiple_of(n);
     let sum = if cx.sums_16 && multiple(4) { Sum::F16 } else { Sum::F32 };
     let wide = sum == Sum::F16 && multiple(8);
-    // Whether sums may be split depends on the depth alone, so that a resize keeps the pipeline. Few
-    // registers have room for it only where windows and sums in 16 bits need none.
+    // Whether sums may be split depends on the depth alone, so that a resize keeps the pipeline. With few
+    // registers there is room for split-K only in pointwise convolutions with 32-bit sums.
     let room = conv.pointwise && sum == Sum::F32 || !cx.caps.few_registers();
     let split = conv.products >= DEEP && multiple(8) && room;
     let small = !conv.pointwise || sum == Sum::F16 || split;

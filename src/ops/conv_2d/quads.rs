@@ -1,4 +1,4 @@
-//! Convolutions and matrix products on drivers that run on the CPU.
+//! Convolutions and matrix products on drivers that run on the CPU: subgroup quads share loads.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::kernel::table::conv_2d_quads::{Bind, Push, Rgb, Spec, Tn, dispatch, k
 use crate::lower::Lower;
 use crate::program::{BufferId, Store};
 
-/// Invocations that share weights.
+/// Invocations of a subgroup quad, which share weights.
 const QUAD: u32 = 4;
 /// Pixels per invocation.
 const PIXELS: u32 = codes::conv_2d_quads::TM;
 /// Invocations per workgroup, as a rule.
 const WORKGROUP: u32 = 16;
 
-/// How the channels of a convolution are cut into blocks.
+/// How the channels of a convolution are split into blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
-    /// Quads of channels per block.
+    /// Groups of four channels per block.
     tn: u32,
     /// Blocks per group.
     group_blocks: u32,
@@ -37,7 +37,7 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The best as a rule.
+    /// The usual blocks.
     fn new(groups: u32, group_channels: u32, run: u32) -> Self {
         let quads = group_channels.div_ceil(4);
         // Loads of the operand and of weights cost as much as the sums.
@@ -46,7 +46,7 @@ impl Blocks {
         Self::with(tn, WORKGROUP, [groups, group_channels, run])
     }
 
-    /// What may suit the device, the best as a rule first.
+    /// Blocks that may suit the device, the usual ones first.
     fn candidates(groups: u32, group_channels: u32, run: u32) -> Vec<Self> {
         let first = Self::new(groups, group_channels, run);
         let with = |tn, workgroup| Self::with(tn, workgroup, [groups, group_channels, run]);
@@ -60,7 +60,7 @@ impl Blocks {
         Self { tn, group_blocks, blocks: groups * group_blocks, group_channels, run, workgroup, rgb: Rgb::N0 }
     }
 
-    /// Elements per four neighbouring elements of the operand.
+    /// Elements of packed weights per four neighbouring elements of the operand.
     fn row(&self) -> usize {
         (self.blocks * self.tn) as usize * 16
     }
@@ -95,7 +95,7 @@ pub fn fits(caps: &Caps) -> bool {
         && caps.subgroup_size.is_multiple_of(QUAD)
 }
 
-/// How a convolution walks along its taps.
+/// The steps in which a convolution visits its taps.
 struct TapSteps {
     /// Neighbouring elements of the operand that a step sums.
     run: u32,
@@ -105,7 +105,7 @@ struct TapSteps {
 
 impl TapSteps {
     fn of(conv: &Geometry) -> Self {
-        // The taps of a row lie side by side, channels and all.
+        // The taps of a row, with all their channels, are contiguous.
         let rows = !conv.pointwise && conv.groups() == 1 && conv.dilation[1] == 1;
         match rows {
             true => Self { run: conv.taps[1] * conv.depth, steps: [conv.taps[0], 1] },
@@ -114,11 +114,11 @@ impl TapSteps {
     }
 }
 
-/// The blocks that may suit the convolution, the best as a rule first.
+/// The blocks that may suit the convolution, the usual ones first.
 pub fn candidates(cx: &Lower<'_>, conv: &Geometry) -> Vec<Blocks> {
     let rgb = rgb(cx.store, conv);
     let blocks = Blocks::candidates(conv.groups(), conv.group_channels, TapSteps::of(conv).run).into_iter();
-    // More than two quads would not fit the instruction cache behind a first layer's loads.
+    // Beside a first layer's loads, more than eight channels would not fit the instruction cache.
     let blocks = blocks.filter(|blocks| rgb == Rgb::N0 || blocks.tn == 2);
     blocks.map(|blocks| Blocks { rgb, ..blocks }).collect()
 }
@@ -203,9 +203,9 @@ pub fn emit_transposed(cx: &mut Lower<'_>, x: usize, stride: [u32; 2]) -> Result
     product(cx, x, w, &blocks, push, spec, ops)
 }
 
-/// Emits `count` products of `rows` × `depth` and `depth` × `channels`, where depth and channels are multiples of
-/// four. `weights` makes those of operand 1: it hands over channel, place in the depth, and what is there in each
-/// product.
+/// Emits `count` products of `rows` × `depth` and `depth` × `channels`, where depth and channels are
+/// multiples of four. `weights` computes those of operand 1: it calls back with `[channel, index in the
+/// depth]` and the element of each product there.
 pub fn batch(
     cx: &mut Lower<'_>,
     [x, y]: [BufferId; 2],
@@ -243,7 +243,7 @@ pub fn batch(
     cx.dispatch(dispatch(kernel(tn), spec, push, Bind { x, w, y }, grid), ops)
 }
 
-/// Fills in what follows from the blocks and dispatches.
+/// Adds the arguments that follow from the blocks, and dispatches.
 fn product(
     cx: &mut Lower<'_>,
     x: usize,

@@ -1,4 +1,4 @@
-//! Convolutions on drivers that run on the CPU: which algorithm takes which.
+//! Convolutions on drivers that run on the CPU: the choice of algorithm.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use crate::program::TacticKey;
 /// How to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Algorithm {
-    /// Plain sums.
+    /// Direct convolution.
     Direct(Blocks),
-    /// Products in another basis.
+    /// Winograd's algorithm.
     Winograd(OutputTile),
 }
 
 impl Algorithm {
-    /// The best as a rule first.
+    /// The algorithms that may suit the device, the usual one first.
     fn candidates(cx: &Lower<'_>, conv: &Geometry) -> Vec<Self> {
         let direct: Vec<_> = quads::candidates(cx, conv).into_iter().map(Self::Direct).collect();
         if conv.groups() > 1 || !winograd::fits(cx, conv) {

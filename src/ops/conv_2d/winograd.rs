@@ -1,9 +1,9 @@
-//! 3×3 convolutions as products per element of tiles in another basis: Winograd's F(4×4, 3×3), which needs a
-//! fourth of the multiplications, and F(2×2, 3×3), which needs 4/9 of them.
+//! Winograd's algorithm for 3×3 convolutions: F(4×4, 3×3), which needs a fourth of the multiplications, and
+//! F(2×2, 3×3), which needs 4/9 of them.
 //!
-//! Three dispatches: the tiles of x into the basis, a matrix product for each of its elements, and back. The
-//! weights are brought into the basis once. See Lavin and Gray, "Fast Algorithms for Geometryal Neural
-//! Networks", 2015.
+//! Three dispatches: the input transform of tiles of x, a matrix product for each element of a tile, and the
+//! output transform. Filters are transformed once. See Lavin and Gray, "Fast Algorithms for Convolutional
+//! Neural Networks", 2015.
 
 use std::fmt;
 
@@ -23,12 +23,11 @@ pub enum OutputTile {
     Four,
 }
 
-/// The multiplications that take as long as bringing an element of a tile into the basis, or back: nearly all of
-/// it is a load and a store.
+/// The cost of transforming an element of a tile, in multiplications: nearly all of it is a load and a store.
 const TRANSFORM: u64 = 18;
-/// Dispatches beyond the one of plain sums.
+/// Dispatches beyond the one of direct convolution.
 const DISPATCHES: u64 = 2;
-/// Operations per byte of tiles in the basis.
+/// Operations of a transform per byte of transformed tiles.
 const OPS: u64 = 1;
 /// Rows of a matrix that are computed together.
 const ROWS: u32 = 16;
@@ -42,12 +41,12 @@ impl OutputTile {
         }
     }
 
-    /// Pixels of the operand along a side, of which there is a product each.
+    /// Side of an input tile in pixels. Each element of a tile has its own matrix product.
     const fn side(self) -> u32 {
         self.size() + 2
     }
 
-    /// G, which brings three taps into the basis.
+    /// G, the filter transform of three taps.
     const fn basis(self) -> &'static [[f32; 3]] {
         match self {
             Self::Two => &[[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]],
@@ -62,7 +61,7 @@ impl OutputTile {
         }
     }
 
-    /// Tiles along the result's height and width, and those of all pictures.
+    /// Tiles along the result's height and width, and those of the whole batch.
     fn count(self, conv: &Geometry) -> ([u32; 2], u32) {
         let tiles = conv.y_size.map(|n| n.div_ceil(self.size()));
         (tiles, conv.rows / (conv.y_size[0] * conv.y_size[1]).max(1) * tiles[0] * tiles[1])
@@ -74,7 +73,7 @@ impl OutputTile {
         u64::from(self.count(conv).1) * elements * Store::F32.bytes()
     }
 
-    /// The multiplications that take as long as the convolution.
+    /// The cost of the convolution, in multiplications that take as long.
     pub fn cost(self, caps: &Caps, conv: &Geometry) -> u64 {
         let (rows, elements) = (self.count(conv).1, u64::from(self.side().pow(2)));
         let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
@@ -83,8 +82,8 @@ impl OutputTile {
         elements * (products + transforms) + DISPATCHES * caps.machine.dispatch_multiply_adds
     }
 
-    /// Brings the filter `g` (channels × 3 × 3 × depth) into the basis: `put` gets channel, place in the depth,
-    /// and the elements of all products there.
+    /// Transforms the filter `g` (channels × 3 × 3 × depth): `put` gets `[channel, index in the depth]` and
+    /// the elements of the transformed tile.
     fn filter(self, g: &[f32], depth: usize, put: &mut dyn FnMut([usize; 2], &[f32])) {
         let basis = self.basis();
         let mut elements = Vec::new();
@@ -108,7 +107,7 @@ impl fmt::Display for OutputTile {
     }
 }
 
-/// Whether the kernels can compute a convolution of one group. fp16 would lose too much in this basis.
+/// Whether the kernels can compute a convolution of one group. In fp16 the transforms would lose too much.
 pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
     let small =
         |tile: OutputTile| tile.bytes(conv, conv.depth.max(conv.channels)) <= cx.caps.max_storage_range;
@@ -119,7 +118,7 @@ pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
         && [OutputTile::Two, OutputTile::Four].into_iter().all(small)
 }
 
-/// Whether the better tile is clearly faster than the plain sums.
+/// Whether the better tile is clearly faster than direct convolution.
 pub fn pays(caps: &Caps, conv: &Geometry) -> bool {
     let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
     let plain = 9 * u64::from(conv.rows.next_multiple_of(ROWS)) * depth * channels;
@@ -139,7 +138,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, tile: OutputTile) -> Result<(),
     output(cx, conv, tile, m)
 }
 
-/// Emits the tiles of x in the basis.
+/// Emits the input transform.
 fn input(
     cx: &mut Lower<'_>,
     conv: &Geometry,
@@ -161,7 +160,7 @@ fn input(
     cx.dispatch(dispatch(kernel, spec, push, Bind { x, y }, grid), OPS * tile.bytes(conv, conv.depth))
 }
 
-/// Emits the result, through the epilogue.
+/// Emits the output transform, through the epilogue.
 fn output(cx: &mut Lower<'_>, conv: &Geometry, tile: OutputTile, x: BufferId) -> Result<(), Unsupported> {
     use table::winograd_output::{Bind, Push, Spec, dispatch, kernel};
     let (tiles, rows) = tile.count(conv);

@@ -11,7 +11,7 @@ use crate::lower::Lower;
 const PIXELS: u32 = codes::depthwise_conv_2d_columns::PIXELS;
 /// Invocations per workgroup.
 const WORKGROUP: u32 = 16;
-/// Invocations that keep a thread of the driver busy; fewer rows each cost more loads.
+/// Invocations that keep a thread of the driver busy. With more, each has fewer rows, and loads cost more.
 const INVOCATIONS: u64 = 64;
 /// The fewest rows that are worth an invocation.
 const ROWS: u32 = 4;

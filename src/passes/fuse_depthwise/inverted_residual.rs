@@ -1,6 +1,6 @@
 //! A pointwise CONV_2D, a DEPTHWISE_CONV_2D and another pointwise CONV_2D in one dispatch: the inverted
-//! residuals of MobileNetV2 (Sandler et al., 2018), whose wide middle never reaches memory. No operator of
-//! TFLite: the pass `fuse depthwise` makes it.
+//! residuals of MobileNetV2 (Sandler et al., 2018), whose expanded activation never reaches memory. TFLite
+//! has no such operator: the pass `fuse depthwise` makes it.
 
 use std::fmt;
 
@@ -25,41 +25,41 @@ pub struct Pointwise {
     pub inputs: [usize; 2],
 }
 
-/// Pixels of a workgroup, height and width.
+/// Output pixels of a workgroup, height and width.
 const TILES: [[u32; 2]; 4] = [[4, 4], [2, 8], [4, 8], [8, 8]];
 
-/// Channels of the middle at a time, and subgroups of a workgroup.
+/// Expanded channels of a slice, and subgroups of a workgroup.
 const SHAPES: [(u32, u32); 7] = [(32, 8), (48, 6), (64, 8), (64, 12), (96, 12), (144, 9), (192, 12)];
 
-/// The most cuts of a layer worth timing.
-const CUTS: usize = 32;
+/// The most candidates that are worth timing for a layer.
+const MAX_CANDIDATES: usize = 32;
 
-/// Operands as those of what stands behind.
+/// The operands are those of `behind`, of which operand 0 is expanded first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InvertedResidual {
-    /// What comes first.
+    /// The expansion.
     pub expand: Pointwise,
-    /// The rest.
+    /// The depthwise convolution and the projection.
     pub behind: SeparableConv2d,
 }
 
-/// Channels of x, between and of y.
+/// Channels of x, of the expanded activation, and of y.
 type Channels = [u32; 3];
 
-/// How the work is cut; the numbers are the kernel's constants.
+/// How the work is split; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FusedTile {
     /// One of [`TILES`].
     tile: [u32; 2],
-    /// Channels of the middle at a time.
+    /// Expanded channels of a slice.
     width: u32,
     /// Subgroups of a workgroup.
     subgroups: u32,
-    /// Workgroups that share a tile by taking different channels of y.
+    /// Workgroups that compute the same pixels, each its own channels of y.
     groups: u32,
-    /// Channels of x at a time.
+    /// Channels of x per step of the expansion.
     step: u32,
-    /// Slices of the middle for a workgroup; several share a tile by taking different slices.
+    /// Slices per workgroup; other workgroups compute the other slices of a tile (split-K).
     slices: u32,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for FusedTile {
 }
 
 impl FusedTile {
-    /// Pixels that the windows of a tile see.
+    /// Pixels of x under the windows of a tile.
     fn seen(&self, window: &Window) -> u32 {
         (0..2).map(|d| (self.tile[d] - 1) * window.stride[d] + window.size[d]).product()
     }
@@ -85,7 +85,7 @@ impl FusedTile {
         channels.div_ceil(n).div_ceil(self.groups)
     }
 
-    /// Subgroups that share a matrix of sums.
+    /// Subgroups that split the sums of one matrix.
     fn split(&self, (m, n, k): MatrixShape, channels: u32) -> u32 {
         let most = self.subgroups / (self.pixels() / m * self.blocks(n, channels));
         let whole = self.width / k;
@@ -111,17 +111,19 @@ impl FusedTile {
             && self.subgroups.is_multiple_of(self.width / n)
             && (self.subgroups * caps.subgroup_size).is_multiple_of(self.width / 4)
             && self.blocks(n, channels) * self.groups == channels.div_ceil(n)
-            // And one word of kernels/lib/last.glsl.
+            // Plus one word of kernels/lib/last.glsl.
             && self.shared_bytes(window, shape, channels) + 4 <= caps.max_shared_bytes
     }
 
-    /// Workgroups that share a tile.
+    /// Workgroups that share a tile by split-K.
     fn parts(&self, middle: u32) -> u32 {
         middle.div_ceil(self.width * self.slices)
     }
 
-    /// The estimated time in tens of nanoseconds, fitted to 20 layers in all cuts on an NVIDIA H100: what it
-    /// chose there took 1.4 % longer than the best on average, 7 % at most.
+    /// The estimated time in tens of nanoseconds, fitted to 20 layers in all tilings on an NVIDIA H100: what
+    /// it chose there took 1.4 % longer than the best on average, 7 % at most. A wave of resident workgroups
+    /// costs its slices (loads, expansion, depthwise convolution, projection) and a fixed cost per workgroup;
+    /// each further workgroup on a core makes slices a tenth slower. Split-K comes on top.
     fn cost(
         &self,
         caps: &Caps,
@@ -143,20 +145,21 @@ impl FusedTile {
             (self.pixels() / m * blocks * split).div_ceil(self.subgroups) * (self.width / k / split);
         let weights = rounds(blocks * n * self.width / 8);
         let slice = steps + 15 + 9 * expanded + 2 * weights + convolved + 8 * projected;
-        let around = 160 + 7 * rounds(self.pixels() * blocks * n / 4);
+        let fixed = 160 + 7 * rounds(self.pixels() * blocks * n / 4);
         let parts = self.parts(middle);
-        let joined = if parts > 1 { 145 + parts * self.pixels() * blocks * n / 256 } else { 0 };
+        let split_cost = if parts > 1 { 145 + parts * self.pixels() * blocks * n / 256 } else { 0 };
         let workgroups = u64::from(tiles) * u64::from(parts * self.groups);
         let Machine { cores, core_shared_bytes, core_invocations, .. } = caps.machine;
         let shared_bytes = self.shared_bytes(window, shape, channels);
-        let side_by_side = (core_shared_bytes / shared_bytes).min(core_invocations / invocations).max(1);
-        let (cores, side_by_side) = (u64::from(cores), u64::from(side_by_side));
-        let turns = workgroups.div_ceil(cores * side_by_side);
-        let sharing = side_by_side.min(workgroups.div_ceil(cores)) - 1;
-        turns * (u64::from(self.slices * slice) * (10 + sharing) / 10 + u64::from(around)) + u64::from(joined)
+        let resident = (core_shared_bytes / shared_bytes).min(core_invocations / invocations).max(1);
+        let (cores, resident) = (u64::from(cores), u64::from(resident));
+        let waves = workgroups.div_ceil(cores * resident);
+        let others = resident.min(workgroups.div_ceil(cores)) - 1;
+        waves * (u64::from(self.slices * slice) * (10 + others) / 10 + u64::from(fixed))
+            + u64::from(split_cost)
     }
 
-    /// All cuts that the device has room for, the best by estimate first.
+    /// All tilings that the device has room for, the cheapest by estimate first.
     fn candidates(
         caps: &Caps,
         window: &Window,
@@ -165,7 +168,7 @@ impl FusedTile {
     ) -> Vec<Self> {
         let Some(shape) = cooperative::shape(caps) else { return Vec::new() };
         let [depth, middle, to] = channels;
-        let mut cuts = Vec::new();
+        let mut all = Vec::new();
         for tile in TILES {
             let tiles = batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]);
             for ((width, subgroups), groups) in SHAPES.into_iter().flat_map(|shape| [(shape, 1), (shape, 2)])
@@ -174,18 +177,18 @@ impl FusedTile {
                 let counts = 1..=depth.div_ceil(shape.2);
                 let steps = counts.map(|n| depth.div_ceil(n).next_multiple_of(shape.2));
                 let mut fitting = steps.map(|step| Self { step, ..whole });
-                let Some(cut) = fitting.find(|cut| cut.fits(caps, window, shape, to)) else { continue };
-                let all = middle.div_ceil(width);
-                let some = (1..=all).filter(|n| *n < 5 || *n == all).map(|slices| Self { slices, ..cut });
-                cuts.extend(some.map(|cut| (cut.cost(caps, window, shape, tiles, channels), cut)));
+                let Some(fit) = fitting.find(|tiling| tiling.fits(caps, window, shape, to)) else { continue };
+                let most = middle.div_ceil(width);
+                let some = (1..=most).filter(|n| *n < 5 || *n == most).map(|slices| Self { slices, ..fit });
+                all.extend(some.map(|tiling| (tiling.cost(caps, window, shape, tiles, channels), tiling)));
             }
         }
-        cuts.sort_by_key(|(cost, _)| *cost);
-        cuts.into_iter().take(CUTS).map(|(_, cut)| cut).collect()
+        all.sort_by_key(|(cost, _)| *cost);
+        all.into_iter().take(MAX_CANDIDATES).map(|(_, tiling)| tiling).collect()
     }
 }
 
-/// Whether the kernel takes such a convolution between channels of x, between and of y.
+/// Whether the kernel takes such a convolution with these channels.
 pub fn fits(caps: &Caps, store: Store, window: &Window, channels: Channels) -> bool {
     cooperative::fits(caps, store)
         && caps.max_storage_buffers as usize >= kernel().bindings.len()
@@ -221,25 +224,25 @@ impl Operator for InvertedResidual {
             .with("window", window.size)
             .with("stride", window.stride)
             .with("channels", channels);
-        let cut = cx.choose(key, &candidates);
-        let part_count = cut.parts(middle);
+        let tiling = cx.choose(key, &candidates);
+        let part_count = tiling.parts(middle);
         let (mm, mn, mk) = shape;
-        let blocks = cut.blocks(mn, to);
-        let (room, w1_depth) = (middle.next_multiple_of(cut.width), depth.next_multiple_of(cut.step));
+        let blocks = tiling.blocks(mn, to);
+        let (room, w1_depth) = (middle.next_multiple_of(tiling.width), depth.next_multiple_of(tiling.step));
         let w1 = cooperative::matrices(cx, self.expand.inputs[0], shape, [room, w1_depth], depth)?;
-        let w2 = cooperative::matrices(cx, 1, shape, [cut.groups * blocks * mn, room], middle)?;
+        let w2 = cooperative::matrices(cx, 1, shape, [tiling.groups * blocks * mn, room], middle)?;
         let x_buffer = cx.x(0)?;
         let [bias1, d, dbias] = [self.expand.inputs[1], depthwise.inputs[0], depthwise.inputs[1]];
         let [bias1, d, dbias] = [cx.x(bias1)?, cx.x(d)?, cx.x(dbias)?];
         let epilogue = cx.epilogue(&[], x_buffer)?;
-        let [tiles_y, tiles_x] = [y[1].div_ceil(cut.tile[0]), y[2].div_ceil(cut.tile[1])];
+        let [tiles_y, tiles_x] = [y[1].div_ceil(tiling.tile[0]), y[2].div_ceil(tiling.tile[1])];
         let tiles = y[0] * tiles_y * tiles_x;
         let push = Push {
             channels: to,
             rows_per_batch: epilogue.rows_per_batch,
             depth,
             middle,
-            part: cut.slices * cut.width,
+            part: tiling.slices * tiling.width,
             w1_depth: w1_depth / mk,
             w2_depth: room / mk,
             x_size: [x[1], x[2]],
@@ -251,26 +254,26 @@ impl Operator for InvertedResidual {
             tiles_y,
         };
         let spec = Spec {
-            wg_x: cut.subgroups * caps.subgroup_size,
-            tile_h: cut.tile[0],
-            tile_w: cut.tile[1],
+            wg_x: tiling.subgroups * caps.subgroup_size,
+            tile_h: tiling.tile[0],
+            tile_w: tiling.tile[1],
             stride_y: window.stride[0],
             stride_x: window.stride[1],
             vec_y: to.is_multiple_of(4),
             taps_y: window.size[0],
             taps_x: window.size[1],
-            width: cut.width,
-            bk: cut.step,
-            steps: w1_depth / cut.step,
-            once: cut.slices == 1,
+            width: tiling.width,
+            bk: tiling.step,
+            steps: w1_depth / tiling.step,
+            once: tiling.slices == 1,
             shared: part_count > 1,
             blocks,
             subgroup: caps.subgroup_size,
             mm,
             mn,
             mk,
-            subgroups: cut.subgroups,
-            split: cut.split(shape, to),
+            subgroups: tiling.subgroups,
+            split: tiling.split(shape, to),
             e_lo: self.expand.clamp[0],
             e_hi: self.expand.clamp[1],
             d_lo: depthwise.clamp[0],
@@ -280,13 +283,14 @@ impl Operator for InvertedResidual {
             epi_b: epilogue.b,
             ..Spec::default()
         };
-        let left = u64::from(tiles * cut.groups * part_count) * u64::from(cut.pixels() * blocks * mn) * 4;
-        let [parts, arrived] = cx.parts(left, u64::from(tiles * cut.groups), part_count)?;
+        let left =
+            u64::from(tiles * tiling.groups * part_count) * u64::from(tiling.pixels() * blocks * mn) * 4;
+        let [parts, arrived] = cx.parts(left, u64::from(tiles * tiling.groups), part_count)?;
         let [e0, e1, e2] = epilogue.e;
         let bind = Bind { x: x_buffer, w1, bias1, d, dbias, w2, y: cx.y(0), e0, e1, e2, parts, arrived };
         let per_pixel = u64::from(middle) * u64::from(to + window.taps());
         let ops = 2 * (u64::from(x.rows()) * u64::from(depth * middle) + u64::from(y.rows()) * per_pixel);
-        cx.dispatch(dispatch(kernel(), spec, push, bind, [tiles, cut.groups, part_count]), ops)
+        cx.dispatch(dispatch(kernel(), spec, push, bind, [tiles, tiling.groups, part_count]), ops)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

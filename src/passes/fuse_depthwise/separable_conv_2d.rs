@@ -1,5 +1,5 @@
-//! A DEPTHWISE_CONV_2D and the pointwise CONV_2D behind it in one dispatch: what the former computes
-//! never reaches memory. No operator of TFLite: the pass `fuse depthwise` makes it.
+//! A DEPTHWISE_CONV_2D and the pointwise CONV_2D behind it in one dispatch: the activation between them never
+//! reaches memory. TFLite has no such operator: the pass `fuse depthwise` makes it.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Padding, SpatialPadding, TensorType, Window};
