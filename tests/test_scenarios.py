@@ -54,7 +54,7 @@ def bucketize(g, x):
 
 @pytest.fixture(scope="session")
 def models():
-    """The folder with the scenarios' models: a network of open size, small graphs, and one that is not ours."""
+    """The folder with the scenarios' models: a network of open size, graphs of few nodes, one not ours."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     graphs = {name: Graph(name) for name in ("network", "chain", "gap", "foreign", "square")}
     g = graphs["network"]
