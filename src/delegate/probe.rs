@@ -1,4 +1,4 @@
-//! A partition's outputs for the same inputs, compared between fp16 and fp32.
+//! Runs a partition on the same inputs in both precisions, and compares the outputs.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ const RANGES: [f32; 2] = [-1.0, 0.0];
 
 /// Inputs on which both precisions run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Case {
+enum Case {
     /// Random numbers from this one to 1.
     Noise(f32),
     /// The inputs of the partition's first run.
@@ -35,43 +35,65 @@ impl fmt::Display for Case {
     }
 }
 
-/// A partition's outputs in one precision, by case.
-#[derive(Default)]
-pub struct Probe(Vec<(Case, Vec<Vec<u8>>)>);
+/// fp32's outputs for random inputs, by the lower end of their range. None for a partition with an input that
+/// is not float.
+pub struct Probe(Vec<(f32, Vec<Vec<u8>>)>);
 
 impl Probe {
-    /// Runs a recording of `graph` that `session` made on random inputs, the same at every call. A partition
-    /// with an input that is not float has no such case.
+    /// Runs a recording in fp32 of `graph` that `session` made.
     ///
     /// # Errors
     /// See [`Session::run`].
-    pub fn on_noise(session: &mut Session, recording: &Recording, graph: &Graph) -> Result<Self> {
-        let mut probe = Self::default();
+    pub fn new(session: &mut Session, recording: &Recording, graph: &Graph) -> Result<Self> {
         if graph.inputs().iter().any(|id| graph.value(*id).ty.dtype != DType::F32) {
-            return Ok(probe);
+            return Ok(Self(Vec::new()));
         }
-        for low in RANGES {
-            let mut noise = Noise::new(Noise::SEED, low);
-            let mut tensor = |bytes| noise.bytes(bytes, Store::F32);
-            let inputs: Vec<_> =
-                graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
-            let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-            probe.add(Case::Noise(low), outputs(session, recording, graph, &inputs)?);
-        }
-        Ok(probe)
+        let on_noise = |low: &f32| Ok((*low, run_on_noise(session, recording, graph, *low)?));
+        RANGES.iter().map(on_noise).collect::<Result<_>>().map(Self)
     }
 
-    /// Adds the outputs of one case, in the order of the graph's.
-    pub fn add(&mut self, case: Case, outputs: Vec<Vec<u8>>) {
-        self.0.push((case, outputs));
+    /// Runs a recording in fp16 of the same graph on the same inputs and, unless they are all zero, on
+    /// `inputs`, for which fp32 has computed `outputs`. The outputs of one run are in memory at a time.
+    ///
+    /// # Errors
+    /// See [`Session::run`].
+    pub fn judge(
+        &self,
+        session: &mut Session,
+        recording: &Recording,
+        graph: &Graph,
+        inputs: &[&[u8]],
+        outputs: &[&mut [u8]],
+    ) -> Result<Verdict> {
+        for (low, want) in &self.0 {
+            let got = run_on_noise(session, recording, graph, *low)?;
+            let verdict = compare(graph, Case::Noise(*low), want, &got);
+            if verdict != Verdict::Holds {
+                return Ok(verdict);
+            }
+        }
+        if inputs.iter().all(|bytes| bytes.iter().all(|byte| *byte == 0)) {
+            return Ok(Verdict::Holds);
+        }
+        let got = run(session, recording, graph, inputs)?;
+        Ok(compare(graph, Case::FirstInputs, outputs, &got))
     }
 }
 
-/// Runs a recording of `graph` that `session` made.
-///
-/// # Errors
-/// See [`Session::run`].
-pub fn outputs(
+/// The outputs for random inputs, which are the same at every call.
+fn run_on_noise(
+    session: &mut Session,
+    recording: &Recording,
+    graph: &Graph,
+    low: f32,
+) -> Result<Vec<Vec<u8>>> {
+    let mut noise = Noise::new(Noise::SEED, low);
+    let mut tensor = |bytes| noise.bytes(bytes, Store::F32);
+    let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
+    run(session, recording, graph, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn run(
     session: &mut Session,
     recording: &Recording,
     graph: &Graph,
@@ -84,26 +106,24 @@ pub fn outputs(
     Ok(outputs)
 }
 
-/// Compares the float outputs of `graph` in the cases that both precisions have.
-pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
-    for ((case, got), (_, want)) in fp16.0.iter().zip(&fp32.0) {
-        for ((id, got), want) in graph.outputs().iter().zip(got).zip(want) {
-            let value = graph.value(*id);
-            if value.ty.dtype != DType::F32 {
-                continue;
-            }
-            let moved = difference(&floats(want), &floats(got));
-            let what = match moved.is_nan() {
-                true => format!("fp16 moves output {} to infinity or NaN", value.name),
-                false => format!("fp16 moves output {} by {:.2} % of its range", value.name, 100.0 * moved),
-            };
-            log::debug!("{case}, {what}");
-            if moved.is_nan() || moved > LIMIT {
-                return Verdict::Moves(match case {
-                    Case::Noise(_) => what,
-                    Case::FirstInputs => format!("{case}, {what}"),
-                });
-            }
+/// Compares the float outputs of `graph`: fp32's, `want`, with fp16's.
+fn compare(graph: &Graph, case: Case, want: &[impl AsRef<[u8]>], got: &[Vec<u8>]) -> Verdict {
+    for ((id, want), got) in graph.outputs().iter().zip(want).zip(got) {
+        let value = graph.value(*id);
+        if value.ty.dtype != DType::F32 {
+            continue;
+        }
+        let moved = difference(want.as_ref(), got);
+        let what = match moved.is_nan() {
+            true => format!("fp16 moves output {} to infinity or NaN", value.name),
+            false => format!("fp16 moves output {} by {:.2} % of its range", value.name, 100.0 * moved),
+        };
+        log::debug!("{case}, {what}");
+        if moved.is_nan() || moved > LIMIT {
+            return Verdict::Moves(match case {
+                Case::Noise(_) => what,
+                Case::FirstInputs => format!("{case}, {what}"),
+            });
         }
     }
     Verdict::Holds
@@ -111,9 +131,9 @@ pub fn compare(graph: &Graph, fp16: &Probe, fp32: &Probe) -> Verdict {
 
 /// The largest difference over the largest finite magnitude of `want`; NaN if `got` is infinite or NaN where
 /// `want` is finite. Where `want` is not finite, `got` may be anything.
-fn difference(want: &[f32], got: &[f32]) -> f32 {
+fn difference(want: &[u8], got: &[u8]) -> f32 {
     let (mut range, mut most) = (0.0f32, 0.0f32);
-    for (want, got) in want.iter().zip(got).filter(|(want, _)| want.is_finite()) {
+    for (want, got) in floats(want).zip(floats(got)).filter(|(want, _)| want.is_finite()) {
         if !got.is_finite() {
             return f32::NAN;
         }
@@ -123,14 +143,22 @@ fn difference(want: &[f32], got: &[f32]) -> f32 {
     if most == 0.0 { 0.0 } else { most / range }
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ir::TensorType;
+
+    fn bytes(floats: &[f32]) -> Vec<u8> {
+        floats.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    fn difference(want: &[f32], got: &[f32]) -> f32 {
+        super::difference(&bytes(want), &bytes(got))
+    }
 
     #[test]
     fn differences_are_shares_of_the_range() {
@@ -160,14 +188,15 @@ mod tests {
         graph
     }
 
-    fn probe(case: Case, outputs: [f32; 2]) -> Probe {
-        Probe(vec![(case, outputs.map(|x| x.to_le_bytes().to_vec()).to_vec())])
+    fn compared(graph: &Graph, case: Case, want: [f32; 2], got: [f32; 2]) -> Verdict {
+        let [want, got] = [want, got].map(|outputs| outputs.map(|x| bytes(&[x])).to_vec());
+        compare(graph, case, &want, &got)
     }
 
     #[test]
     fn a_verdict_names_the_output_and_the_first_inputs() {
         let graph = graph([TensorType::f32([1]), TensorType::f32([1])]);
-        let verdict = |case, z| compare(&graph, &probe(case, [1.0, z]), &probe(case, [1.0, 4.0]));
+        let verdict = |case, z| compared(&graph, case, [1.0, 4.0], [1.0, z]);
         let moves = |text: &str| Verdict::Moves(text.into());
         assert_eq!(verdict(Case::FirstInputs, 4.01), Verdict::Holds);
         assert_eq!(verdict(Case::Noise(0.0), 3.0), moves("fp16 moves output z by 25.00 % of its range"));
@@ -178,12 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn only_floats_and_cases_of_both_are_compared() {
+    fn only_floats_are_compared() {
         let graph = graph([TensorType::f32([1]), TensorType { dtype: DType::I32, ..TensorType::f32([1]) }]);
-        let [fp16, fp32] = [[1.0, 2.0], [1.0, 3.0]].map(|outputs| probe(Case::FirstInputs, outputs));
-        assert_eq!(compare(&graph, &fp16, &fp32), Verdict::Holds);
-        let fp32 = probe(Case::FirstInputs, [2.0, 3.0]);
-        assert_ne!(compare(&graph, &fp16, &fp32), Verdict::Holds);
-        assert_eq!(compare(&graph, &Probe::default(), &fp32), Verdict::Holds);
+        assert_eq!(compared(&graph, Case::FirstInputs, [1.0, 2.0], [1.0, 3.0]), Verdict::Holds);
+        assert_ne!(compared(&graph, Case::FirstInputs, [1.0, 2.0], [2.0, 2.0]), Verdict::Holds);
     }
 }

@@ -4,7 +4,7 @@ use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
 use super::on_host::OnHost;
 use super::precision::{EffectivePrecision, Trial, Verdict};
-use super::probe::{self, Case, Probe};
+use super::probe::Probe;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -57,8 +57,10 @@ impl Proving {
     /// # Errors
     /// See [`Session::prepare`] and [`Session::run`].
     pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<Option<Recording>> {
-        let Some(compiled) = &self.wide.compiled else { return Ok(None) };
-        let recording = self.session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
+        if self.wide.compiled.is_none() {
+            return Ok(None);
+        }
+        let recording = record(&mut self.session, &self.wide)?;
         self.session.run(&recording, inputs, outputs)?;
         Ok(Some(recording))
     }
@@ -74,19 +76,18 @@ impl Proving {
         outputs: &[&mut [u8]],
     ) -> Option<OnDevice> {
         let Self { mut compiler, mut session, trial, wide, .. } = self;
-        let fp32 = Probe::on_noise(&mut session, &recording, graph(&wide));
+        let fp32 = Probe::new(&mut session, &recording, graph(&wide));
         drop(recording);
         drop(session);
         let mut session = compiler.session();
-        let tried = fp32.and_then(|mut fp32| {
-            fp32.add(Case::FirstInputs, outputs.iter().map(|bytes| bytes.to_vec()).collect());
+        let tried = fp32.and_then(|fp32| {
             let narrow = compiler.compile(imported, &wide.shapes, trial.asked)?;
-            let (recording, fp16) = run(&mut session, &narrow, inputs)?;
-            Ok((narrow, recording, fp16, fp32))
+            let recording = record(&mut session, &narrow)?;
+            let verdict = fp32.judge(&mut session, &recording, graph(&narrow), inputs, outputs)?;
+            Ok((narrow, recording, verdict))
         });
         let precision = match tried {
-            Ok((narrow, recording, fp16, fp32)) => {
-                let verdict = probe::compare(graph(&narrow), &fp16, &fp32);
+            Ok((narrow, recording, verdict)) => {
                 compiler.setup.verdicts.learn(&trial, &verdict);
                 let precision = EffectivePrecision::tried(trial.asked, verdict.clone());
                 match verdict {
@@ -113,16 +114,9 @@ impl Proving {
     }
 }
 
-/// Records what was compiled and runs it on random inputs and, unless they are all zero, on these.
-fn run(session: &mut Session, reshaped: &Reshaped, inputs: &[&[u8]]) -> Result<(Recording, Probe)> {
+fn record(session: &mut Session, reshaped: &Reshaped) -> Result<Recording> {
     let Some(compiled) = &reshaped.compiled else { unreachable!("nothing is tried without outputs") };
-    let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
-    let mut probe = Probe::on_noise(session, &recording, &compiled.graph)?;
-    if inputs.iter().any(|bytes| bytes.iter().any(|byte| *byte != 0)) {
-        let outputs = probe::outputs(session, &recording, &compiled.graph, inputs)?;
-        probe.add(Case::FirstInputs, outputs);
-    }
-    Ok((recording, probe))
+    session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)
 }
 
 /// The graph that was compiled.
