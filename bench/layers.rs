@@ -216,16 +216,16 @@ pub fn graph(case: &Case) -> Result<Graph, Box<dyn Error>> {
         let constant = Constant::from_f32(*shape, &numbers(shape));
         operands.push(graph.add_value("w", TensorType::f32(*shape), Some(constant)));
     }
-    let types: Vec<_> = operands.iter().map(|id| Some(&graph.value(*id).ty)).collect();
-    let ty = case.op.infer(&types).map_err(|why| why.0)?.remove(0);
+    let shapes: Vec<_> = operands.iter().map(|id| Some(graph.value(*id).ty.shape)).collect();
+    let result = case.op.infer(&shapes).map_err(|why| why.0)?.remove(0);
     let mut epilogue = Vec::new();
     if !case.constants.is_empty() {
-        let shape = Shape::new(&[ty.shape.channels()]);
+        let shape = Shape::new(&[result.channels()]);
         let bias = Constant::from_f32(shape, &numbers(&shape));
         epilogue.push(Step::bias(operands.len()));
         operands.push(graph.add_value("bias", TensorType::f32(shape), Some(bias)));
     }
-    let output = graph.add_value("y", ty, None);
+    let output = graph.add_value("y", TensorType::f32(result), None);
     graph.add_node(Node {
         op: case.op.clone(),
         inputs: operands.into_iter().map(Some).collect(),

@@ -30,6 +30,16 @@ void main() {
     uint end = k == 3 ? width : start[k + 1];
     uint from = row * (end - start[k]) + column - start[k];
     uint to = row * y_width + y_start + column;
-    if (wide != 0u) y4[to] = k == 0 ? a4[from] : k == 1 ? b4[from] : k == 2 ? c4[from] : d4[from];
-    else y[to] = k == 0 ? a[from] : k == 1 ? b[from] : k == 2 ? c[from] : d[from];
+    // Assignments, not a choice among values: that would be 16-bit arithmetic, which not every device has.
+    if (wide != 0u) {
+        if (k == 0) y4[to] = a4[from];
+        else if (k == 1) y4[to] = b4[from];
+        else if (k == 2) y4[to] = c4[from];
+        else y4[to] = d4[from];
+    } else {
+        if (k == 0) y[to] = a[from];
+        else if (k == 1) y[to] = b[from];
+        else if (k == 2) y[to] = c[from];
+        else y[to] = d[from];
+    }
 }

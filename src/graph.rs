@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::ir::{Broadcast, Constant, Operand, Step, StepOp, TensorType};
+use crate::ir::{Broadcast, Constant, Operand, Shape, Step, StepOp, TensorType};
 use crate::op::{Aliasing, Operator};
 
 /// A value of a [`Graph`].
@@ -109,14 +109,14 @@ impl Graph {
         self.nodes().map(|(id, _)| id).collect()
     }
 
-    /// Types of a node's operands; `None` for an optional one left out.
-    pub fn input_types(&self, node: &Node) -> Vec<Option<&TensorType>> {
-        node.inputs.iter().map(|i| i.map(|i| &self.value(i).ty)).collect()
+    /// Shapes of a node's operands; `None` for an optional one left out.
+    pub fn input_shapes(&self, node: &Node) -> Vec<Option<Shape>> {
+        node.inputs.iter().map(|i| i.map(|i| self.value(i).ty.shape)).collect()
     }
 
     /// How a node's result may share memory with its operands.
     pub fn aliasing(&self, node: &Node) -> Aliasing {
-        node.op.aliasing(&self.input_types(node))
+        node.op.aliasing(&self.input_shapes(node))
     }
 
     /// The constant that a node's first step adds to each channel, and its number among the node's operands.

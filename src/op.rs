@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Constant, HostTensor, SpatialPadding, Step, StepOp, TensorType};
+use crate::ir::{Activation, Constant, HostTensor, Shape, SpatialPadding, Step, StepOp};
 use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
@@ -107,8 +107,8 @@ pub type Fold = fn(&[Option<&Constant>]) -> Result<Constant, Unsupported>;
 
 /// One operator with its attributes. Immutable; shapes come from the graph.
 pub trait Operator: Any + fmt::Debug + Send + Sync {
-    /// Types of the results, from those of the operands (`None`: an optional one left out).
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported>;
+    /// Shapes of the results, from those of the operands (`None`: an optional one left out).
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported>;
 
     /// Emits the dispatches that compute the results, fused steps included.
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported>;
@@ -139,12 +139,12 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     }
 
     /// How the results depend on operand 1, if they are sums of products with it.
-    fn weights(&self, _inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
+    fn weights(&self, _inputs: &[Option<Shape>]) -> Option<WeightLayout> {
         None
     }
 
     /// How the result may share memory with the operands.
-    fn aliasing(&self, _inputs: &[Option<&TensorType>]) -> Aliasing {
+    fn aliasing(&self, _inputs: &[Option<Shape>]) -> Aliasing {
         Aliasing::None
     }
 }

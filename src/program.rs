@@ -240,6 +240,15 @@ impl Program {
         (id, start)
     }
 
+    /// The share of the arithmetic operations whose kernels read fp16, from 0 to 1; 0 if there is no arithmetic.
+    pub fn fp16_share(&self) -> f64 {
+        let ops = |dispatch: &&Dispatch| dispatch.cost.ops as f64;
+        let all: f64 = self.dispatches.iter().map(|d| ops(&d)).sum();
+        let reads_fp16 = |d: &&Dispatch| d.kernel.needs.contains(Features::STORAGE_16);
+        let fp16: f64 = self.dispatches.iter().filter(reads_fp16).map(|d| ops(&d)).sum();
+        if all == 0.0 { 0.0 } else { fp16 / all }
+    }
+
     /// The features that its kernels need together.
     pub fn needs(&self) -> Features {
         self.dispatches.iter().fold(Features::NONE, |all, d| all.with(d.kernel.needs))

@@ -60,13 +60,14 @@ pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
     }
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
-        let types = graph.input_types(node);
         let model = |what: String| Error::Model { node: format!("{} {:?}", node.label, node.origin), what };
-        let inferred = node.op.infer(&types).map_err(|e| model(e.0))?;
+        let inferred = node.op.infer(&graph.input_shapes(node)).map_err(|e| model(e.0))?;
         if inferred.len() != node.outputs.len() {
             return Err(model(format!("{} outputs, {} expected", node.outputs.len(), inferred.len())));
         }
-        for (output, ty) in node.outputs.clone().into_iter().zip(inferred) {
+        for (output, shape) in node.outputs.clone().into_iter().zip(inferred) {
+            // Element type and quantisation are the model's own.
+            let ty = graph.value(output).ty.with_shape(shape);
             graph.set_type(output, ty);
         }
     }

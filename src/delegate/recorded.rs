@@ -91,12 +91,14 @@ fn report(compiled: &Compiled) {
     let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;
     let ratio = if memory.arena_bytes == 0 { 1.0 } else { ratio };
     log::info!(
-        "arena {} bytes, lower bound {} ({ratio:.2}x), {} dispatches, {} barriers, {} pipelines",
+        "arena {} bytes, lower bound {} ({ratio:.2}x), {} dispatches, {} barriers, {} pipelines, \
+         {:.0} % of the arithmetic on fp16 operands",
         memory.arena_bytes,
         memory.lower_bound,
         program.dispatches.len(),
         barriers.count(),
         pipelines.len(),
+        100.0 * program.fp16_share(),
     );
     outcomes.iter().for_each(|outcome| log::debug!("{outcome}"));
     log::trace!("graph\n{graph}program\n{program}memory\n{memory}barriers\n{barriers}");

@@ -148,6 +148,16 @@ pub struct Quantization {
     pub axis: usize,
 }
 
+/// As `x 0.5 from 3`: scale and zero point, or lists of them with their dimension.
+impl fmt::Display for Quantization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.scale[..], &self.zero_point[..]) {
+            ([scale], [zero_point]) => write!(f, "x {scale} from {zero_point}"),
+            (scales, zero_points) => write!(f, "x {scales:?} from {zero_points:?} along {}", self.axis),
+        }
+    }
+}
+
 /// What is known of a tensor's contents before it is computed.
 #[derive(Clone, PartialEq)]
 pub struct TensorType {
@@ -177,9 +187,11 @@ impl TensorType {
     }
 }
 
+/// As `f32[1,2]`, or `i8[1,2] x 0.5 from 3`. Cache keys are made of this text: types that differ differ in it.
 impl fmt::Display for TensorType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.dtype, self.shape)
+        write!(f, "{}{}", self.dtype, self.shape)?;
+        self.quant.as_deref().map_or(Ok(()), |quant| write!(f, " {quant}"))
     }
 }
 
@@ -238,5 +250,22 @@ impl HostTensor {
     pub fn at(&self, index: &[usize]) -> f32 {
         let place = index.iter().zip(self.shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
         self.data[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_type_tells_quantisations_apart() {
+        let ty = |scale: &[f32], zero_point: &[i32]| {
+            let quant = Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis: 1 };
+            TensorType { shape: Shape::from([1, 2]), dtype: DType::I8, quant: Some(Arc::new(quant)) }
+                .to_string()
+        };
+        assert_eq!(TensorType::f32([1, 2]).to_string(), "f32[1,2]");
+        assert_eq!(ty(&[0.5], &[3]), "i8[1,2] x 0.5 from 3");
+        assert_eq!(ty(&[0.5, 1e-9], &[0, -3]), "i8[1,2] x [0.5, 1e-9] from [0, -3] along 1");
     }
 }

@@ -4,7 +4,7 @@
 //! dimensions. All of it is taken for float32 up to rank 6; either operand may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -78,9 +78,9 @@ impl BatchMatmul {
 }
 
 impl Operator for BatchMatmul {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        Ok(vec![x.with_shape(self.shape(&x.shape, &w.shape)?)])
+        Ok(vec![self.shape(&x, &w)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -5,7 +5,7 @@
 //! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp, TensorType};
+use crate::ir::{Activation, Broadcast, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -105,9 +105,9 @@ fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, Unsupported> {
 }
 
 impl Operator for Binary {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
-        Ok(vec![a.with_shape(broadcast(&a.shape, &b.shape)?)])
+        Ok(vec![broadcast(&a, &b)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -3,7 +3,7 @@
 //! Taken for float32 up to rank 6 with a constant shape.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -28,18 +28,18 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         Ok(dims) => unsupported!("rank {} ({MAX_RANK} at most)", dims.len()),
         Err(_) => unsupported!("a shape with negative dimensions"),
     };
-    op.infer(&[Some(&x)])?;
+    op.infer(&[Some(x.shape)])?;
     Ok(Parsed::new(op))
 }
 
 impl Operator for BroadcastTo {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let mut pairs = x.shape.iter().rev().zip(self.shape.iter().rev());
-        if x.shape.len() > self.shape.len() || !pairs.all(|(n, to)| n == to || *n == 1) {
-            unsupported!("{} does not spread over {}", x.shape, self.shape);
+        let mut pairs = x.iter().rev().zip(self.shape.iter().rev());
+        if x.len() > self.shape.len() || !pairs.all(|(n, to)| n == to || *n == 1) {
+            unsupported!("{x} does not spread over {}", self.shape);
         }
-        Ok(vec![x.with_shape(self.shape)])
+        Ok(vec![self.shape])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -4,7 +4,7 @@
 //! may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Aliasing, Def, Operator, Parsed, operand};
@@ -35,7 +35,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("fused activation {} (TFLite allows none here)", p.activation);
     }
     let op = Concatenation { axis: types[0].shape.axis(p.axis.into())?, count };
-    op.infer(&types.iter().map(Some).collect::<Vec<_>>())?;
+    op.infer(&types.iter().map(|t| Some(t.shape)).collect::<Vec<_>>())?;
     Ok(Parsed::new(op))
 }
 
@@ -55,10 +55,9 @@ impl Concatenation {
 }
 
 impl Operator for Concatenation {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        let types = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
-        let shapes: Vec<_> = types.iter().map(|t| t.shape).collect();
-        Ok(vec![types[0].with_shape(self.shape(&shapes)?)])
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        let shapes = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
+        Ok(vec![self.shape(&shapes)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -68,7 +67,7 @@ impl Operator for Concatenation {
         side_by_side(cx, rows, &widths)
     }
 
-    fn aliasing(&self, inputs: &[Option<&TensorType>]) -> Aliasing {
+    fn aliasing(&self, inputs: &[Option<Shape>]) -> Aliasing {
         if in_one_row(inputs, self.axis) { Aliasing::Sequence } else { Aliasing::None }
     }
 
@@ -91,8 +90,8 @@ impl Operator for Concatenation {
 }
 
 /// Whether operands that meet in dimension `axis` lie one behind the other in the result.
-pub(super) fn in_one_row(inputs: &[Option<&TensorType>], axis: usize) -> bool {
-    operand(inputs, 0).is_ok_and(|x| x.shape[..axis].iter().all(|n| *n == 1))
+pub(super) fn in_one_row(inputs: &[Option<Shape>], axis: usize) -> bool {
+    operand(inputs, 0).is_ok_and(|x| x[..axis].iter().all(|n| *n == 1))
 }
 
 /// Result 0 = the operands, which are matrices of so many rows and of these widths, side by side.

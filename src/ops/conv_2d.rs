@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use crate::error::Unsupported;
-use crate::ir::{Activation, Extent, HostTensor, Shape, SpatialPadding, TensorType, Window};
+use crate::ir::{Activation, Extent, HostTensor, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
@@ -44,7 +44,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         p.padding,
     )?;
     let conv = Conv2d { window };
-    conv.infer(&[Some(&x), Some(&w)])?;
+    conv.infer(&[Some(x.shape), Some(w.shape)])?;
     let bias = node.bias(2, w.shape[0])?;
     Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
 }
@@ -72,11 +72,11 @@ impl Conv2d {
 }
 
 impl Operator for Conv2d {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let [rows, columns] = self.window.extents(&x.shape)?;
-        Self::groups(&x.shape, &w.shape)?;
-        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, w.shape[0]])])
+        let [rows, columns] = self.window.extents(&x)?;
+        Self::groups(&x, &w)?;
+        Ok(vec![Shape::from([x[0], rows.size, columns.size, w[0]])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -132,10 +132,10 @@ impl Operator for Conv2d {
         Fusion::Common
     }
 
-    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
+    fn weights(&self, inputs: &[Option<Shape>]) -> Option<WeightLayout> {
         let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
-        let [h, v] = self.window.extents(&x.shape).ok()?;
-        let inside = !h.border && !v.border && Self::groups(&x.shape, &w.shape) == Ok(1);
+        let [h, v] = self.window.extents(&x).ok()?;
+        let inside = !h.border && !v.border && Self::groups(&x, &w) == Ok(1);
         Some(WeightLayout::PerResult { inside })
     }
 

@@ -3,7 +3,7 @@
 //! Taken for float constants.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, TensorType};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::lower::Lower;
 use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -30,8 +30,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 impl Operator for Densify {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        Ok(vec![operand(inputs, 0)?.clone()])
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        Ok(vec![operand(inputs, 0)?])
     }
 
     fn lower(&self, _cx: &mut Lower<'_>) -> Result<(), Unsupported> {

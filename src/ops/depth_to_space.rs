@@ -3,7 +3,7 @@
 //! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for float32.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -60,9 +60,9 @@ impl DepthToSpace {
 }
 
 impl Operator for DepthToSpace {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![x.with_shape(self.shape(x.shape)?)])
+        Ok(vec![self.shape(x)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, TensorType, Window};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
@@ -81,7 +81,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         p.padding,
     )?;
     let conv = DepthwiseConv2d { window };
-    conv.infer(&[Some(&x), Some(&w)])?;
+    conv.infer(&[Some(x.shape), Some(w.shape)])?;
     let bias = node.bias(2, w.shape[3])?;
     if conv.is_product(&x.shape, &w.shape) {
         let product = Parsed::new(Binary(StepOp::Mul));
@@ -113,11 +113,11 @@ impl DepthwiseConv2d {
 }
 
 impl Operator for DepthwiseConv2d {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let [rows, columns] = self.window.extents(&x.shape)?;
-        multiplier(&x.shape, &w.shape)?;
-        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, w.shape[3]])])
+        let [rows, columns] = self.window.extents(&x)?;
+        multiplier(&x, &w)?;
+        Ok(vec![Shape::from([x[0], rows.size, columns.size, w[3]])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -205,9 +205,9 @@ impl Operator for DepthwiseConv2d {
         Fusion::Common
     }
 
-    fn weights(&self, inputs: &[Option<&TensorType>]) -> Option<WeightLayout> {
+    fn weights(&self, inputs: &[Option<Shape>]) -> Option<WeightLayout> {
         let (x, w) = (operand(inputs, 0).ok()?, operand(inputs, 1).ok()?);
-        (multiplier(&x.shape, &w.shape) == Ok(1)).then_some(WeightLayout::PerChannel)
+        (multiplier(&x, &w) == Ok(1)).then_some(WeightLayout::PerChannel)
     }
 
     fn absorb_padding(&self, padding: SpatialPadding) -> Option<Arc<dyn Operator>> {

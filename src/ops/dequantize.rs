@@ -4,7 +4,7 @@
 //! float16 constant is not taken.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, TensorType};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::lower::Lower;
 use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -30,8 +30,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 impl Operator for Dequantize {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        Ok(vec![TensorType::f32(operand(inputs, 0)?.shape)])
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        Ok(vec![operand(inputs, 0)?])
     }
 
     fn lower(&self, _cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -9,7 +9,7 @@ use std::fmt;
 use super::conv_2d::{Geometry, implicit_gemm};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Shape};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::program::TacticKey;
@@ -38,21 +38,21 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("weights format {} (0 = default is supported)", p.weights_format);
     }
     let fc = FullyConnected { keep_num_dims: p.keep_num_dims };
-    fc.infer(&[Some(&x), Some(&w)])?;
+    fc.infer(&[Some(x.shape), Some(w.shape)])?;
     let bias = node.bias(2, w.shape[0])?;
     Ok(Parsed::new(fc).steps(bias).activation(Activation::from_code(p.activation)?))
 }
 
 impl Operator for FullyConnected {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let (channels, depth) = (w.shape[0], w.shape[1]);
-        let elements = x.shape.elements();
-        if elements % u64::from(depth) != 0 || self.keep_num_dims && x.shape.channels() != depth {
-            unsupported!("an operand {} for weights {}", x.shape, w.shape);
+        let (channels, depth) = (w[0], w[1]);
+        let elements = x.elements();
+        if elements % u64::from(depth) != 0 || self.keep_num_dims && x.channels() != depth {
+            unsupported!("an operand {x} for weights {w}");
         }
         let y = if self.keep_num_dims {
-            let mut dims = x.shape.to_vec();
+            let mut dims = x.to_vec();
             if let Some(last) = dims.last_mut() {
                 *last = channels;
             }
@@ -63,7 +63,7 @@ impl Operator for FullyConnected {
             };
             Shape::from([rows, channels])
         };
-        Ok(vec![x.with_shape(y)])
+        Ok(vec![y])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -73,13 +73,12 @@ impl Operator for FullyConnected {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let types = [x, w].map(|t| TensorType::f32(t.shape));
-        let [y] = &self.infer(&[Some(&types[0]), Some(&types[1])])?[..] else { unreachable!("one result") };
+        let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
         let depth = w.shape[1] as usize;
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let rows = x.data.chunks_exact(depth);
         let data = rows.flat_map(|r| w.data.chunks_exact(depth).map(move |c| dot(r, c))).collect();
-        Ok(vec![HostTensor { shape: y.shape, data }])
+        Ok(vec![HostTensor { shape, data }])
     }
 
     fn fusion(&self) -> Fusion {

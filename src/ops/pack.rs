@@ -4,7 +4,7 @@
 
 use super::concatenation::{in_one_row, side_by_side};
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::Lower;
 use crate::op::{Aliasing, Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -35,7 +35,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("{} cannot get a dimension {}", types[0].shape, p.axis);
     }
     let op = Pack { axis: i64::from(p.axis).rem_euclid(rank) as usize, count };
-    op.infer(&types.iter().map(Some).collect::<Vec<_>>())?;
+    op.infer(&types.iter().map(|t| Some(t.shape)).collect::<Vec<_>>())?;
     Ok(Parsed::new(op))
 }
 
@@ -51,12 +51,12 @@ impl Pack {
 }
 
 impl Operator for Pack {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        let types = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(other) = types.iter().find(|t| t.shape != types[0].shape) {
-            unsupported!("{} and {} side by side", types[0].shape, other.shape);
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        let shapes = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = shapes.iter().find(|shape| **shape != shapes[0]) {
+            unsupported!("{} and {other} side by side", shapes[0]);
         }
-        Ok(vec![types[0].with_shape(self.shape(&types[0].shape)?)])
+        Ok(vec![self.shape(&shapes[0])?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -65,7 +65,7 @@ impl Operator for Pack {
         side_by_side(cx, rows, &vec![width; self.count])
     }
 
-    fn aliasing(&self, inputs: &[Option<&TensorType>]) -> Aliasing {
+    fn aliasing(&self, inputs: &[Option<Shape>]) -> Aliasing {
         if in_one_row(inputs, self.axis) { Aliasing::Sequence } else { Aliasing::None }
     }
 

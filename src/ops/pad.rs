@@ -6,7 +6,7 @@
 
 use crate::codes::pad as codes;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -138,9 +138,9 @@ impl Pad {
 }
 
 impl Operator for Pad {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![x.with_shape(self.shape(x.shape)?)])
+        Ok(vec![self.shape(x)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

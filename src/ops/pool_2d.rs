@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::reduce;
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, TensorType, Window};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, Window};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -58,7 +58,7 @@ fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     let [Ok(height), Ok(width)] = size.map(u32::try_from) else { unsupported!("a window of {size:?}") };
     let window = Window::new([height, width], [p.stride_height, p.stride_width], [1, 1], p.padding)?;
     let pool = Pool2d { kind, window };
-    pool.infer(&[Some(&x)])?;
+    pool.infer(&[Some(x.shape)])?;
     Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
 }
 
@@ -127,10 +127,10 @@ impl Pool2d {
 }
 
 impl Operator for Pool2d {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let [rows, columns] = self.window.extents(&x.shape)?;
-        Ok(vec![x.with_shape([x.shape[0], rows.size, columns.size, x.shape[3]])])
+        let [rows, columns] = self.window.extents(&x)?;
+        Ok(vec![Shape::from([x[0], rows.size, columns.size, x[3]])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

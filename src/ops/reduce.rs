@@ -6,7 +6,7 @@
 use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -202,12 +202,12 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
 }
 
 impl Operator for Reduce {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        if x.shape.elements() == 0 {
-            unsupported!("{} has no elements", x.shape);
+        if x.elements() == 0 {
+            unsupported!("{} has no elements", x);
         }
-        Ok(vec![x.with_shape(self.shape(&x.shape)?)])
+        Ok(vec![self.shape(&x)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

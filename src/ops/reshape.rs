@@ -4,7 +4,7 @@
 //! -1. Taken for float32 up to rank 6 if shape and axis are constant.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Aliasing, Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -114,9 +114,9 @@ fn fill(dims: &[i64], x: &Shape) -> Result<Vec<u32>, Unsupported> {
 }
 
 impl Operator for Reshape {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![x.with_shape(self.shape(&x.shape)?)])
+        Ok(vec![self.shape(&x)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -129,7 +129,7 @@ impl Operator for Reshape {
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: x.data.clone() }])
     }
 
-    fn aliasing(&self, _inputs: &[Option<&TensorType>]) -> Aliasing {
+    fn aliasing(&self, _inputs: &[Option<Shape>]) -> Aliasing {
         Aliasing::Operand
     }
 }

@@ -5,7 +5,7 @@
 //! first. Taken for float32 with a constant size.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -81,13 +81,13 @@ impl Resize {
 }
 
 impl Operator for Resize {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
+        let [n, h, w, c] = x[..] else { unsupported!("{} is not NHWC", x) };
         if h == 0 || w == 0 {
-            unsupported!("{} has no pixels", x.shape);
+            unsupported!("{} has no pixels", x);
         }
-        Ok(vec![x.with_shape([n, self.size[0], self.size[1], c])])
+        Ok(vec![Shape::from([n, self.size[0], self.size[1], c])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -4,7 +4,7 @@
 //! Taken for float32 up to rank 6; computed in 32 bits whatever the storage.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -44,8 +44,8 @@ fn parse(node: &NodeView<'_>, op: Softmax) -> Result<Parsed, Unsupported> {
 }
 
 impl Operator for Softmax {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
-        Ok(vec![operand(inputs, 0)?.clone()])
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        Ok(vec![operand(inputs, 0)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

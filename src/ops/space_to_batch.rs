@@ -7,7 +7,7 @@
 
 use super::pad::{Border, pad};
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
@@ -128,9 +128,9 @@ impl BlockGeometry {
 }
 
 impl Operator for SpaceToBatch {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![x.with_shape(self.shape(&x.shape)?)])
+        Ok(vec![self.shape(&x)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -4,7 +4,7 @@
 //! axis and sizes.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -110,10 +110,10 @@ fn given(sizes: &[i64], size: u32) -> Result<Vec<u32>, Unsupported> {
 }
 
 impl Operator for Split {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, self.input)?;
-        let (axis, parts) = self.parts(&x.shape)?;
-        Ok(parts.into_iter().map(|n| x.with_shape(self.shape(&x.shape, axis, n))).collect())
+        let (axis, parts) = self.parts(&x)?;
+        Ok(parts.into_iter().map(|n| self.shape(&x, axis, n)).collect())
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

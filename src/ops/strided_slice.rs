@@ -5,7 +5,7 @@
 //! one entry stand for several dimensions (ellipsis). Taken for float32 up to rank 6 with constant bounds.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape, TensorType};
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -181,9 +181,9 @@ impl StridedSlice {
 }
 
 impl Operator for StridedSlice {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![x.with_shape(self.apply(&x.shape)?.1)])
+        Ok(vec![self.apply(&x)?.1])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -3,7 +3,7 @@
 //! Taken for float32 up to rank 6 with a constant order.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape, TensorType};
+use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -38,12 +38,12 @@ impl Transpose {
 }
 
 impl Operator for Transpose {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        if x.shape.len() != self.order.len() {
-            unsupported!("{:?} is no order of the dimensions of {}", self.order, x.shape);
+        if x.len() != self.order.len() {
+            unsupported!("{:?} is no order of the dimensions of {}", self.order, x);
         }
-        Ok(vec![x.with_shape(self.shape(x.shape))])
+        Ok(vec![self.shape(x)])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

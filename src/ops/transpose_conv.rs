@@ -7,7 +7,7 @@
 
 use super::conv_2d::quads;
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Padding, Shape, TensorType};
+use crate::ir::{Activation, HostTensor, Padding, Shape};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -48,7 +48,7 @@ fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         output: Some(Shape::new(&output)),
     };
     let (w, x) = (node.weights(1, 4)?, node.float_rank(2, 4)?);
-    conv.infer(&[None, Some(&w), Some(&x)])?;
+    conv.infer(&[None, Some(w.shape), Some(x.shape)])?;
     // Older models have no activation, and older hosts a 0 there.
     Ok(Parsed::new(conv).steps(node.bias(3, w.shape[0])?).activation(Activation::from_code(p.activation)?))
 }
@@ -70,7 +70,7 @@ fn parse_custom(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         output: None,
     };
     let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
-    conv.infer(&[Some(&x), Some(&w)])?;
+    conv.infer(&[Some(x.shape), Some(w.shape)])?;
     Ok(Parsed::new(conv).steps(node.bias(2, w.shape[0])?))
 }
 
@@ -129,9 +129,9 @@ impl TransposeConv {
 }
 
 impl Operator for TransposeConv {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
-        Ok(vec![x.with_shape(self.place(&x.shape, &w.shape)?.y)])
+        Ok(vec![self.place(&x, &w)?.y])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -3,7 +3,7 @@
 //! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Step, StepOp, TensorType};
+use crate::ir::{Activation, HostTensor, Shape, Step, StepOp};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed};
@@ -63,13 +63,14 @@ fn parse_leaky_relu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 fn parse_gelu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
-    parse(node, StepOp::Gelu { approximate: node.required_params::<sys::TfLiteGeluParams>()?.approximate })
+    let approximate = node.required_params::<sys::TfLiteGeluParams>()?.approximate;
+    parse(node, if approximate { StepOp::GeluApproximate } else { StepOp::Gelu })
 }
 
 impl Operator for Unary {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let Some(x) = inputs[0] else { unsupported!("the operand is missing") };
-        Ok(vec![x.clone()])
+        Ok(vec![x])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {

@@ -64,7 +64,7 @@ struct Convolution {
 
 impl Convolution {
     fn of(graph: &Graph, node: &Node) -> Option<Self> {
-        let kind = node.op.weights(&graph.input_types(node))?;
+        let kind = node.op.weights(&graph.input_shapes(node))?;
         let (weights, (bias, bias_input)) = (node.inputs[1]?, graph.bias(node)?);
         graph.value(weights).constant.as_ref()?;
         Some(Self { weights, bias, bias_input, kind })

@@ -44,9 +44,9 @@ impl Net {
         inputs: &[ValueId],
         steps: &[Step],
     ) -> ValueId {
-        let types: Vec<_> = inputs.iter().map(|i| Some(&self.graph.value(*i).ty)).collect();
-        let ty = op.infer(&types).expect("the operands fit").remove(0);
-        let output = self.graph.add_value(label.to_lowercase(), ty, None);
+        let shapes: Vec<_> = inputs.iter().map(|i| Some(self.graph.value(*i).ty.shape)).collect();
+        let shape = op.infer(&shapes).expect("the operands fit").remove(0);
+        let output = self.graph.add_value(label.to_lowercase(), TensorType::f32(shape), None);
         self.graph.add_node(Node {
             op: Arc::new(op),
             inputs: inputs.iter().copied().map(Some).collect(),

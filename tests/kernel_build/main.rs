@@ -10,6 +10,8 @@ use std::{env, fs};
 
 use compile::codes::{self, Code};
 use compile::variant::Header;
+use tflite_vulkan::caps::Features;
+use tflite_vulkan::kernel::table;
 
 /// An empty folder for one test.
 fn folder(name: &str) -> PathBuf {
@@ -211,4 +213,58 @@ fn misspelt_fields_do_not_compile() {
         let errors = host("misspelt", Some((from, to))).expect_err(to);
         assert!(errors.contains("E0560"), "{errors}");
     }
+}
+
+/// The device features that a value of an axis declares.
+const AXES: &[(&str, &str, Features)] = &[
+    ("STORE", "f16", Features::STORAGE_16),
+    ("SUM", "f16", Features::FLOAT_16),
+    ("ARITHMETIC", "f16", Features::FLOAT_16),
+    ("JOIN", "subgroups", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC)),
+];
+
+/// The device features that a kernel declares by the word with which its name ends.
+const ENDINGS: &[(&str, Features)] = &[
+    ("_quads", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_QUAD)),
+    ("conv_2d_cooperative", COOPERATIVE),
+    ("inverted_residual", COOPERATIVE),
+];
+
+const COOPERATIVE: Features = Features::COOPERATIVE_MATRIX
+    .with(Features::VULKAN_MEMORY_MODEL)
+    .with(Features::FLOAT_16)
+    .with(Features::STORAGE_16);
+
+/// A module that asked for more would keep a kernel from devices that could run it.
+#[test]
+fn modules_need_only_what_their_axes_declare() {
+    let mut unseen = table::ALL.len();
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "glsl") {
+            continue;
+        }
+        let file = path.file_stem().unwrap().to_str().unwrap();
+        let header = Header::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        for variant in header.variants() {
+            let name = [std::slice::from_ref(&file.to_owned()), &variant.values].concat().join("_");
+            let kernel =
+                table::ALL.iter().find(|kernel| kernel.name == name).unwrap_or_else(|| panic!("{name}"));
+            let by_value = header.axes.iter().zip(&variant.values).flat_map(|(axis, value)| {
+                AXES.iter()
+                    .filter(move |(a, v, _)| *a == axis.name && v == value)
+                    .map(|(.., features)| *features)
+            });
+            let by_name =
+                ENDINGS.iter().filter(|(word, _)| file.ends_with(word)).map(|(_, features)| *features);
+            let declared = by_value.chain(by_name).fold(Features::NONE, Features::with);
+            if !declared.contains(kernel.needs) {
+                wrong.push(format!("{name} needs {}, undeclared", kernel.needs.without(declared)));
+            }
+            unseen -= 1;
+        }
+    }
+    assert_eq!(unseen, 0, "modules of no kernel file");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -109,12 +109,12 @@ impl Case {
             }));
             inputs.extend(operands[i].zip(computed));
         }
-        let types: Vec<_> = operands.iter().map(|i| i.map(|i| &graph.value(i).ty)).collect();
-        let results = self.op.infer(&types).unwrap_or_else(|e| panic!("{self:?}: {e}"));
+        let shapes: Vec<_> = operands.iter().map(|i| i.map(|i| graph.value(i).ty.shape)).collect();
+        let results = self.op.infer(&shapes).unwrap_or_else(|e| panic!("{self:?}: {e}"));
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
-            .map(|(i, ty)| graph.add_value(format!("{label} result {i}"), ty, None))
+            .map(|(i, shape)| graph.add_value(format!("{label} result {i}"), TensorType::f32(shape), None))
             .collect();
         graph.add_node(Node {
             op: self.op.clone(),

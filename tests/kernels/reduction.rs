@@ -99,8 +99,8 @@ fn other_sizes_in_one_session() {
         let op = Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: false };
         let mut graph = Graph::default();
         let x = graph.add_value("x", TensorType::f32(shape), None);
-        let result = op.infer(&[Some(&TensorType::f32(shape))]).unwrap().remove(0);
-        let y = graph.add_value("y", result, None);
+        let result = op.infer(&[Some(shape)]).unwrap().remove(0);
+        let y = graph.add_value("y", TensorType::f32(result), None);
         graph.add_node(Node {
             op: Arc::new(op),
             inputs: vec![Some(x)],

@@ -7,7 +7,7 @@ use std::fmt;
 use super::separable_conv_2d::{POINTWISE, SeparableConv2d, activate};
 use crate::caps::{Caps, Machine};
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, TensorType, Window};
+use crate::ir::{HostTensor, Shape, Window};
 use crate::kernel::divisor;
 use crate::kernel::table::inverted_residual::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
@@ -198,11 +198,11 @@ pub fn fits(caps: &Caps, store: Store, window: &Window, channels: Channels) -> b
 }
 
 impl Operator for InvertedResidual {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let weights = operand(inputs, self.expand.inputs[0])?;
         let middle = POINTWISE.infer(&[Some(operand(inputs, 0)?), Some(weights)])?;
         let behind: Vec<_> =
-            middle.first().into_iter().chain(inputs[1..].iter().flatten().copied()).map(Some).collect();
+            middle.first().into_iter().chain(inputs[1..].iter().flatten()).copied().map(Some).collect();
         self.behind.infer(&behind)
     }
 

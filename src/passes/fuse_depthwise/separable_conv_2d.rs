@@ -2,7 +2,7 @@
 //! reaches memory. TFLite has no such operator: the pass `fuse depthwise` makes it.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Padding, SpatialPadding, TensorType, Window};
+use crate::ir::{HostTensor, Padding, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
 use crate::op::{Fusion, Operator, operand};
 use crate::ops::conv_2d::cooperative::{self, Depthwise};
@@ -42,10 +42,10 @@ impl SeparableConv2d {
 }
 
 impl Operator for SeparableConv2d {
-    fn infer(&self, inputs: &[Option<&TensorType>]) -> Result<Vec<TensorType>, Unsupported> {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let weights = operand(inputs, self.depthwise.inputs[0])?;
         let between = self.first().infer(&[Some(operand(inputs, 0)?), Some(weights)])?;
-        POINTWISE.infer(&[between.first(), Some(operand(inputs, 1)?)])
+        POINTWISE.infer(&[between.first().copied(), Some(operand(inputs, 1)?)])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
