@@ -42,6 +42,7 @@ ON_EVERY_DRIVER = (
     "one_partition",
     "nothing_taken",
     "cache",
+    "hostile_cache",
     "learned",
     "profile",
 )
@@ -213,6 +214,7 @@ def test_refused(library, driver, options, words):
         {"device": "0"},
         {"device": "llvmpipe"},
         {"device": "LLVMpipe"},
+        {"allow_software": "True", "require_device": "TRUE", "is_precision_loss_allowed": "False"},
         {"precision": "fp32", "log_level": "off", "max_delegated_partitions": "3"},
     ],
     ids=str,

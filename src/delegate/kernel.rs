@@ -71,7 +71,8 @@ impl DelegateKernel {
         let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
         check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
         check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
-        self.life.run(&buffers.inputs, &mut buffers.outputs)
+        let inputs: Vec<&[u8]> = buffers.inputs.iter().map(|input| &**input).collect();
+        self.life.run(&inputs, &mut buffers.outputs)
     }
 
     /// The graph with the shapes in use.
