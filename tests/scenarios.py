@@ -309,7 +309,7 @@ def cache():
 
 
 def hostile_cache():
-    """cache_dir: links, pipes, devices and files of others count as empty and are replaced by private files."""
+    """cache_dir: links, pipes, devices and files of others count as empty; private files replace them."""
     folder, x = FOLDER / f"hostile-{os.getpid()}", draw((1, 16, 24, 3), 1)
     shutil.rmtree(folder, ignore_errors=True)
     victim = FOLDER / f"victim-{os.getpid()}"

@@ -247,6 +247,33 @@ def test_device_by_uuid(library):
     assert other in load(library, env, options | {"device": other})
 
 
+def logged(library, options):
+    """What loading the delegate logs with two drivers of one kind, lavapipe behind SwiftShader."""
+    path = ":".join(str(drivers.manifest(driver)) for driver in ("swiftshader", "lavapipe"))
+    env = drivers.environment("none") | {"VK_DRIVER_FILES": path, "VK_ICD_FILENAMES": path}
+    env["PYTHONPATH"] = str(drivers.ROOT / "python")
+    options = {"allow_software": "1", "require_device": "1"} | options
+    command = [sys.executable, "-c", LOAD, str(library), json.dumps(options)]
+    child = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert child.stdout.strip() == "loaded", child.stdout
+    return child.stderr
+
+
+def test_ties_go_to_the_device_with_fp16(library):
+    """Of two software devices the one that stores 16-bit floats is taken, without a word about the other."""
+    text = logged(library, {})
+    assert "info: device llvmpipe" in text, text
+    assert "matches several" not in text, text
+
+
+def test_ambiguous_device_is_told(library):
+    """A part of both names: `llvmpipe (LLVM …)` and `SwiftShader Device (…)`."""
+    text = logged(library, {"device": "e ("})
+    assert "warn: device=e ( matches several devices" in text, text
+    assert "info: device llvmpipe" in text, text
+    assert "matches several" not in logged(library, {"device": "swiftshader"})
+
+
 @pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])
 def test_validation_layer_is_awake(driver):
     """The layer reports a hazard that is really there."""
