@@ -102,13 +102,15 @@ typedef struct TfLiteVulkanDelegateOptions {
     int log_level;
     /* Times every node on the device. NULL, "" or "0", the default: off, which costs nothing. "1": a
      * table in the log at level info. Anything else is the beginning of a path: the N-th profile of the
-     * process is also written to <path>.N.json, for chrome://tracing or Perfetto to
-     * <path>.N.trace.json, and as a picture to <path>.N.svg. A profile ends when its interpreter is deleted, or when its shapes are no
+     * process with the number PID is also written to <path>.PID.N.json, for chrome://tracing or Perfetto to
+     * <path>.PID.N.trace.json, and as a picture to <path>.PID.N.svg. A file of that name stays: the next
+     * free N is taken. A profile ends when its interpreter is deleted, or when its shapes are no
      * longer among the last four. Dispatches run one after the other meanwhile, which is slower. */
     const char* profile;
     /* A directory, created if need be, where compiled pipelines, the verdicts on fp16 and what was tuned
-     * are kept for the next start. Several processes may share it; a file that is damaged, or from another device, driver or version of
-     * this library, is replaced. NULL, the default: nothing is kept. */
+     * are kept for the next start. Several processes of one user may share it; a file that is damaged, or
+     * from another device, driver or version of this library, is replaced. Links, pipes, devices and files
+     * of other users count as empty. NULL, the default: nothing is kept. */
     const char* cache_dir;
     /* Gives the model files of its own in cache_dir. NULL, the default: the same files for all models. */
     const char* model_token;
@@ -131,7 +133,7 @@ static inline TfLiteVulkanDelegateOptions TfLiteVulkanDelegateOptionsDefault(voi
  * Creates a delegate. `options` may be NULL for the defaults, and is not kept.
  *
  * Returns NULL if an option is out of its range, or if require_device is set and no device can be
- * used; TfLiteVulkanDelegateLastError() then says why. Opening a device may take some 100 ms.
+ * used; TfLiteVulkanDelegateLastError() and the log then say why. Opening a device may take some 100 ms.
  */
 TFLITE_VULKAN_API struct TfLiteDelegate* TfLiteVulkanDelegateCreate(const TfLiteVulkanDelegateOptions* options);
 
@@ -155,7 +157,8 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  * command line option --external_delegate_path of TensorFlow Lite's tools.
  *
  * `options_keys` and `options_values` hold `num_options` strings each, and are not kept; both may be
- * NULL if there are none. An unknown key or a bad value is an error that lists what is known:
+ * NULL if there are none. An unknown key is an error that lists what is known, a
+ * bad value one that lists the key's values:
  *
  *     precision                  fp32|fp16|fp16-fast
  *     device                     <index>|<part of the name>|<uuid>
@@ -170,11 +173,14 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  *     tune                       off|fast|full
  *     is_precision_loss_allowed  0|1    1 means precision=fp16, unless precision says otherwise
  *
- * with the meaning and the defaults of the fields above. precision=fp16 together with
+ * with the meaning and the defaults of the fields above. For 0 and 1 there may stand false and true, in any
+ * case of letters. precision=fp16 together with
  * is_precision_loss_allowed=0 is an error.
  *
- * Returns NULL on failure, after calling `report_error` with the reason. `report_error` may be NULL; it
- * is not kept, and the text is valid during its call only.
+ * Returns NULL on failure, after calling `report_error` with the reason. It is not kept, and the text is
+ * valid during its call only. Without it, as TensorFlow Lite's own tools call this, the answer is not NULL,
+ * which they cannot take, but a delegate that fails with the reason when it is given to an interpreter.
+ * In either case the log tells the reason, whatever log_level says.
  */
 TFLITE_VULKAN_API struct TfLiteDelegate* tflite_plugin_create_delegate(
     const char* const* options_keys, const char* const* options_values, size_t num_options,

@@ -199,8 +199,8 @@ impl Options {
     /// Reads key and value pairs in any order; of a key that is given twice the last value counts.
     ///
     /// # Errors
-    /// [`Error::Option`] names an unknown key or a bad value and lists what is known, or says which
-    /// two values contradict each other.
+    /// [`Error::Option`] names an unknown key and lists those that are known, names a bad value and lists
+    /// what its key takes, or says which two values contradict each other.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let mut parsing = Parsing::default();
         for (name, value) in pairs {
@@ -208,11 +208,7 @@ impl Options {
                 return Err(Error::Option(format!("unknown option '{name}'; known are:\n{}", help())));
             };
             if (key.set)(&mut parsing, value).is_none() {
-                let all = help();
-                return Err(Error::Option(format!(
-                    "option {name}='{value}': must be {}; known are:\n{all}",
-                    key.values
-                )));
+                return Err(Error::Option(format!("option {name}='{value}': must be {}", key.values)));
             }
         }
         let Parsing { options, precision, loss_allowed, cache_dir, serialization_dir } = parsing;
@@ -264,10 +260,9 @@ fn tune(value: &str) -> Option<Tune> {
 
 /// What `profile` asks for.
 pub fn profile(value: &str) -> Option<String> {
-    match value {
-        "" | "0" | "false" => None,
-        "1" | "true" => Some(String::new()),
-        prefix => Some(prefix.into()),
+    match boolean(value) {
+        Some(on) => on.then(String::new),
+        None => text(value),
     }
 }
 
@@ -276,12 +271,10 @@ fn text(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.into())
 }
 
+/// Hosts write what their own language calls true: Python `True`, a command line `true`.
 fn boolean(value: &str) -> Option<bool> {
-    match value {
-        "0" | "false" => Some(false),
-        "1" | "true" => Some(true),
-        _ => None,
-    }
+    let is = |digit: &str, word: &str| value == digit || value.eq_ignore_ascii_case(word);
+    if is("1", "true") { Some(true) } else { is("0", "false").then_some(false) }
 }
 
 #[cfg(test)]
@@ -324,6 +317,21 @@ mod tests {
     }
 
     #[test]
+    fn booleans_are_words_in_any_case() {
+        for (value, want) in [("1", true), ("true", true), ("True", true), ("TRUE", true), ("False", false)] {
+            for key in ["allow_software", "require_device", "is_precision_loss_allowed", "profile"] {
+                let digit = if want { "1" } else { "0" };
+                assert_eq!(Options::parse([(key, value)]), Options::parse([(key, digit)]), "{key}={value}");
+            }
+            assert_eq!(Options::parse([("allow_software", value)]).map(|o| o.allow_software), Ok(want));
+        }
+        for value in ["yes", " 1", "", "tru", "truee"] {
+            assert!(Options::parse([("allow_software", value)]).is_err(), "{value}");
+        }
+        assert_eq!(profile("Truth"), Some("Truth".into()));
+    }
+
+    #[test]
     fn errors_name_the_culprit_and_list_what_is_known() {
         let cases: &[(&[(&str, &str)], &str)] = &[
             (&[("presicion", "fp16")], "unknown option 'presicion'"),
@@ -339,7 +347,11 @@ mod tests {
         for (pairs, want) in cases {
             let error = Options::parse(pairs.iter().copied()).unwrap_err().to_string();
             assert!(error.contains(want), "{pairs:?}: {error}");
-            assert!(KEYS.iter().all(|key| error.contains(key.name)), "{pairs:?}: {error}");
+            // Every key once, or the values of one.
+            let known = |key: &Key| error.matches(&format!("  {}=", key.name)).count();
+            let times = usize::from(error.starts_with("unknown"));
+            assert!(KEYS.iter().all(|key| known(key) == times), "{pairs:?}: {error}");
+            assert_eq!(error.lines().count(), 1 + times * KEYS.len(), "{error}");
         }
     }
 

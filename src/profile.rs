@@ -7,10 +7,13 @@ mod table;
 mod trace;
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::cache;
 use crate::program::{Cost, Peaks, Program};
 
 /// Times are medians over so many runs, the last ones.
@@ -18,6 +21,9 @@ const SAMPLES: usize = 64;
 
 /// So many runs, the last ones, are drawn in the trace.
 const TRACED: usize = 16;
+
+/// Files have numbers up to this one.
+const NUMBERS: usize = 100_000;
 
 /// One dispatch, and how long it took in the last runs.
 struct Row {
@@ -63,8 +69,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile of `program`. Files are named `prefix`, the number of the profile in this process
-    /// and an ending; an empty prefix means no files.
+    /// The profile of `program`. Files are named `prefix`, the number of the process, that of the profile
+    /// in it and an ending; an empty prefix means no files.
     pub fn new(program: &Program, prefix: &str, device: &str, peaks: Option<Peaks>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let rows = program.dispatches.iter().map(|d| Row {
@@ -133,15 +139,30 @@ impl Profile {
         median(&self.walls)
     }
 
-    /// Writes `PREFIX.N.json`, `PREFIX.N.trace.json` and `PREFIX.N.svg`.
+    /// Writes `PREFIX.PID.N.json`, `PREFIX.PID.N.trace.json` and `PREFIX.PID.N.svg`.
     fn write(&self, prefix: &str) {
         let files = [("json", self.json()), ("trace.json", self.trace()), ("svg", self.picture())];
         for (ending, text) in files {
-            let path = PathBuf::from(format!("{prefix}.{}.{ending}", self.number));
-            match std::fs::write(&path, text) {
-                Ok(()) => log::info!("profile written to {}", path.display()),
-                Err(e) => log::warn!("the profile cannot be written to {}: {e}", path.display()),
+            match create(prefix, self.number, ending) {
+                Ok((path, mut file)) => match file.write_all(text.as_bytes()) {
+                    Ok(()) => log::info!("profile written to {}", path.display()),
+                    Err(e) => log::warn!("the profile cannot be written to {}: {e}", path.display()),
+                },
+                Err(e) => log::warn!("the profile cannot be written to {prefix}: {e}"),
             }
+        }
+    }
+}
+
+/// A new file. Where an earlier process of the same number has left one of the name, the next free number
+/// is taken.
+fn create(prefix: &str, number: usize, ending: &str) -> io::Result<(PathBuf, File)> {
+    let mut number = number;
+    loop {
+        let path = PathBuf::from(format!("{prefix}.{}.{number}.{ending}", std::process::id()));
+        match cache::create(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && number < NUMBERS => number += 1,
+            result => return result.map(|file| (path, file)),
         }
     }
 }
@@ -194,7 +215,12 @@ fn keep<T>(samples: &mut VecDeque<T>, sample: T, at_most: usize) {
 fn median(samples: &VecDeque<Duration>) -> f64 {
     let mut sorted: Vec<Duration> = samples.iter().copied().collect();
     sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).map_or(0.0, Duration::as_secs_f64)
+    let (Some(below), Some(above)) =
+        (sorted.get(sorted.len().saturating_sub(1) / 2), sorted.get(sorted.len() / 2))
+    else {
+        return 0.0;
+    };
+    (below.as_secs_f64() + above.as_secs_f64()) / 2.0
 }
 
 #[cfg(test)]
@@ -259,6 +285,40 @@ mod tests {
             "     30.0  75.0%       6.0    0.20     0.040     1.33         50%  #3 MEAN (copy_f32 and 1 more)"
         );
         assert_eq!(lines.len(), 7);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        let ms = |all: &[u64]| median(&all.iter().map(|ms| Duration::from_millis(*ms)).collect()) * 1e3;
+        let cases: [(&[u64], f64); 5] =
+            [(&[], 0.0), (&[4], 4.0), (&[9, 1], 5.0), (&[7, 1, 3], 3.0), (&[8, 2, 4, 100], 6.0)];
+        for (all, want) in cases {
+            assert!((ms(all) - want).abs() < 1e-9, "{all:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_new_and_no_links_are_followed() {
+        let folder = std::env::temp_dir().join(format!("tflite-vulkan-{}-profile", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
+        let (victim, prefix) = (folder.join("victim"), folder.join("p").display().to_string());
+        let path = |number: usize, ending| format!("{prefix}.{}.{number}.{ending}", std::process::id());
+        std::fs::write(&victim, "kept").unwrap();
+        for ending in ["json", "trace.json", "svg"] {
+            std::os::unix::fs::symlink(&victim, path(0, ending)).unwrap();
+        }
+        let mut profile = profile(None);
+        profile.number = 0;
+        for number in [1, 2] {
+            profile.write(&prefix);
+            for ending in ["json", "trace.json", "svg"] {
+                assert!(!std::fs::read(path(number, ending)).unwrap().is_empty(), "{number} {ending}");
+            }
+        }
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

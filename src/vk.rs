@@ -17,6 +17,7 @@ mod descriptor;
 mod device;
 mod device_info;
 mod driver_error;
+mod environment;
 mod features;
 mod fence;
 mod instance;

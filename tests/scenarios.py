@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import sys
 import threading
 import xml.etree.ElementTree
@@ -326,6 +327,48 @@ def cache():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def hostile_cache():
+    """cache_dir: links, pipes, devices and files of others count as empty; private files replace them."""
+    folder, x = FOLDER / f"hostile-{os.getpid()}", draw((1, 16, 24, 3), 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    victim = FOLDER / f"victim-{os.getpid()}"
+    want = invoke(interpreter("network"), x)
+
+    def start():
+        got = invoke(interpreter("network", cache_dir=str(folder)), x)
+        gc.collect()
+        require(np.array_equal(want, got), "another result")
+
+    try:
+        start()
+        (file,) = folder.iterdir()
+        victim.write_bytes(file.read_bytes())
+        kept = victim.read_bytes()
+        hostile = {
+            "a link": lambda: file.symlink_to(victim),
+            "a link to nothing": lambda: file.symlink_to(folder / "nothing"),
+            "a link to a device": lambda: file.symlink_to("/dev/zero"),
+            "a pipe": lambda: os.mkfifo(file),
+        }
+        if os.geteuid() == 0:
+            hostile["a file of another user"] = lambda: (
+                file.write_bytes(kept),
+                os.chown(file, 12345, -1),
+            )
+        for name, place in hostile.items():
+            file.unlink()
+            place()
+            start()
+            facts = file.lstat()
+            require(stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid(), f"{name} stays")
+            require(stat.S_IMODE(facts.st_mode) == 0o600, f"{name}: mode {facts.st_mode:o}")
+        require([file] == list(folder.iterdir()), "temporary files stay")
+        require(victim.read_bytes() == kept, "something was written through a link")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        victim.unlink(missing_ok=True)
+
+
 def learned():
     """fp16's verdicts and what was tuned: found out once, kept, and found out again where files are torn."""
     folder, x = FOLDER / f"learned-{os.getpid()}", draw((1, 16, 24, 3), 1)
@@ -365,12 +408,12 @@ def profile():
             require(np.array_equal(want, invoke(it, x)), "another result while profiling")
         del it
         gc.collect()
-        table = json.loads((folder / "p.0.json").read_text())
-        trace = json.loads((folder / "p.0.trace.json").read_text())["traceEvents"]
+        table = json.loads((folder / f"p.{os.getpid()}.0.json").read_text())
+        trace = json.loads((folder / f"p.{os.getpid()}.0.trace.json").read_text())["traceEvents"]
         require(table["runs"] == 3 and table["peaks"]["copy_gb_per_s"] > 0, f"{table}")
         require(all(node["us"] > 0 and node["dispatches"] for node in table["nodes"]), f"{table}")
         require(sum(event["ph"] == "X" and event["name"] == "run" for event in trace) == 3, f"{trace}")
-        picture = xml.etree.ElementTree.parse(folder / "p.0.svg").getroot()
+        picture = xml.etree.ElementTree.parse(folder / f"p.{os.getpid()}.0.svg").getroot()
         require(len(picture.findall("{*}rect")) > len(table["nodes"]), "a picture without bars")
         invoke(interpreter("network", profile=str(folder / "no" / "p")), x)
     finally:

@@ -42,6 +42,7 @@ ON_EVERY_DRIVER = (
     "one_partition",
     "nothing_taken",
     "cache",
+    "hostile_cache",
     "learned",
     "profile",
 )
@@ -223,6 +224,7 @@ def test_refused(library, driver, options, words):
         {"device": "0"},
         {"device": "llvmpipe"},
         {"device": "LLVMpipe"},
+        {"allow_software": "True", "require_device": "TRUE", "is_precision_loss_allowed": "False"},
         {"precision": "fp32", "log_level": "off", "max_delegated_partitions": "3"},
     ],
     ids=str,
@@ -253,6 +255,33 @@ def test_device_by_uuid(library):
     assert load(library, env, options | {"device": uuid}) == "loaded"
     other = uuid[:-1] + ("0" if uuid[-1] != "0" else "1")
     assert other in load(library, env, options | {"device": other})
+
+
+def logged(library, options):
+    """What loading the delegate logs with two drivers of one kind, lavapipe behind SwiftShader."""
+    path = ":".join(str(drivers.manifest(driver)) for driver in ("swiftshader", "lavapipe"))
+    env = drivers.environment("none") | {"VK_DRIVER_FILES": path, "VK_ICD_FILENAMES": path}
+    env["PYTHONPATH"] = str(drivers.ROOT / "python")
+    options = {"allow_software": "1", "require_device": "1"} | options
+    command = [sys.executable, "-c", LOAD, str(library), json.dumps(options)]
+    child = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert child.stdout.strip() == "loaded", child.stdout
+    return child.stderr
+
+
+def test_ties_go_to_the_device_with_fp16(library):
+    """Of two software devices the one that stores 16-bit floats is taken, without a word about the other."""
+    text = logged(library, {})
+    assert "info: device llvmpipe" in text, text
+    assert "matches several" not in text, text
+
+
+def test_ambiguous_device_is_told(library):
+    """A part of both names: `llvmpipe (LLVM …)` and `SwiftShader Device (…)`."""
+    text = logged(library, {"device": "e ("})
+    assert "warn: device=e ( matches several devices" in text, text
+    assert "info: device llvmpipe" in text, text
+    assert "matches several" not in logged(library, {"device": "swiftshader"})
 
 
 @pytest.mark.parametrize("driver", ["lavapipe", "swiftshader"])

@@ -1,13 +1,16 @@
 //! A file of the cache.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::hash::{continued, hash};
+use super::identity::{FileKind, Identity};
+use super::untrusted;
 
 /// The first bytes of every file, with the version of its layout.
 const MAGIC: &[u8; 8] = b"tfvkpc\0\x03";
@@ -21,57 +24,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// A temporary file that is older was left behind by a process that is gone.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// The device, driver and library that cached data is for. Another driver cannot use the data, and may not
-/// notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// `deviceUUID`.
-    pub device: [u8; 16],
-    /// `vendorID` and `deviceID`.
-    pub ids: [u32; 2],
-    /// `driverVersion`.
-    pub driver: u32,
-    /// `pipelineCacheUUID`.
-    pub compiler: [u8; 16],
-    /// A hash of this library's version and of all its kernels.
-    pub library: u64,
-}
-
-impl Identity {
-    const BYTES: usize = 16 + 8 + 4 + 16 + 8;
-
-    fn bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes[..16].copy_from_slice(&self.device);
-        bytes[16..20].copy_from_slice(&self.ids[0].to_le_bytes());
-        bytes[20..24].copy_from_slice(&self.ids[1].to_le_bytes());
-        bytes[24..28].copy_from_slice(&self.driver.to_le_bytes());
-        bytes[28..44].copy_from_slice(&self.compiler);
-        bytes[44..].copy_from_slice(&self.library.to_le_bytes());
-        bytes
-    }
-}
-
-/// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// The driver's pipeline cache.
-    Pipelines,
-    /// Verdicts on fp16, by partition.
-    Precision,
-    /// The fastest candidates, by tactic key.
-    Tuning,
-}
-
-impl FileKind {
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Pipelines => "pipelines",
-            Self::Precision => "precision",
-            Self::Tuning => "tuning",
-        }
-    }
-}
+/// In a directory with more entries no older ones are looked for.
+const MOST_ENTRIES: usize = 10_000;
 
 /// Why a file counts as empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +62,8 @@ impl fmt::Display for Rejected {
 pub struct Cache {
     path: PathBuf,
     identity: Identity,
+    /// Whether the log knows already that the file cannot be read.
+    told: Arc<AtomicBool>,
 }
 
 impl Cache {
@@ -119,7 +75,8 @@ impl Cache {
             let word: String = token.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
             name += &format!("-{word}-{:016x}", hash(token.as_bytes()));
         }
-        Self { path: directory.join(format!("{name}.{}", kind.ending())), identity }
+        let path = directory.join(format!("{name}.{}", kind.ending()));
+        Self { path, identity, told: Arc::default() }
     }
 
     /// Where it is.
@@ -138,7 +95,9 @@ impl Cache {
                 return None;
             }
             Err(e) => {
-                log::warn!("the cache {path} cannot be read: {e}");
+                let again = self.told.swap(true, Ordering::Relaxed);
+                let level = if again { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "the cache {path} cannot be read: {e}");
                 return None;
             }
         };
@@ -151,12 +110,18 @@ impl Cache {
         }
     }
 
+    /// The bytes of the file, and one more if it grows meanwhile. Of a file that is not ours no more than
+    /// the header is read.
     fn read(&self) -> io::Result<Vec<u8>> {
-        let bytes = fs::metadata(&self.path)?.len();
-        if bytes > MAX_BYTES {
-            return Err(io::Error::other(format!("{bytes} bytes are too many")));
+        let (file, bytes) = untrusted::open(&self.path, MAX_BYTES)?;
+        let mut content = Vec::new();
+        (&file).take(HEADER as u64).read_to_end(&mut content)?;
+        if content.len() == HEADER && content.starts_with(MAGIC) {
+            let rest = bytes.saturating_sub(HEADER as u64);
+            content.try_reserve_exact(rest as usize + 1)?;
+            file.take(rest + 1).read_to_end(&mut content)?;
         }
-        fs::read(&self.path)
+        Ok(content)
     }
 
     /// Whether these are the bytes of a whole file for this identity.
@@ -193,20 +158,12 @@ impl Cache {
     /// # Errors
     /// If the directory or the file cannot be written; the file is then what it was.
     pub fn store(&self, content: &[u8]) -> io::Result<()> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory)?;
+            untrusted::create_directory(directory)?;
             self.sweep(directory);
         }
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-        let written = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&temporary)
-            .and_then(|file| self.write(file, content))
-            .and_then(|()| fs::rename(&temporary, &self.path));
+        let (temporary, file) = untrusted::create_temporary(&self.path)?;
+        let written = self.write(file, content).and_then(|()| fs::rename(&temporary, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
@@ -225,7 +182,7 @@ impl Cache {
     /// Removes temporary files of writers that were killed.
     fn sweep(&self, directory: &Path) {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".";
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(directory).into_iter().flatten().take(MOST_ENTRIES).flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
             if name.starts_with(&stem) && name.ends_with(".tmp") && age.is_some_and(|age| age > STALE) {
@@ -240,23 +197,23 @@ fn checksum(identity: &[u8], content: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const IDENTITY: Identity =
         Identity { device: [7; 16], ids: [0x10de, 0x2335], driver: 9, compiler: [3; 16], library: 5 };
 
     /// A directory of the test's own, which does not exist.
-    struct Directory(PathBuf);
+    pub struct Directory(pub PathBuf);
 
     impl Directory {
-        fn new(test: &str) -> Self {
+        pub fn new(test: &str) -> Self {
             let path = std::env::temp_dir().join(format!("tflite-vulkan-{}-{test}", std::process::id()));
             let _ = fs::remove_dir_all(&path);
             Self(path)
         }
 
-        fn cache(&self) -> Cache {
+        pub fn cache(&self) -> Cache {
             Cache::new(&self.0, None, IDENTITY, FileKind::Pipelines)
         }
     }
@@ -267,7 +224,7 @@ mod tests {
         }
     }
 
-    fn content(seed: u8, bytes: usize) -> Vec<u8> {
+    pub fn content(seed: u8, bytes: usize) -> Vec<u8> {
         (0..bytes).map(|i| (i as u8).wrapping_mul(31) ^ seed).collect()
     }
 
@@ -350,7 +307,7 @@ mod tests {
             (Identity { library: 4, ..IDENTITY }, Rejected::OtherLibrary),
         ];
         for (identity, why) in cases {
-            Cache { path: cache.path.clone(), identity }.store(&content(5, 50)).unwrap();
+            Cache { identity, ..cache.clone() }.store(&content(5, 50)).unwrap();
             assert_eq!(cache.check(&fs::read(cache.path()).unwrap()), Err(why));
             assert_eq!(cache.load(), None);
         }

@@ -74,8 +74,9 @@ impl DelegateKernel {
         let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
         check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
         check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
+        let inputs: Vec<&[u8]> = buffers.inputs.iter().map(|input| &**input).collect();
         let was_proving = self.life.is_proving();
-        let run = self.life.run(&self.graph, &buffers.inputs, &mut buffers.outputs);
+        let run = self.life.run(&self.graph, &inputs, &mut buffers.outputs);
         if was_proving {
             self.setup.save();
         }

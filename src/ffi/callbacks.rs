@@ -17,7 +17,8 @@ use crate::tflite::{Context, Partition, sys};
 pub struct Handle {
     /// First, so that a pointer to it is a pointer to the whole.
     raw: UnsafeCell<sys::TfLiteDelegate>,
-    delegate: Delegate,
+    /// Or why there is none.
+    delegate: Result<Delegate>,
 }
 
 // SAFETY: only the host looks at `raw`, and its pointers are never followed.
@@ -28,6 +29,15 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// Gives the host its reference.
     pub fn give(delegate: Delegate) -> *mut sys::TfLiteDelegate {
+        Self::give_result(Ok(delegate))
+    }
+
+    /// Gives the host a delegate that fails in `Prepare`, for this reason.
+    pub fn give_failed(why: &str) -> *mut sys::TfLiteDelegate {
+        Self::give_result(Err(Error::Host(format!("the delegate could not be created: {why}"))))
+    }
+
+    fn give_result(delegate: Result<Delegate>) -> *mut sys::TfLiteDelegate {
         let raw = sys::TfLiteDelegate {
             data_: null_mut(),
             Prepare: Some(prepare_delegate),
@@ -49,6 +59,11 @@ impl Handle {
             // SAFETY: as the caller promises.
             drop(unsafe { Arc::from_raw(raw.cast_const().cast::<Self>()) });
         }
+    }
+
+    /// What decides, or why there is nothing that could.
+    fn delegate(&self) -> Result<&Delegate> {
+        self.delegate.as_ref().map_err(Clone::clone)
     }
 
     /// Another reference.
@@ -130,10 +145,11 @@ unsafe extern "C" fn prepare_delegate(
     unsafe {
         status(context, |context| {
             let handle = Handle::share(delegate)?;
-            let nodes = handle.delegate.plan(context)?;
+            let ours = handle.delegate()?;
+            let nodes = ours.plan(context)?;
             let replaced =
                 if nodes.is_empty() { Ok(()) } else { context.replace(&nodes, registration(), delegate) };
-            handle.delegate.forget(context.id());
+            ours.forget(context.id());
             replaced
         })
     }
@@ -160,7 +176,7 @@ unsafe extern "C" fn init_kernel(
             let kernel = handle
                 .as_ref()
                 .map_err(Clone::clone)
-                .and_then(|h| h.delegate.take(context as usize, partition.nodes));
+                .and_then(|h| h.delegate()?.take(context as usize, partition.nodes));
             let label =
                 kernel.as_ref().map_or(String::new(), |kernel| format!("{} nodes", kernel.node_count()));
             let data =
@@ -286,6 +302,20 @@ mod tests {
                 assert!(!describe_kernel(context, &raw const node).is_null());
                 free_kernel(context, kernel);
             }
+            Handle::take_back(delegate);
+        }
+    }
+
+    #[test]
+    fn a_delegate_that_was_not_created_fails_in_prepare() {
+        let (delegate, mut host) = (Handle::give_failed("a misspelt option"), host());
+        // SAFETY: this is what a host does.
+        unsafe {
+            let prepare = (*delegate).Prepare.unwrap();
+            assert_eq!(prepare(&raw mut host.raw, delegate), sys::kTfLiteError);
+            assert!(host.registration.is_none());
+            let kernel = init_kernel(&raw mut host.raw, std::ptr::null(), 0);
+            free_kernel(&raw mut host.raw, kernel);
             Handle::take_back(delegate);
         }
     }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::callbacks::Handle;
-use super::guard::{guard, last_error};
+use super::guard::{guard, guard_creation, last_error};
 use super::options::TfLiteVulkanDelegateOptions;
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
@@ -33,8 +33,8 @@ pub unsafe extern "C" fn TfLiteVulkanDelegateOptionsInit(
 pub unsafe extern "C" fn TfLiteVulkanDelegateCreate(
     options: *const TfLiteVulkanDelegateOptions,
 ) -> *mut TfLiteDelegate {
-    guard(
-        std::ptr::null_mut(),
+    guard_creation(
+        |_| std::ptr::null_mut(),
         |_| {},
         || {
             // SAFETY: as the caller promises.

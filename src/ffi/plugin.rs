@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::callbacks::Handle;
-use super::guard::{c_text, guard};
+use super::guard::{c_text, guard, guard_creation};
 use super::options;
 use crate::delegate::Delegate;
 use crate::tflite::sys::TfLiteDelegate;
@@ -11,7 +11,9 @@ use crate::tflite::sys::TfLiteDelegate;
 /// Takes a text; the host's, and only valid during the call.
 pub type ReportError = Option<unsafe extern "C" fn(*const c_char)>;
 
-/// Creates a delegate; NULL if that fails, which `report_error` is told.
+/// Creates a delegate. If that fails `report_error` is told why and the answer is NULL. Without a reporter
+/// the answer is a delegate that fails in `Prepare` with the reason: TFLite's own tools, which give none,
+/// crash at NULL.
 ///
 /// # Safety
 /// As `include/tflite_vulkan.h` says.
@@ -28,7 +30,11 @@ pub unsafe extern "C" fn tflite_plugin_create_delegate(
             unsafe { report(c_text(why).as_ptr()) }
         }
     };
-    guard(std::ptr::null_mut(), tell, || {
+    let failed = |why: &str| match report_error {
+        Some(_) => std::ptr::null_mut(),
+        None => Handle::give_failed(why),
+    };
+    guard_creation(failed, tell, || {
         // SAFETY: as the caller promises.
         let options = unsafe { options::parse(keys, values, count)? };
         Ok(Handle::give(Delegate::new(options)?))

@@ -1,5 +1,6 @@
 //! The host's context: tensors and nodes by index, and what the host does for a delegate.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -23,8 +24,8 @@ pub struct Context<'a> {
 /// The bytes of a kernel's tensors, for one invoke.
 #[derive(Debug, Default)]
 pub struct Buffers<'a> {
-    /// By input.
-    pub inputs: Vec<&'a [u8]>,
+    /// By input; a copy of what shares memory with an output.
+    pub inputs: Vec<Cow<'a, [u8]>>,
     /// By output.
     pub outputs: Vec<&'a mut [u8]>,
 }
@@ -150,10 +151,12 @@ impl<'a> Context<'a> {
         checked("ResizeTensor", status)
     }
 
-    /// The bytes of these tensors as they lie now: the host may move them between two invokes.
+    /// The bytes of these tensors as they lie now: the host may move them between two invokes. Inputs and
+    /// outputs may overlap, as in a cache that is updated in place.
     ///
     /// # Errors
-    /// If a tensor does not exist or has no memory, or if outputs overlap each other or an input.
+    /// If a tensor does not exist or has no memory, if outputs overlap each other, or if memory does not
+    /// suffice for a copy of an input that overlaps an output.
     pub fn buffers(&mut self, inputs: &[i32], outputs: &[i32]) -> Result<Buffers<'_>> {
         let at = |index: &i32| -> Result<(*mut u8, usize)> {
             let tensor = self.tensor(*index).ok_or_else(|| host(format!("there is no tensor {index}")))?;
@@ -167,22 +170,31 @@ impl<'a> Context<'a> {
         };
         let read: Vec<_> = inputs.iter().map(at).collect::<Result<_>>()?;
         let written: Vec<_> = outputs.iter().map(at).collect::<Result<_>>()?;
-        for (i, (start, bytes)) in written.iter().enumerate() {
-            let overlaps = |(other, n): &(*mut u8, usize)| {
-                *start < other.wrapping_add(*n) && *other < start.wrapping_add(*bytes) && *n > 0
-            };
-            if *bytes > 0 && (read.iter().any(overlaps) || written[..i].iter().any(overlaps)) {
-                return Err(host(format!("tensor {} shares memory with another one", outputs[i])));
+        for (i, output) in written.iter().enumerate() {
+            if written[..i].iter().any(|other| overlap(*output, *other)) {
+                return Err(host(format!("output {} shares memory with another output", outputs[i])));
             }
         }
-        // SAFETY: the host has allocated `bytes` bytes for every tensor of a node that it invokes, and
-        // leaves them alone until the invoke is over; what is written overlaps nothing.
+        let input = |index: &i32, (start, bytes): (*mut u8, usize)| {
+            // SAFETY: the host has allocated `bytes` bytes for every tensor of a node that it invokes, and
+            // leaves them alone until the invoke is over.
+            let memory = unsafe { std::slice::from_raw_parts(start, bytes) };
+            if !written.iter().any(|output| overlap((start, bytes), *output)) {
+                return Ok(Cow::Borrowed(memory));
+            }
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory {
+                what: format!("a copy of input {index}, which shares memory with an output"),
+                bytes: bytes as u64,
+            })?;
+            copy.extend_from_slice(memory);
+            Ok(Cow::Owned(copy))
+        };
+        let inputs = inputs.iter().zip(&read).map(|(i, memory)| input(i, *memory)).collect::<Result<_>>()?;
+        // SAFETY: as above; what is written overlaps nothing that is borrowed.
         unsafe {
             Ok(Buffers {
-                inputs: read
-                    .iter()
-                    .map(|(start, bytes)| std::slice::from_raw_parts(*start, *bytes))
-                    .collect(),
+                inputs,
                 outputs: written
                     .iter()
                     .map(|(start, bytes)| std::slice::from_raw_parts_mut(*start, *bytes))
@@ -199,6 +211,11 @@ impl<'a> Context<'a> {
             unsafe { report(self.raw.as_ptr(), c"%s".as_ptr(), text.as_ptr()) };
         }
     }
+}
+
+/// Whether two pieces of memory, each a start and a number of bytes, have a byte in common.
+fn overlap((a, n): (*mut u8, usize), (b, m): (*mut u8, usize)) -> bool {
+    n > 0 && m > 0 && a < b.wrapping_add(m) && b < a.wrapping_add(n)
 }
 
 fn host(what: impl Into<String>) -> Error {
@@ -282,16 +299,45 @@ mod tests {
             host.fill(host.tensors.len() - 1, &bytes);
         }
         host.context().buffers(&[0], &[1]).unwrap().outputs[0].copy_from_slice(&[9; 4]);
-        assert_eq!(host.context().buffers(&[1], &[]).unwrap().inputs[0], [9; 4]);
+        assert_eq!(host.context().buffers(&[1], &[]).unwrap().inputs[0][..], [9; 4]);
         // Another buffer, and other tensors.
         host.fill(0, &[5, 6, 7]);
         host.tensors.reserve_exact(1000);
         let mut context = host.context();
-        assert_eq!(context.buffers(&[0, 0], &[]).unwrap().inputs, [[5, 6, 7], [5, 6, 7]]);
+        let buffers = context.buffers(&[0, 0], &[]).unwrap();
+        assert!(buffers.inputs.iter().all(|input| input[..] == [5, 6, 7]));
     }
 
     #[test]
-    fn buffers_that_overlap_or_are_missing_are_errors() {
+    fn inputs_that_overlap_outputs_are_copies() {
+        let mut host = Host::new();
+        for _ in 0..3 {
+            host.tensor(&[1]);
+        }
+        host.fill(0, &[1, 2, 3, 4]);
+        host.fill(2, &[5, 6, 7, 8]);
+        // SAFETY: every member of the union is a pointer.
+        host.tensors[1].data.raw = unsafe { host.tensors[0].data.raw.add(3) };
+        host.tensors[1].bytes = 1;
+        for (inputs, output) in [([0, 2], 0), ([0, 2], 1), ([2, 0], 0)] {
+            host.fill(0, &[1, 2, 3, 4]);
+            // SAFETY: as above.
+            host.tensors[1].data.raw = unsafe { host.tensors[0].data.raw.add(3) };
+            let mut context = host.context();
+            let buffers = context.buffers(&inputs, &[output]).unwrap();
+            for bytes in buffers.outputs {
+                bytes.fill(9);
+            }
+            for (index, input) in inputs.iter().zip(&buffers.inputs) {
+                assert_eq!(matches!(input, Cow::Owned(_)), *index == 0, "{index} with output {output}");
+                assert_eq!(input[..], [[1, 2, 3, 4], [5, 6, 7, 8]][*index as usize / 2]);
+            }
+            assert_eq!(context.buffers(&[0], &[]).unwrap().inputs[0][3], 9);
+        }
+    }
+
+    #[test]
+    fn outputs_that_overlap_and_tensors_without_memory_are_errors() {
         let mut host = Host::new();
         for _ in 0..3 {
             host.tensor(&[1]);
@@ -302,10 +348,8 @@ mod tests {
         host.tensors[1].bytes = 1;
         let mut context = host.context();
         assert!(context.buffers(&[0, 1], &[]).is_ok());
-        assert!(context.buffers(&[0], &[1]).is_err());
         assert!(context.buffers(&[], &[0, 1]).is_err());
         assert!(context.buffers(&[], &[0, 0]).is_err());
-        assert!(context.buffers(&[0], &[0]).is_err());
         assert!(context.buffers(&[7], &[]).is_err() && context.buffers(&[], &[-1]).is_err());
         // No memory, which is right for no bytes only.
         assert_eq!(context.buffers(&[2], &[2]).unwrap().inputs[0].len(), 0);

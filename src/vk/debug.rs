@@ -6,11 +6,13 @@ use std::panic::catch_unwind;
 
 use ash::vk;
 
+use super::environment::variable;
+
 /// Whether somebody asked for layers and somebody listens. Without a listener no messenger is made,
 /// so that the validation layer prints to the standard output itself.
 pub(super) fn wanted() -> bool {
-    let asked = |name| std::env::var_os(name).is_some_and(|layers| !layers.is_empty());
-    (asked("VK_INSTANCE_LAYERS") || asked("VK_LOADER_LAYERS_ENABLE")) && log::log_enabled!(log::Level::Error)
+    let asked = ["VK_INSTANCE_LAYERS", "VK_LOADER_LAYERS_ENABLE"].map(|name| variable(name).is_some());
+    asked.contains(&true) && log::log_enabled!(log::Level::Error)
 }
 
 /// What to report: warnings and errors of every type.

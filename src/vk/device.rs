@@ -12,7 +12,7 @@ use super::logical_device::LogicalDevice;
 use super::memory::{Mapping, Memory};
 use super::pipeline::{Pipeline, PipelineKey};
 use super::properties;
-use super::select::select;
+use super::select::{ambiguity, select};
 use super::shared_pipelines::SharedPipelines;
 use crate::caps::Caps;
 use crate::error::{Error, Result};
@@ -45,6 +45,9 @@ impl Device {
         let infos: Vec<DeviceInfo> =
             physical.iter().enumerate().map(|(i, device)| device_info::read(instance, *device, i)).collect();
         let candidates = select(&infos, options).map_err(Error::NoDevice)?;
+        if let Some(text) = ambiguity(&infos, &candidates, options) {
+            log::warn!("{text}");
+        }
         shared.retain(|device| device.strong_count() > 0);
         let mut failure = None;
         for i in candidates {

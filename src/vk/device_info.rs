@@ -31,6 +31,12 @@ pub struct DeviceInfo {
     pub api_version: u32,
     /// `pipelineCacheUUID`: changes whenever compiled pipelines become unusable.
     pub pipeline_cache_uuid: [u8; 16],
+    /// Whether it can store 16-bit floats.
+    pub stores_16: bool,
+    /// `maxStorageBufferRange` in bytes.
+    pub max_storage_range: u32,
+    /// `maxComputeWorkGroupInvocations`.
+    pub max_invocations: u32,
     /// Why it can never be used, if so.
     pub unusable: Option<String>,
 }
@@ -85,6 +91,9 @@ pub(super) fn read(instance: &Instance, physical: vk::PhysicalDevice, index: usi
         device: basic.device_id,
         api_version: basic.api_version,
         pipeline_cache_uuid: basic.pipeline_cache_uuid,
+        stores_16: false,
+        max_storage_range: basic.limits.max_storage_buffer_range,
+        max_invocations: basic.limits.max_compute_work_group_invocations,
         unusable: None,
     };
     if basic.api_version < OLDEST {
@@ -102,6 +111,11 @@ pub(super) fn read(instance: &Instance, physical: vk::PhysicalDevice, index: usi
     // SAFETY: the device offers Vulkan 1.1, and the driver properties are chained only if known.
     unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
     info.uuid = ids.device_uuid;
+    let mut storage = vk::PhysicalDevice16BitStorageFeatures::default();
+    let mut features = vk::PhysicalDeviceFeatures2::default().push_next(&mut storage);
+    // SAFETY: the device offers Vulkan 1.1, which knows the structure.
+    unsafe { instance.raw().get_physical_device_features2(physical, &mut features) };
+    info.stores_16 = storage.storage_buffer16_bit_access != 0;
     let text = |name: Result<&std::ffi::CStr, _>| name.unwrap_or_default().to_string_lossy().into_owned();
     let driver = format!("{} {}", text(driver.driver_name_as_c_str()), text(driver.driver_info_as_c_str()));
     info.driver = match driver.trim() {

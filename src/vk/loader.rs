@@ -5,9 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use ash::vk;
 
+use super::environment::variable;
 use crate::error::{Error, Result};
 
 /// Names the Vulkan library to open instead of the platform's own; an ICD without a loader will do.
+/// Programs with more rights than their user ignore it.
 const LIBRARY_VARIABLE: &str = "TFLITE_VULKAN_LIBRARY";
 
 #[cfg(target_os = "android")]
@@ -52,9 +54,9 @@ pub unsafe fn use_entry_point(entry_point: vk::PFN_vkGetInstanceProcAddr) {
 }
 
 fn open() -> Result<ash::Entry> {
-    let names = match std::env::var_os(LIBRARY_VARIABLE) {
-        Some(name) if !name.is_empty() => vec![name],
-        _ => NAMES.iter().map(OsString::from).collect(),
+    let names = match variable(LIBRARY_VARIABLE) {
+        Some(name) => vec![name],
+        None => NAMES.iter().map(OsString::from).collect(),
     };
     let mut failures = Vec::new();
     for name in names {

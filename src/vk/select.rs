@@ -1,10 +1,13 @@
 //! Which device the options ask for; a pure function of the list of devices.
 
+use std::cmp::Reverse;
+
 use super::device_info::DeviceInfo;
 use crate::caps::DeviceKind;
 use crate::options::Options;
 
-/// The places in `devices` of those that fit, best first; never empty.
+/// The places in `devices` of those that fit, best first; never empty. Of a kind those come first that store
+/// 16-bit floats, then those with larger limits.
 ///
 /// # Errors
 /// Why there is none, in words for the user.
@@ -43,8 +46,19 @@ pub(super) fn select(devices: &[DeviceInfo], options: &Options) -> Result<Vec<us
             list(&software)
         ));
     }
-    chosen.sort_by_key(|i| (rank(devices[*i].kind), *i));
+    chosen.sort_by_key(|i| {
+        let DeviceInfo { kind, stores_16, max_storage_range, max_invocations, .. } = &devices[*i];
+        (rank(*kind), Reverse(*stores_16), Reverse(*max_storage_range), Reverse(*max_invocations), *i)
+    });
     Ok(chosen)
+}
+
+/// What to tell the user if the option `device` fits several of the `chosen` ones.
+pub(super) fn ambiguity(devices: &[DeviceInfo], chosen: &[usize], options: &Options) -> Option<String> {
+    let wanted = options.device.as_ref().filter(|_| chosen.len() > 1)?;
+    let matching: Vec<_> = chosen.iter().map(|i| devices[*i].clone()).collect();
+    let first = matching.first()?.index;
+    Some(format!("device={wanted} matches several devices, #{first} is taken: {}", list(&matching)))
 }
 
 /// An index, a UUID, or a part of the name. Numbers that are no index look into names only from
@@ -109,6 +123,9 @@ mod tests {
             device: 0,
             api_version: 0,
             pipeline_cache_uuid: [0; 16],
+            stores_16: false,
+            max_storage_range: 1 << 27,
+            max_invocations: 128,
             unusable,
         }
     }
@@ -142,6 +159,34 @@ mod tests {
         for (wanted, software, expected) in cases {
             assert_eq!(select(&machine(), &asked(*wanted, *software)), Ok(expected.to_vec()), "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn ties_go_to_the_device_that_can_do_more() {
+        let plain = |index| device(index, "SwiftShader", DeviceKind::Software);
+        let fp16 = |index| DeviceInfo { stores_16: true, ..plain(index) };
+        let large = |index| DeviceInfo { max_storage_range: 1 << 30, ..plain(index) };
+        let wide = |index| DeviceInfo { max_invocations: 1024, ..plain(index) };
+        let best = |devices: Vec<DeviceInfo>| select(&devices, &asked(None, true)).unwrap();
+        assert_eq!(best(vec![plain(0), fp16(1)]), [1, 0]);
+        assert_eq!(best(vec![large(0), wide(1), plain(2), fp16(3)]), [3, 0, 1, 2]);
+        assert_eq!(best(vec![plain(0), plain(1)]), [0, 1]);
+        let gpu = DeviceInfo { kind: DeviceKind::Discrete, ..plain(1) };
+        assert_eq!(best(vec![fp16(0), gpu]), [1, 0], "the kind comes first");
+    }
+
+    #[test]
+    fn ambiguous_names_are_told() {
+        let devices =
+            [device(0, "RTX 3060", DeviceKind::Discrete), device(1, "RTX 4090", DeviceKind::Discrete)];
+        let told = |wanted: Option<&str>| {
+            let options = asked(wanted, false);
+            ambiguity(&devices, &select(&devices, &options).unwrap(), &options)
+        };
+        let text = told(Some("rtx")).unwrap();
+        assert!(text.starts_with("device=rtx matches several devices, #0 is taken: #0 RTX 3060"), "{text}");
+        assert!(text.contains("#1 RTX 4090"), "{text}");
+        assert_eq!((told(Some("4090")), told(None)), (None, None));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is asked of a delegate when it is created, rightly and wrongly.
 
+use std::os::unix::fs::{PermissionsExt, chown};
+
 use crate::child;
 use crate::delegate::{Delegate, Options, defaults, delete_null, for_tests, last_error, version};
 use crate::run::{assert_close, numbers, want_static};
@@ -29,7 +31,7 @@ fn keys_and_values_make_the_same_delegate() {
 }
 
 #[test]
-fn errors_name_the_culprit_and_what_is_known() {
+fn errors_name_the_culprit_and_what_is_known_once() {
     for (pair, want) in [
         (("presicion", "fp16"), "unknown option 'presicion'"),
         (("precision", "fp8"), "option precision='fp8': must be fp32|fp16|fp16-fast"),
@@ -38,8 +40,9 @@ fn errors_name_the_culprit_and_what_is_known() {
     ] {
         let error = Delegate::plugin(&[DEVICE[0], pair]).unwrap_err();
         assert!(error.contains(want), "{error}");
-        for key in ["precision", "device", "max_delegated_partitions", "is_precision_loss_allowed"] {
-            assert!(error.contains(key), "{error}");
+        for key in ["precision=", "device=", "max_delegated_partitions=", "is_precision_loss_allowed="] {
+            let known = error.matches(&format!("\n  {key}")).count();
+            assert_eq!(known, usize::from(error.starts_with("unknown")), "{error}");
         }
         assert_eq!(last_error(), error);
     }
@@ -48,12 +51,75 @@ fn errors_name_the_culprit_and_what_is_known() {
     assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
 }
 
-/// C++ hosts give no reporter.
+/// C++ hosts give no reporter, and take no NULL.
 #[test]
-fn without_a_reporter_errors_are_silent() {
-    assert!(Delegate::plugin_with(&[("nonsense", "1")], None).is_none());
-    assert!(last_error().contains("nonsense"));
+fn without_a_reporter_a_failure_is_logged_and_fails_in_the_interpreter() {
+    let printed = child::passes("options::fail_without_a_reporter", &[]);
+    for reason in [
+        "unknown option 'nonsense'",
+        "option allow_software=' 1'",
+        "no Vulkan device matches device=no such device",
+    ] {
+        let line = format!("tflite-vulkan: error: {reason}");
+        let told = printed.lines().filter(|printed| printed.starts_with(&line)).count();
+        assert_eq!(told, 1, "{reason}: {printed}");
+    }
+    for reason in ["options.precision is 9", "unknown option 'reported'"] {
+        assert!(printed.contains(&format!("tflite-vulkan: error: {reason}")), "{reason}: {printed}");
+    }
+}
+
+#[test]
+#[ignore = "prints errors"]
+fn fail_without_a_reporter() {
+    let model = Model::new("static");
+    let device = [("device", "no such device"), ("require_device", "1"), ("allow_software", "1")];
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("nonsense", "1")], "nonsense"),
+        (&[("allow_software", " 1")], "allow_software"),
+        (&device, "no such device"),
+    ];
+    for (pairs, reason) in cases {
+        let delegate = Delegate::plugin_with(pairs, None).unwrap();
+        assert!(last_error().contains(reason));
+        let error = Interpreter::new(&model, &delegate).err().unwrap();
+        assert!(error.contains("the delegate could not be created") && error.contains(reason), "{error}");
+        delegate.destroy();
+    }
     assert!(Delegate::plugin_with(&DEVICE, None).is_some());
+    assert!(Delegate::create(&Options { precision: 9, ..defaults() }).is_err());
+    assert!(Delegate::plugin(&[("reported", "1"), ("log_level", "off")]).is_err());
+}
+
+/// A program with the rights of another user: the one who starts it chooses no library for it.
+#[test]
+fn set_user_id_programs_ignore_the_environment() {
+    let program = std::env::current_exe().unwrap();
+    let copy = program.with_extension("set-user-id");
+    std::fs::copy(&program, &copy).unwrap();
+    let rights = std::fs::Permissions::from_mode(0o4755);
+    // Only root may give a file away.
+    let made = chown(&copy, Some(12_345), None).and_then(|()| std::fs::set_permissions(&copy, rights));
+    let output = made.and_then(|()| {
+        std::process::Command::new(&copy)
+            .args(["--exact", "options::without_a_library_of_the_user", "--ignored", "--nocapture"])
+            .env("TFLITE_VULKAN_LIBRARY", "/nonexistent/library.so")
+            .output()
+    });
+    std::fs::remove_file(&copy).unwrap();
+    if let Ok(output) = output {
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs the rights of another user"]
+fn without_a_library_of_the_user() {
+    // SAFETY: it only reads.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        let result = Delegate::plugin(&[("require_device", "1"), ("allow_software", "1")]);
+        assert!(!result.as_ref().is_err_and(|error| error.contains("nonexistent")), "{result:?}");
+    }
 }
 
 #[test]

@@ -226,6 +226,35 @@ fn tensors_may_move_between_invokes() {
     }
 }
 
+/// A cache whose input and output are one piece of memory is updated in place.
+#[test]
+fn inputs_may_share_memory_with_outputs() {
+    #[repr(align(64))]
+    struct Memory([f32; 64]);
+    let model = Model::new("static");
+    let delegate = Delegate::new();
+    let mut memory = Box::new(Memory([0.0; 64]));
+    let mut interpreter = Interpreter::allocated(&model, &delegate);
+    let b = numbers(24, 1);
+    for (first, distance) in [(0, 0), (16, 0), (0, 16), (0, 32)] {
+        let (input, output) = (first, distance);
+        // SAFETY: `memory` is declared before the interpreter, so it is dropped after it.
+        unsafe {
+            let start = memory.0.as_mut_ptr();
+            interpreter.place(false, 0, std::slice::from_raw_parts_mut(start.add(input), 24));
+            interpreter.place(true, 0, std::slice::from_raw_parts_mut(start.add(output), 24));
+        }
+        interpreter.allocate().unwrap();
+        for round in 0..3 {
+            let a = numbers(24, round);
+            memory.0[input..][..24].copy_from_slice(&a);
+            interpreter.set(1, &b);
+            interpreter.invoke().unwrap();
+            assert_close(&memory.0[output..][..24], &want_static(&a, &b), 1e-6);
+        }
+    }
+}
+
 /// The driver says that the device is lost: results still come, from the CPU.
 #[test]
 fn a_lost_device_is_survived() {
