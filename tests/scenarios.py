@@ -9,7 +9,6 @@ that test_scenarios.py built.  Needs numpy and a host package only.
 import gc
 import json
 import os
-import pathlib
 import shutil
 import stat
 import sys
@@ -17,78 +16,26 @@ import threading
 import xml.etree.ElementTree
 
 import numpy as np
+from scenario_tools import (
+    DEVICE,
+    FOLDER,
+    LIBRARY,
+    close,
+    draw,
+    host,
+    interpreter,
+    invoke,
+    load,
+    reference,
+    require,
+    resident,
+    settled,
+    shape_for,
+)
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
-import host  # noqa: E402
-
-LIBRARY, FOLDER = sys.argv[2], pathlib.Path(sys.argv[3])
-DEVICE = {"allow_software": "1", "require_device": "1"}
 LOOPS, WARM_UP = 200, 80
 # What 120 loops may add to the process's memory: less than one of the network's tensors each, 4 MiB in all.
 GROWTH = 4 << 20
-
-
-def require(condition, message):
-    """Raises with the message unless the condition holds."""
-    if not condition:
-        raise RuntimeError(message)
-
-
-def load(model, delegate=None, **options):
-    """An interpreter for a model of FOLDER with the given delegate, or with a new one."""
-    delegate = delegate or host.load_delegate(LIBRARY, DEVICE | options)
-    content = (FOLDER / f"{model}.tflite").read_bytes()
-    return host.Interpreter(model_content=content, num_threads=1, experimental_delegates=[delegate])
-
-
-def interpreter(model, delegate=None, **options):
-    """The same for a model that must be taken whole."""
-    it = load(model, delegate, **options)
-    taken = host.coverage(it)
-    require(not taken["left"] and taken["partitions"] == 1, f"taken: {taken}")
-    return it
-
-
-def shape_for(number):
-    """One of several input shapes of the network."""
-    return (1 + number % 3, 16 + 4 * (number % 4), 24, 3)
-
-
-def draw(shape, seed):
-    """Random input."""
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
-
-
-def invoke(it, *inputs):
-    """Resizes, feeds, invokes and returns the first output."""
-    host.feed(it, inputs, allocated=False)
-    it.invoke()
-    return host.results(it)[0]
-
-
-def settled(it, *inputs):
-    """The first output of a second run: that of the first is fp32's, also where fp16 is asked for."""
-    invoke(it, *inputs)
-    return invoke(it, *inputs)
-
-
-def reference(model, *inputs):
-    """The first output of the reference kernels."""
-    it = host.reference((FOLDER / f"{model}.tflite").read_bytes())
-    return invoke(it, *inputs)
-
-
-def close(want, got, limit=1e-4):
-    """Raises unless the outputs are near each other."""
-    error = host.difference(want, got)
-    require(error <= limit, f"error {error:.2e} > {limit:.0e}")
-
-
-def resident():
-    """Bytes of memory that the process holds."""
-    gc.collect()
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096
 
 
 def loops():

@@ -183,7 +183,10 @@ mod tests {
                     io::Write::write_all(&mut file, &[1; 1 << 12]).unwrap();
                 }
             });
-            std::thread::sleep(Duration::from_millis(5));
+            let before = fs::metadata(cache.path()).unwrap().len();
+            while fs::metadata(cache.path()).unwrap().len() < before + (1 << 16) {
+                std::thread::yield_now();
+            }
             let begin = Instant::now();
             assert_eq!(cache.load(), None);
             assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
