@@ -130,7 +130,7 @@ unsafe extern "C" fn prepare_delegate(
     unsafe {
         status(context, |context| {
             let handle = Handle::share(delegate)?;
-            let nodes = handle.delegate.plan(context)?;
+            let nodes = handle.delegate.plan(context);
             let replaced =
                 if nodes.is_empty() { Ok(()) } else { context.replace(&nodes, registration(), delegate) };
             handle.delegate.forget(context.id());

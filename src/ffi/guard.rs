@@ -1,29 +1,23 @@
 //! Errors and panics become an answer in C, a text for the caller and a line in the log.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::Result;
+use crate::error::{Result, panic_text};
 
 /// Answers `f`, or `failed` if it fails or panics; then `tell` gets the reason.
 pub(super) fn guard<R>(failed: R, tell: impl FnOnce(&str), f: impl FnOnce() -> Result<R>) -> R {
     let why = match catch_unwind(AssertUnwindSafe(f)) {
         Ok(Ok(answer)) => return answer,
         Ok(Err(e)) => e.to_string(),
-        Err(panic) => format!("internal error: {}", message(panic.as_ref())),
+        Err(panic) => format!("internal error: {}", panic_text(panic.as_ref())),
     };
     log::error!("{why}");
     set_last_error(&why);
     // What `tell` calls may be the host's C++, but it panics no more than it returns.
     let _ = catch_unwind(AssertUnwindSafe(|| tell(&why)));
     failed
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
 }
 
 thread_local! {
