@@ -9,16 +9,28 @@ use crate::unsupported;
 /// `maxStorageBufferRange` has 32 bits.
 const MOST_BYTES: u64 = 1 << 32;
 
+/// Requires that `bytes` may be allocated for `what` at all.
+///
+/// # Errors
+/// If they are more than any device could bind.
+pub fn check(bytes: u64, what: &dyn fmt::Display) -> Result<(), Unsupported> {
+    if bytes > MOST_BYTES {
+        unsupported!("{what} takes {bytes} bytes: too large");
+    }
+    Ok(())
+}
+
 /// An empty vector with room for `len` elements of `what`.
 ///
 /// # Errors
 /// If they would take more than [`MOST_BYTES`], or memory does not suffice.
 fn reserved<T>(len: u64, what: &dyn fmt::Display) -> Result<Vec<T>, Unsupported> {
     let bytes = len.saturating_mul(size_of::<T>() as u64);
+    check(bytes, what)?;
     let mut all = Vec::new();
     match usize::try_from(len) {
-        Ok(len) if bytes <= MOST_BYTES && all.try_reserve_exact(len).is_ok() => Ok(all),
-        _ => unsupported!("{what} takes {bytes} bytes: too large"),
+        Ok(len) if all.try_reserve_exact(len).is_ok() => Ok(all),
+        _ => unsupported!("{what} takes {bytes} bytes: out of memory"),
     }
 }
 

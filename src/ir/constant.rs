@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt as _;
 
-use super::bounded::{collected, filled};
+use super::bounded::{self, collected, filled};
 use super::{DType, Shape, Sparsity, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
@@ -90,6 +90,7 @@ impl Constant {
     /// Whether the bytes are those of a tensor of this shape, type and sparsity.
     pub fn check(&self) -> Result<(), Unsupported> {
         if let Some(sparsity) = &self.sparsity {
+            bounded::check(self.shape.elements().saturating_mul(4), self)?;
             return self.visit(sparsity, &mut |_, _| ());
         }
         let (want, got) = (self.bytes(), (*self.bytes).as_ref().len());
@@ -206,7 +207,7 @@ mod tests {
             dimensions: vec![rows, SparseDimension::Dense(1 << 18)],
         };
         let huge = sparse(&[1 << 20, 1 << 18], &[], nothing);
-        assert_eq!(huge.check(), Ok(()));
+        assert!(huge.check().unwrap_err().0.contains("too large"));
         assert!(huge.to_f32().unwrap_err().0.contains("too large"));
         // Rows that overlap are visited again and again.
         let again: Vec<i32> = (0..=1000).map(|i| i % 2 * 1000).collect();
