@@ -21,6 +21,7 @@ WRITES(1, Y, y)
 #define EPI_ROWS_PER_BATCH rows_per_batch
 #define EPI_ALL
 #include "lib/epilogue.glsl"
+#include "lib/functions.glsl"
 
 void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;

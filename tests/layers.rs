@@ -76,13 +76,11 @@ fn without_comments(text: &str) -> String {
     text.lines().map(code).collect()
 }
 
-/// What follows each `start` in `text` as far as it looks like a name.
-fn names<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
-    let name = |(at, _): (usize, &str)| {
-        let rest = &text[at + start.len()..];
-        &rest[..rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len())]
-    };
-    text.match_indices(start).map(name).collect()
+/// The first name behind the crate, if a path as seen from `module` begins there.
+fn from_root<'a>(module: &[String], path: &'a [String]) -> Option<&'a str> {
+    let up = path.iter().take_while(|part| *part == "super").count();
+    let crates = path.first().is_some_and(|part| part == "crate");
+    path.get(if crates { 1 } else { up }).filter(|_| crates || up >= module.len()).map(String::as_str)
 }
 
 #[test]
@@ -95,7 +93,9 @@ fn rooms_name_lower_rooms_only() {
             wrong.push(format!("src/{file}.rs is in no room of ROOMS"));
             continue;
         };
-        for name in names(&module.text, "crate::") {
+        let imported = uses(&module.text).into_iter().flat_map(|(_, paths)| paths);
+        for path in imported.chain(written_out(&without_uses(&module.text))) {
+            let Some(name) = from_root(&module.path, &path) else { continue };
             match floor(name) {
                 Some(other) if other > own => {
                     wrong.push(format!("src/{file}.rs names {name}, which is above"))
@@ -145,6 +145,14 @@ fn uses(text: &str) -> Vec<(bool, Vec<Vec<String>>)> {
         Some((public, paths(tree)))
     };
     text.split(';').filter(|s| s.contains("use ")).filter_map(statement).collect()
+}
+
+/// The paths that code writes out, as `super::types::Shape`: those that begin with `crate` or `super`.
+fn written_out(code: &str) -> Vec<Vec<String>> {
+    code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')
+        .map(|path| path.trim_matches(':').split("::").map(str::to_owned).collect::<Vec<_>>())
+        .filter(|path| path.len() > 1 && (path[0] == "crate" || path[0] == "super"))
+        .collect()
 }
 
 /// The modules of one room and how their names resolve.
@@ -201,6 +209,7 @@ impl Room<'_> {
                 paths.iter().filter(|path| used(path)).filter_map(|path| self.absolute(module, path)),
             );
         }
+        targets.extend(written_out(&code).iter().filter_map(|path| self.absolute(module, path)));
         // Children are in scope without an import.
         let children =
             self.modules.keys().filter(|path| path.len() == module.len() + 1 && path.starts_with(module));

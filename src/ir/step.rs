@@ -3,87 +3,71 @@
 use std::fmt;
 
 use super::Broadcast;
+use crate::codes::epilogue::*;
+use crate::codes::functions::*;
 use crate::error::Unsupported;
 use crate::unsupported;
 
-/// An elementwise function of the running value `v` and, if binary, an operand `e`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the formula stands beside each code in the shader and in `apply`")]
-pub enum StepOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Maximum,
-    Minimum,
-    SquaredDifference,
-    Prelu,
-    Clamp { lo: f32, hi: f32 },
-    LeakyRelu { alpha: f32 },
-    Elu,
-    Logistic,
-    Tanh,
-    HardSwish,
-    Gelu { approximate: bool },
-    Abs,
-    Neg,
-    Exp,
-    Log,
-    Sqrt,
-    Rsqrt,
-    Square,
-    Sin,
-    Cos,
-    Floor,
-    Ceil,
-    Round,
-    Sign,
-    Pow,
-    FloorDiv,
-    FloorMod,
+/// The functions, and the number of each in the shaders.
+macro_rules! functions {
+    ($($name:ident $({ $($parameters:tt)+ })? = $code:ident,)+) => {
+        /// An elementwise function of the running value `v` and, if binary, an operand `e`.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "the formula stands beside each code in the shader and in `apply`")]
+        pub enum StepOp {
+            $($name $({ $($parameters)+ })?,)+
+        }
+
+        impl StepOp {
+            /// The numbers of all functions.
+            pub const CODES: &[u32] = &[$($code),+];
+
+            /// Its number in `kernels/lib/epilogue.glsl` or `kernels/lib/functions.glsl`; 0 means no step.
+            pub fn code(self) -> u32 {
+                match self {
+                    $(Self::$name { .. } => $code,)+
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    Add = STEP_ADD,
+    Sub = STEP_SUB,
+    Mul = STEP_MUL,
+    Div = STEP_DIV,
+    Maximum = STEP_MAXIMUM,
+    Minimum = STEP_MINIMUM,
+    SquaredDifference = STEP_SQUARED_DIFFERENCE,
+    Prelu = STEP_PRELU,
+    Clamp { lo: f32, hi: f32 } = STEP_CLAMP,
+    LeakyRelu { alpha: f32 } = STEP_LEAKY_RELU,
+    Elu = STEP_ELU,
+    Logistic = STEP_LOGISTIC,
+    Tanh = STEP_TANH,
+    HardSwish = STEP_HARD_SWISH,
+    Gelu = STEP_GELU,
+    GeluApproximate = STEP_GELU_APPROXIMATE,
+    Abs = STEP_ABS,
+    Neg = STEP_NEG,
+    Exp = STEP_EXP,
+    Log = STEP_LOG,
+    Sqrt = STEP_SQRT,
+    Rsqrt = STEP_RSQRT,
+    Square = STEP_SQUARE,
+    Sin = STEP_SIN,
+    Cos = STEP_COS,
+    Floor = STEP_FLOOR,
+    Ceil = STEP_CEIL,
+    Round = STEP_ROUND,
+    Sign = STEP_SIGN,
+    Pow = STEP_POW,
+    FloorDiv = STEP_FLOOR_DIV,
+    FloorMod = STEP_FLOOR_MOD,
 }
 
 impl StepOp {
-    /// Its number in `kernels/lib/epilogue.glsl`; 0 means no step.
-    pub fn code(self) -> u32 {
-        use crate::codes::epilogue::*;
-
-        match self {
-            Self::Add => STEP_ADD,
-            Self::Sub => STEP_SUB,
-            Self::Mul => STEP_MUL,
-            Self::Div => STEP_DIV,
-            Self::Maximum => STEP_MAXIMUM,
-            Self::Minimum => STEP_MINIMUM,
-            Self::SquaredDifference => STEP_SQUARED_DIFFERENCE,
-            Self::Prelu => STEP_PRELU,
-            Self::Clamp { .. } => STEP_CLAMP,
-            Self::LeakyRelu { .. } => STEP_LEAKY_RELU,
-            Self::Elu => STEP_ELU,
-            Self::Logistic => STEP_LOGISTIC,
-            Self::Tanh => STEP_TANH,
-            Self::HardSwish => STEP_HARD_SWISH,
-            Self::Gelu { approximate: false } => STEP_GELU,
-            Self::Gelu { approximate: true } => STEP_GELU_APPROXIMATE,
-            Self::Abs => STEP_ABS,
-            Self::Neg => STEP_NEG,
-            Self::Exp => STEP_EXP,
-            Self::Log => STEP_LOG,
-            Self::Sqrt => STEP_SQRT,
-            Self::Rsqrt => STEP_RSQRT,
-            Self::Square => STEP_SQUARE,
-            Self::Sin => STEP_SIN,
-            Self::Cos => STEP_COS,
-            Self::Floor => STEP_FLOOR,
-            Self::Ceil => STEP_CEIL,
-            Self::Round => STEP_ROUND,
-            Self::Sign => STEP_SIGN,
-            Self::Pow => STEP_POW,
-            Self::FloorDiv => STEP_FLOOR_DIV,
-            Self::FloorMod => STEP_FLOOR_MOD,
-        }
-    }
-
     /// Whether it takes an operand.
     pub fn is_binary(self) -> bool {
         matches!(
@@ -164,12 +148,8 @@ impl StepOp {
             Self::Logistic => 1.0 / (1.0 + (-v).exp()),
             Self::Tanh => v.tanh(),
             Self::HardSwish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
-            Self::Gelu { approximate: true } => {
-                0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044_715 * v * v * v)).tanh())
-            }
-            Self::Gelu { approximate: false } => {
-                0.5 * v * (1.0 + libm::erff(v * std::f32::consts::FRAC_1_SQRT_2))
-            }
+            Self::GeluApproximate => 0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044_715 * v * v * v)).tanh()),
+            Self::Gelu => 0.5 * v * (1.0 + libm::erff(v * std::f32::consts::FRAC_1_SQRT_2)),
             Self::Abs => v.abs(),
             Self::Neg => -v,
             Self::Exp => v.exp(),

@@ -63,7 +63,8 @@ fn parse_leaky_relu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 fn parse_gelu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
-    parse(node, StepOp::Gelu { approximate: node.required_params::<sys::TfLiteGeluParams>()?.approximate })
+    let approximate = node.required_params::<sys::TfLiteGeluParams>()?.approximate;
+    parse(node, if approximate { StepOp::GeluApproximate } else { StepOp::Gelu })
 }
 
 impl Operator for Unary {

@@ -21,7 +21,8 @@ fn main() -> ExitCode {
         }
     };
     // Messages name files as seen from the repository.
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let repository = Path::new(&own).join("../..");
     std::env::set_current_dir(repository).expect("this crate lies in the repository");
     let (mut code, mut done) = (ExitCode::SUCCESS, false);
     for folder in FOLDERS {
