@@ -1,6 +1,8 @@
 //! Refusals and failures: [`Unsupported`] keeps a node on the CPU, [`Error`] fails a call.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why a node stays on the CPU. Not an error: the reason goes into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,21 @@ impl fmt::Display for Unsupported {
 #[macro_export]
 macro_rules! unsupported {
     ($($arg:tt)*) => { return Err($crate::error::Unsupported(format!($($arg)*)).into()) };
+}
+
+/// The text of a panic that was caught.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}
+
+/// Answers `f`, or the text of its panic.
+///
+/// # Errors
+/// As `internal error: …`.
+pub fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Unsupported> {
+    let panic = |panic: Box<dyn Any + Send>| Unsupported(format!("internal error: {}", panic_text(&*panic)));
+    catch_unwind(AssertUnwindSafe(f)).map_err(panic)
 }
 
 /// A failure that the caller could not foresee. Becomes a `TfLiteStatus` at the edge only.

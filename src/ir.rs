@@ -1,5 +1,6 @@
 //! What graphs and programs are made of: types, constants, elementwise steps, moving windows. Plain data.
 
+pub mod bounded;
 mod broadcast;
 mod constant;
 mod sparse;

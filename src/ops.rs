@@ -27,6 +27,7 @@ pub mod transpose_conv;
 pub mod unary;
 
 use crate::error::Unsupported;
+use crate::ir::DType;
 use crate::op::{Def, Parsed};
 use crate::tflite::NodeView;
 use crate::unsupported;
@@ -72,5 +73,26 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if node.version() > def.max_version {
         unsupported!("{} version {} ({} at most)", def.name, node.version(), def.max_version);
     }
-    (def.parse)(node)
+    let parsed = (def.parse)(node)?;
+    check_results(node, parsed.op.fold().is_some())?;
+    Ok(parsed)
+}
+
+/// Requires that every result is float32 (what is only unpacked may be float16), and another tensor than the
+/// operands and than the other results.
+fn check_results(node: &NodeView<'_>, unpacks: bool) -> Result<(), Unsupported> {
+    let (read, written) = (node.input_tensors(), node.output_tensors());
+    for (i, tensor) in written.iter().enumerate() {
+        let dtype = node.output_type(i)?.dtype;
+        if dtype != DType::F32 && !(unpacks && dtype == DType::F16) {
+            unsupported!("output {i} is {dtype}, only float32 is supported");
+        }
+        if node.output(i).is_some_and(|tensor| tensor.is_model_constant()) {
+            unsupported!("output {i} is a constant of the model");
+        }
+        if read.contains(tensor) || written[..i].contains(tensor) {
+            unsupported!("output {i} is another operand or result too");
+        }
+    }
+    Ok(())
 }

@@ -54,7 +54,7 @@ pub fn tune(
         let names: Vec<&String> = choice.candidates.iter().take(tried).collect();
         let mut trials = Vec::new();
         for (taken, name) in names.iter().enumerate() {
-            match Trial::new(device, store, &lower(&choice.key, taken)?, &choice.key) {
+            match lower(&choice.key, taken).and_then(|p| Trial::new(device, store, &p, &choice.key)) {
                 Ok(trial) => trials.push((taken, trial)),
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
                 Err(e) => log::debug!("{}: {name} is left out: {e}", choice.key),

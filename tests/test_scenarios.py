@@ -41,6 +41,7 @@ ON_EVERY_DRIVER = (
     "partly",
     "one_partition",
     "nothing_taken",
+    "malformed",
     "cache",
     "hostile_cache",
     "learned",
@@ -51,6 +52,40 @@ ON_EVERY_DRIVER = (
 def bucketize(g, x):
     """An operator that stays on the CPU for good."""
     return g.op("BUCKETIZE", x, boundaries=[-0.5, 0.0, 0.5], dtype="int32")
+
+
+def malformed():
+    """Models that contradict themselves, by name."""
+    graphs = {name: Graph(name) for name in ("circle", "twice", "int_result", "sparse_bomb", "huge")}
+    g = graphs["circle"]
+    g.output(g.op("NEG", g.op("RELU", g.input(2, 8))))
+    g.nodes[0].inputs = g.nodes[0].outputs
+    g = graphs["twice"]
+    x = g.input(2, 8)
+    g.output(g.op("ABS", g.op("NEG", x)))
+    g.op("RELU", x)
+    g.nodes[2].outputs = g.nodes[0].outputs
+    g.nodes[1], g.nodes[2] = g.nodes[2], g.nodes[1]
+    g = graphs["int_result"]
+    x = g.input(2, 8)
+    g.output(g.op("MUL", g.op("ADD", x, x, dtype="int32"), x))
+    g = graphs["sparse_bomb"]
+    x, value = g.input(2, 8), g.sparse(np.ones((1, 8), "float32"), formats="sd")
+    dense = g.op("DENSIFY", value)
+    g.tensors[value].shape = [1 << 20, 1 << 18]
+    g.tensors[value].sparsity.dimMetadata[1].denseSize = 1 << 18
+    g.output(g.op("PADV2", x, g.const(np.zeros((2, 2), "int32")), dense))
+    g.tensors[dense].shape = [1 << 20, 1 << 18]
+    g = graphs["huge"]
+    wide = g.op("TILE", g.input(1, 1), g.const(np.int32([65536, 65536])))
+    g.output(g.op("SUM", wide, g.const(np.int32([0, 1]))))
+    shapes = {"huge": {wide: [65536, 65536]}}
+    for name, g in graphs.items():
+        for t, tensor in enumerate(g.tensors):
+            if tensor.buffer == 0 and not tensor.shape and t not in g.inputs:
+                tensor.shape = [] if name == "huge" else [2, 8]
+            tensor.shape = shapes.get(name, {}).get(t, tensor.shape)
+    return {name: g._pack() for name, g in graphs.items()}
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +111,8 @@ def models():
     for name, g in graphs.items():
         other = [(2, 20, 24, 3)] if name == "network" else None
         (FOLDER / f"{name}.tflite").write_bytes(g.build(other))
+    for name, model in malformed().items():
+        (FOLDER / f"{name}.tflite").write_bytes(model)
     return FOLDER
 
 

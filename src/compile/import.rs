@@ -7,6 +7,7 @@ use crate::graph::{Graph, Node, ValueId};
 use crate::ir::Shape;
 use crate::ops;
 use crate::tflite::{PartitionView, TensorView};
+use crate::unsupported;
 
 /// Builds the graph of a partition. Its inputs are the partition's non-constant input tensors in
 /// TFLite's order, its outputs the partition's output tensors.
@@ -55,6 +56,9 @@ pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
 /// Gives the graph's inputs these shapes and infers all others anew.
 pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
     for (id, shape) in graph.inputs().to_vec().into_iter().zip(inputs) {
+        if shape.elements() > u32::MAX.into() {
+            unsupported!("input {shape} has more elements than a kernel can count");
+        }
         let ty = graph.value(id).ty.with_shape(*shape);
         graph.set_type(id, ty);
     }
@@ -64,6 +68,9 @@ pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
         let inferred = node.op.infer(&graph.input_shapes(node)).map_err(|e| model(e.0))?;
         if inferred.len() != node.outputs.len() {
             return Err(model(format!("{} outputs, {} expected", node.outputs.len(), inferred.len())));
+        }
+        if let Some(shape) = inferred.iter().find(|shape| shape.elements() > u32::MAX.into()) {
+            return Err(model(format!("{shape} has more elements than a kernel can count")));
         }
         for (output, shape) in node.outputs.clone().into_iter().zip(inferred) {
             // Element type and quantisation are the model's own.

@@ -43,7 +43,24 @@ pub fn lower(graph: &Graph, caps: &Caps, precision: Precision, tactics: &dyn Tac
     for copy in places.copies {
         program.dispatches.push(copy_output(caps, &copy)?);
     }
+    bindable(&program, caps)?;
     Ok(program)
+}
+
+/// Requires that every buffer can be bound as a whole.
+fn bindable(program: &Program, caps: &Caps) -> Result<()> {
+    let limit = caps.max_storage_range;
+    for Dispatch { bindings, label, origin, .. } in &program.dispatches {
+        let large = bindings.iter().map(|id| program.buffer(*id)).find(|buffer| buffer.bytes > limit);
+        if let Some(buffer) = large {
+            let what = format!(
+                "{} takes {} bytes, which exceeds maxStorageBufferRange {limit}",
+                buffer.name, buffer.bytes
+            );
+            return Err(Error::Model { node: format!("{label} {origin:?}"), what });
+        }
+    }
+    Ok(())
 }
 
 /// The node with its operands' types, constants and buffers.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use crate::error::Result;
+use crate::error::{Result, caught};
 use crate::tflite::Partition;
 
 /// What a node reads and writes.
@@ -77,7 +77,7 @@ pub fn select<H: SubgraphHost>(
                 if kernels.contains_key(partition) {
                     continue;
                 }
-                match host.compile(partition) {
+                match compile(host, partition) {
                     Ok(kernel) => drop(kernels.insert(partition.clone(), kernel)),
                     Err(refusal) => out.extend(blame(host, partition, refusal)),
                 }
@@ -93,6 +93,11 @@ pub fn select<H: SubgraphHost>(
         }
         refused.append(&mut out);
     }
+}
+
+/// Compiles a partition; a panic is a refusal.
+fn compile<H: SubgraphHost>(host: &H, partition: &Partition) -> Result<H::DelegateKernel, Refusal> {
+    caught(|| host.compile(partition)).map_err(Refusal::unknown).and_then(|kernel| kernel)
 }
 
 /// The subgraph's own outputs. The host does not list them, but they would be the partition's outputs if
@@ -140,7 +145,7 @@ fn blame<H: SubgraphHost>(host: &H, partition: &Partition, refusal: Refusal) -> 
         let node = host.nodes().get(index)?;
         let partition =
             Partition { nodes: vec![*index], inputs: node.inputs.clone(), outputs: node.outputs.clone() };
-        host.compile(&partition).err().map(|refusal| (*index, refusal.why))
+        compile(host, &partition).err().map(|refusal| (*index, refusal.why))
     };
     let culprits: Vec<_> = match partition.nodes.len() {
         1 => Vec::new(),
@@ -166,6 +171,8 @@ mod tests {
         /// Nodes that cannot be compiled, named by the refusal or not.
         bad: Vec<i32>,
         names_bad: bool,
+        /// The compiler panics instead.
+        panics: bool,
         compiled: RefCell<usize>,
     }
 
@@ -181,6 +188,7 @@ mod tests {
                 results: results.to_vec(),
                 bad: vec![],
                 names_bad: false,
+                panics: false,
                 compiled: RefCell::new(0),
             }
         }
@@ -252,6 +260,7 @@ mod tests {
             *self.compiled.borrow_mut() += 1;
             let bad: Vec<i32> = partition.nodes.iter().copied().filter(|n| self.bad.contains(n)).collect();
             match bad.first() {
+                Some(n) if self.panics => panic!("{n} is bad"),
                 None => Ok(()),
                 Some(n) => Err(Refusal {
                     nodes: if self.names_bad { bad.clone() } else { vec![] },
@@ -293,6 +302,14 @@ mod tests {
         }
         let model = Mock { bad: vec![0, 1], ..chain(2) };
         assert_eq!(model.chosen(&[0, 1], 0), Vec::<Vec<i32>>::new());
+    }
+
+    #[test]
+    fn a_panic_of_the_compiler_costs_the_nodes_that_cause_it() {
+        let model = Mock { bad: vec![1], panics: true, ..chain(4) };
+        let selection = select(&model, &[0, 1, 2, 3], 0).unwrap();
+        assert_eq!(selection.refused, [(1, "internal error: 1 is bad".to_string())]);
+        assert_eq!(selection.partitions.len(), 2);
     }
 
     #[test]

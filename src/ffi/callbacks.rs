@@ -146,7 +146,7 @@ unsafe extern "C" fn prepare_delegate(
         status(context, |context| {
             let handle = Handle::share(delegate)?;
             let ours = handle.delegate()?;
-            let nodes = ours.plan(context)?;
+            let nodes = ours.plan(context);
             let replaced =
                 if nodes.is_empty() { Ok(()) } else { context.replace(&nodes, registration(), delegate) };
             ours.forget(context.id());

@@ -1,11 +1,10 @@
 //! Errors and panics become an answer in C, a text for the caller and a line in the log.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::Result;
+use crate::error::{Result, panic_text};
 use crate::logging::Verbosity;
 
 /// Answers `f`, or `failed` if it fails or panics; then `tell` gets the reason.
@@ -34,7 +33,7 @@ pub(super) fn guard_creation<R>(
 fn caught<R>(f: impl FnOnce() -> Result<R>) -> Result<R, String> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(result) => result.map_err(|e| e.to_string()),
-        Err(panic) => Err(format!("internal error: {}", message(panic.as_ref()))),
+        Err(panic) => Err(format!("internal error: {}", panic_text(panic.as_ref()))),
     }
 }
 
@@ -44,11 +43,6 @@ fn announce(why: &str, tell: impl FnOnce(&str)) {
     set_last_error(why);
     // What `tell` calls may be the host's C++, but it panics no more than it returns.
     let _ = catch_unwind(AssertUnwindSafe(|| tell(why)));
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
 }
 
 thread_local! {

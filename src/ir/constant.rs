@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt as _;
 
+use super::bounded::{self, collected, filled};
 use super::{DType, Shape, Sparsity, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
@@ -36,31 +37,32 @@ impl Constant {
 
     /// The elements as float32.
     pub fn to_f32(&self) -> Result<Vec<f32>, Unsupported> {
-        let bytes = self.dense()?;
-        Ok(match self.stored {
-            DType::F32 => chunks(&bytes).map(f32::from_le_bytes).collect(),
-            DType::F16 => {
-                let halves: Vec<half::f16> = chunks(&bytes).map(half::f16::from_le_bytes).collect();
-                let mut floats = vec![0.0; halves.len()];
-                halves.convert_to_f32_slice(&mut floats);
-                floats
-            }
-            other => unsupported!("a constant of type {other} where floats are needed"),
-        })
+        if !matches!(self.stored, DType::F32 | DType::F16) {
+            unsupported!("a constant of type {} where floats are needed", self.stored);
+        }
+        let (bytes, len) = (self.dense()?, self.shape.elements());
+        if self.stored == DType::F32 {
+            return collected(len, chunks(&bytes).map(f32::from_le_bytes), self);
+        }
+        let halves = collected(len, chunks(&bytes).map(half::f16::from_le_bytes), self)?;
+        let mut floats = filled(len, 0.0, self)?;
+        halves.convert_to_f32_slice(&mut floats);
+        Ok(floats)
     }
 
     /// The elements of an integer constant.
     pub fn to_i64(&self) -> Result<Vec<i64>, Unsupported> {
-        let bytes = self.dense()?;
-        let ints = match self.stored {
-            DType::I64 => chunks(&bytes).map(i64::from_le_bytes).collect(),
-            DType::I32 => chunks(&bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect(),
-            DType::I16 => chunks(&bytes).map(|b| i64::from(i16::from_le_bytes(b))).collect(),
-            DType::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
-            DType::U8 | DType::Bool => bytes.iter().map(|&b| i64::from(b)).collect(),
-            other => unsupported!("a constant of type {other} where integers are needed"),
-        };
-        Ok(ints)
+        if matches!(self.stored, DType::F32 | DType::F16) {
+            unsupported!("a constant of type {} where integers are needed", self.stored);
+        }
+        let (bytes, len) = (self.dense()?, self.shape.elements());
+        match self.stored {
+            DType::I64 => collected(len, chunks(&bytes).map(i64::from_le_bytes), self),
+            DType::I32 => collected(len, chunks(&bytes).map(|b| i64::from(i32::from_le_bytes(b))), self),
+            DType::I16 => collected(len, chunks(&bytes).map(|b| i64::from(i16::from_le_bytes(b))), self),
+            DType::I8 => collected(len, bytes.iter().map(|&b| i64::from(b as i8)), self),
+            _ => collected(len, bytes.iter().map(|&b| i64::from(b)), self),
+        }
     }
 
     /// All elements as they are stored; a copy only if they are sparse.
@@ -69,11 +71,16 @@ impl Constant {
             self.check()?;
             return Ok(Cow::Borrowed((*self.bytes).as_ref()));
         };
-        let mut all = vec![0; (self.shape.elements() * self.stored.bytes()) as usize];
+        let mut all = filled(self.bytes(), 0, self)?;
         self.visit(sparsity, &mut |to, bytes| {
             all[to * bytes.len()..][..bytes.len()].copy_from_slice(bytes);
         })?;
         Ok(Cow::Owned(all))
+    }
+
+    /// Bytes of all elements as they are stored.
+    fn bytes(&self) -> u64 {
+        self.shape.elements().saturating_mul(self.stored.bytes())
     }
 
     fn visit(&self, sparsity: &Sparsity, f: &mut dyn FnMut(usize, &[u8])) -> Result<(), Unsupported> {
@@ -83,9 +90,10 @@ impl Constant {
     /// Whether the bytes are those of a tensor of this shape, type and sparsity.
     pub fn check(&self) -> Result<(), Unsupported> {
         if let Some(sparsity) = &self.sparsity {
+            bounded::check(self.shape.elements().saturating_mul(4), self)?;
             return self.visit(sparsity, &mut |_, _| ());
         }
-        let (want, got) = (self.shape.elements() * self.stored.bytes(), (*self.bytes).as_ref().len());
+        let (want, got) = (self.bytes(), (*self.bytes).as_ref().len());
         if got as u64 != want {
             unsupported!("a constant {}{} of {got} bytes, {want} expected", self.stored, self.shape);
         }
@@ -97,10 +105,17 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     bytes.chunks_exact(N).map(|b| std::array::from_fn(|i| b[i]))
 }
 
-impl fmt::Debug for Constant {
+/// As `const f32[1,2]`, or `const f32[1,2] sparse`.
+impl fmt::Display for Constant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sparse = if self.sparsity.is_some() { " sparse" } else { "" };
         write!(f, "const {}{}{sparse}", self.stored, self.shape)
+    }
+}
+
+impl fmt::Debug for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -164,5 +179,51 @@ mod tests {
         }
         let short = sparse(&[2, 2], &[1.0], csr(&[0, 1, 2], &[0, 1]));
         assert!(short.check().is_err() && short.to_f32().is_err());
+    }
+
+    #[test]
+    fn a_sparse_constant_of_any_size_is_refused_in_time() {
+        let dense = |sizes: &[u32]| Sparsity {
+            traversal: (0..sizes.len()).collect(),
+            block_map: vec![],
+            dimensions: sizes.iter().map(|n| SparseDimension::Dense(*n)).collect(),
+        };
+        let most = i32::MAX as u32;
+        for (shape, sizes) in [
+            (&[4, 4, 4][..], &[most, most, 0][..]),
+            (&[4, 4], &[most, 0]),
+            (&[4, 4], &[most, most]),
+            (&[2, 2], &[2, 3]),
+            (&[2, 2], &[1, 2]),
+        ] {
+            assert!(sparse(shape, &[1.0], dense(sizes)).check().is_err(), "{shape:?} {sizes:?}");
+        }
+        assert_eq!(sparse(&[most, 0], &[], dense(&[most, 0])).to_f32(), Ok(vec![]));
+        // Nothing is stored, so nothing is visited.
+        let rows = SparseDimension::Csr { segments: vec![0, 0], indices: vec![] };
+        let nothing = Sparsity {
+            traversal: vec![0, 1],
+            block_map: vec![],
+            dimensions: vec![rows, SparseDimension::Dense(1 << 18)],
+        };
+        let huge = sparse(&[1 << 20, 1 << 18], &[], nothing);
+        assert!(huge.check().unwrap_err().0.contains("too large"));
+        assert!(huge.to_f32().unwrap_err().0.contains("too large"));
+        // Rows that overlap are visited again and again.
+        let again: Vec<i32> = (0..=1000).map(|i| i % 2 * 1000).collect();
+        let again = || SparseDimension::Csr { segments: again.clone(), indices: vec![0; 1000] };
+        let overlaps = Sparsity {
+            traversal: vec![0, 1, 2, 3],
+            block_map: vec![],
+            dimensions: vec![SparseDimension::Dense(1000), again(), again(), again()],
+        };
+        assert!(sparse(&[1000; 4], &[1.0; 9], overlaps).check().is_err());
+        // More blocks than dimensions: a level each.
+        let deep = Sparsity {
+            traversal: (0..100_001).collect(),
+            block_map: vec![0; 100_000],
+            dimensions: vec![SparseDimension::Dense(1); 100_001],
+        };
+        assert!(sparse(&[1], &[1.0], deep).check().is_err());
     }
 }

@@ -17,7 +17,11 @@ pub(super) fn visit(
     f: &mut dyn FnMut(usize, &[u8]),
 ) -> Result<(), Unsupported> {
     let element = stored.bytes() as usize;
-    Walk::new(shape, sparsity)?.level(0, 0, &mut |to, from| {
+    let mut walk = Walk::new(shape, sparsity)?;
+    if shape.elements() == 0 {
+        return Ok(());
+    }
+    walk.level(0, 0, &mut |to, from| {
         match bytes.get(from * element..(from + 1) * element) {
             Some(bytes) => f(to, bytes),
             None => unsupported!("the sparse constant {stored}{shape} has too few values"),
@@ -49,9 +53,13 @@ impl<'a> Walk<'a> {
         let fits = order.into_iter().eq(0..levels)
             && levels == sparsity.dimensions.len()
             && levels == shape.len() + sparsity.block_map.len()
-            && sparsity.block_map.iter().all(|d| *d < shape.len());
+            && sparsity
+                .block_map
+                .iter()
+                .enumerate()
+                .all(|(b, d)| *d < shape.len() && !sparsity.block_map[..b].contains(d));
         if !fits {
-            unsupported!("{sparsity:?} does not describe {shape}");
+            unsupported!("a sparse constant whose dimensions are not those of {shape}");
         }
         let block = |b: usize| {
             let level = sparsity.traversal.iter().position(|d| *d == shape.len() + b);
@@ -60,7 +68,25 @@ impl<'a> Walk<'a> {
                 _ => Err(Unsupported("a block dimension that is not dense".into())),
             }
         };
-        let blocks = (0..sparsity.block_map.len()).map(block).collect::<Result<_, _>>()?;
+        let blocks: Vec<u32> = (0..sparsity.block_map.len()).map(block).collect::<Result<_, _>>()?;
+        for (dimension, &level) in sparsity.dimensions.iter().zip(&sparsity.traversal) {
+            let whole = match (dimension, shape.get(level)) {
+                (SparseDimension::Dense(_), None) => continue,
+                (SparseDimension::Dense(size), Some(n)) => {
+                    let block = sparsity.block_map.iter().position(|d| *d == level);
+                    size.checked_mul(block.map_or(1, |b| blocks[b])) == Some(*n)
+                }
+                // Every row lies behind the one before: no element is visited twice.
+                (SparseDimension::Csr { segments, indices }, _) => {
+                    segments.is_sorted()
+                        && segments.first().is_none_or(|n| *n >= 0)
+                        && segments.last().is_none_or(|n| *n as usize <= indices.len())
+                }
+            };
+            if !whole {
+                unsupported!("a sparse constant {shape} whose dimension {level} has another size");
+            }
+        }
         Ok(Self { shape, sparsity, blocks, index: vec![0; levels], met: 0 })
     }
 
@@ -75,12 +101,13 @@ impl<'a> Walk<'a> {
             Some(SparseDimension::Dense(size)) => {
                 for i in 0..*size {
                     self.index[level] = i;
-                    self.level(level + 1, parent * *size as usize + i as usize, visit)?;
+                    let node = parent.saturating_mul(*size as usize).saturating_add(i as usize);
+                    self.level(level + 1, node, visit)?;
                 }
             }
             Some(SparseDimension::Csr { segments, indices }) => {
                 let bound = |i: usize| segments.get(i).and_then(|n| usize::try_from(*n).ok());
-                let (Some(from), Some(to)) = (bound(parent), bound(parent + 1)) else {
+                let (Some(from), Some(to)) = (bound(parent), bound(parent.saturating_add(1))) else {
                     unsupported!("a sparse constant without segment {parent}");
                 };
                 for node in from..to {

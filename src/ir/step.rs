@@ -237,7 +237,6 @@ pub enum Activation {
     Relu,
     ReluN1To1,
     Relu6,
-    Tanh,
 }
 
 impl Activation {
@@ -248,8 +247,8 @@ impl Activation {
             1 => Self::Relu,
             2 => Self::ReluN1To1,
             3 => Self::Relu6,
-            4 => Self::Tanh,
-            _ => unsupported!("fused activation {code} (0 to 4 are supported)"),
+            // TFLite's own kernels ignore TANH and the ones behind it.
+            _ => unsupported!("fused activation {code} (0 to 3 are supported)"),
         })
     }
 
@@ -261,7 +260,6 @@ impl Activation {
             Self::Relu => clamp(0.0, f32::INFINITY),
             Self::ReluN1To1 => clamp(-1.0, 1.0),
             Self::Relu6 => clamp(0.0, 6.0),
-            Self::Tanh => Some(Step::unary(StepOp::Tanh)),
         }
     }
 }
@@ -294,6 +292,6 @@ mod tests {
             Activation::from_code(1).unwrap().step().unwrap().to_string(),
             "|> Clamp { lo: 0.0, hi: inf }"
         );
-        assert!(Activation::from_code(5).is_err());
+        assert!(Activation::from_code(4).is_err() && Activation::from_code(5).is_err());
     }
 }

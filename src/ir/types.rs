@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::bounded::collected;
 use crate::error::Unsupported;
 use crate::unsupported;
 
@@ -28,9 +29,14 @@ impl Shape {
         Self { dims: all, rank: dims.len() as u8 }
     }
 
-    /// Number of elements.
+    /// Number of elements; `u64::MAX` if they are even more.
     pub fn elements(&self) -> u64 {
-        self.iter().map(|&n| u64::from(n)).product()
+        self.iter().fold(1, |all: u64, &n| all.saturating_mul(n.into()))
+    }
+
+    /// Elements of a slice with these dimensions; `u32::MAX` if they are even more, which no kernel takes.
+    pub fn slice(dims: &[u32]) -> u32 {
+        dims.iter().fold(1, |all: u32, &n| all.saturating_mul(n))
     }
 
     /// The last dimension; 1 for a scalar. For NHWC tensors the channels.
@@ -40,7 +46,7 @@ impl Shape {
 
     /// Elements over [`channels`](Self::channels): the rows of the tensor seen as a matrix.
     pub fn rows(&self) -> u32 {
-        self.iter().rev().skip(1).product()
+        Self::slice(&self[..self.len().saturating_sub(1)])
     }
 
     /// Strides in elements over the shape padded to [`MAX_RANK`]; 0 where it has size 1.
@@ -50,7 +56,7 @@ impl Shape {
         let mut stride = 1;
         for d in (0..MAX_RANK).rev() {
             strides[d] = if dims[d] == 1 { 0 } else { stride };
-            stride *= dims[d];
+            stride = u32::saturating_mul(stride, dims[d]);
         }
         strides
     }
@@ -183,7 +189,7 @@ impl TensorType {
 
     /// Size of the tensor in TFLite's memory.
     pub fn bytes(&self) -> u64 {
-        self.shape.elements() * self.dtype.bytes()
+        self.shape.elements().saturating_mul(self.dtype.bytes())
     }
 }
 
@@ -211,25 +217,30 @@ pub struct HostTensor {
 }
 
 impl HostTensor {
-    /// The elements spread over `shape` by NumPy's broadcasting rule; `None` if they do not fit.
+    /// The elements spread over `shape` by NumPy's broadcasting rule; `None` if they do not fit, or are too
+    /// many for the host.
     pub fn expand(&self, shape: &Shape) -> Option<Vec<f32>> {
         let (own, dims): ([u32; MAX_RANK], [u32; MAX_RANK]) = (self.shape.padded()?, shape.padded()?);
         let fits = self.shape.len() <= shape.len() && own.iter().zip(dims).all(|(n, to)| *n == 1 || *n == to);
         let strides = self.shape.broadcast_strides();
         let at = |i: u64| {
-            let mut rest = i as u32;
+            let mut rest = i;
             let along = |d: usize| {
-                let n = rest % dims[d];
-                rest /= dims[d];
-                (n * strides[d]) as usize
+                let n = rest % u64::from(dims[d]);
+                rest /= u64::from(dims[d]);
+                n as usize * strides[d] as usize
             };
             (0..MAX_RANK).rev().map(along).sum::<usize>()
         };
-        fits.then(|| (0..shape.elements()).map(|i| self.data[at(i)]).collect())
+        let spread = (0..shape.elements()).map(|i| self.data[at(i)]);
+        if fits { collected(shape.elements(), spread, shape).ok() } else { None }
     }
 
     /// The tensor whose element at each index is `f` of that index.
-    pub fn from_fn(shape: Shape, mut f: impl FnMut(&[usize]) -> f32) -> Self {
+    ///
+    /// # Errors
+    /// If it is too large for the host.
+    pub fn from_fn(shape: Shape, mut f: impl FnMut(&[usize]) -> f32) -> Result<Self, Unsupported> {
         let mut index = vec![0; shape.len()];
         let mut next = |_| {
             let x = f(&index);
@@ -242,8 +253,9 @@ impl HostTensor {
             }
             x
         };
-        let data = (0..shape.elements()).map(&mut next).collect();
-        Self { shape, data }
+        let elements = shape.elements();
+        let data = collected(elements, (0..elements).map(&mut next), &format_args!("f32{shape}"))?;
+        Ok(Self { shape, data })
     }
 
     /// The element at an index, which has one number for each dimension.

@@ -137,7 +137,7 @@ impl Operator for BatchMatmul {
             let term =
                 |k: usize| at(x, self.swapped[0], batch, row, k) * at(w, self.swapped[1], batch, k, column);
             (0..g.depth as usize).map(term).sum()
-        });
+        })?;
         Ok(vec![y])
     }
 
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn swapped_operands_give_the_same() {
-        let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (3 * i[0] + i[1]) as f32);
-        let w = HostTensor::from_fn(Shape::from([3, 1]), |i| i[0] as f32);
+        let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (3 * i[0] + i[1]) as f32).unwrap();
+        let w = HostTensor::from_fn(Shape::from([3, 1]), |i| i[0] as f32).unwrap();
         let flip = |t: &HostTensor| {
-            HostTensor::from_fn(Shape::from([t.shape[1], t.shape[0]]), |i| t.at(&[i[1], i[0]]))
+            HostTensor::from_fn(Shape::from([t.shape[1], t.shape[0]]), |i| t.at(&[i[1], i[0]])).unwrap()
         };
         for swapped in [[false, false], [true, false], [false, true], [true, true]] {
             let a = if swapped[0] { flip(&x) } else { x.clone() };

@@ -61,9 +61,9 @@ impl Operator for Concatenation {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let rows: u32 = cx.output(0).shape[..self.axis].iter().product();
+        let rows: u32 = Shape::slice(&cx.output(0).shape[..self.axis]);
         let widths: Vec<u32> =
-            (0..self.count).map(|i| cx.input(i).shape[self.axis..].iter().product()).collect();
+            (0..self.count).map(|i| Shape::slice(&cx.input(i).shape[self.axis..])).collect();
         side_by_side(cx, rows, &widths)
     }
 
@@ -84,7 +84,7 @@ impl Operator for Concatenation {
                 i[self.axis] -= size;
             }
             unreachable!("the parts fill the result")
-        });
+        })?;
         Ok(vec![y])
     }
 }

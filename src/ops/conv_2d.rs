@@ -125,7 +125,7 @@ impl Operator for Conv2d {
                 sum += (0..depth).map(c).sum::<f32>();
             }
             sum
-        })])
+        })?])
     }
 
     fn fusion(&self) -> Fusion {

@@ -90,7 +90,7 @@ impl Operator for DepthToSpace {
                 let pixel = c / x_depth;
                 x.at(&[n, h * b + pixel / b, w * b + pixel % b, c % x_depth])
             }
-        });
+        })?;
         Ok(vec![y])
     }
 }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        let x = HostTensor::from_fn(Shape::from([1, 2, 1, 8]), |i| (i[1] * 8 + i[3]) as f32);
+        let x = HostTensor::from_fn(Shape::from([1, 2, 1, 8]), |i| (i[1] * 8 + i[3]) as f32).unwrap();
         let y = DepthToSpace { block: 2, to_space: true }.reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.shape, Shape::from([1, 4, 2, 2]));
         assert_eq!(y.data, (0..16).map(|i| i as f32).collect::<Vec<_>>());

@@ -198,7 +198,7 @@ impl Operator for DepthwiseConv2d {
                 x.at(&[i[0], row, column, i[3] / multiplier]) * w.at(&[0, tap[0], tap[1], i[3]])
             })
             .sum()
-        })])
+        })?])
     }
 
     fn fusion(&self) -> Fusion {

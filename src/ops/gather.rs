@@ -105,7 +105,7 @@ impl Operator for Gather {
             let place =
                 which.iter().zip(self.indices_shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
             x.at(&[&i[..axis], &[self.indices[place] as usize], &i[axis + rank..]].concat())
-        });
+        })?;
         Ok(vec![y])
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn rows_by_number() {
-        let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (10 * i[0] + i[1]) as f32);
+        let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (10 * i[0] + i[1]) as f32).unwrap();
         let gather = |axis, batch_dims, indices: &[u32], shape: &[u32]| {
             let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
             op.reference(&[Some(&x)]).ok().map(|y| (y[0].shape.to_vec(), y[0].data.clone()))

@@ -61,7 +61,7 @@ impl Operator for Pack {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let x = cx.input(0).shape;
-        let (rows, width): (u32, u32) = (x[..self.axis].iter().product(), x[self.axis..].iter().product());
+        let (rows, width): (u32, u32) = (Shape::slice(&x[..self.axis]), Shape::slice(&x[self.axis..]));
         side_by_side(cx, rows, &vec![width; self.count])
     }
 
@@ -74,7 +74,7 @@ impl Operator for Pack {
         let y = HostTensor::from_fn(self.shape(&parts[0].shape)?, |i| {
             let mut at = i.to_vec();
             parts[at.remove(self.axis)].at(&at)
-        });
+        })?;
         Ok(vec![y])
     }
 }

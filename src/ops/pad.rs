@@ -63,10 +63,11 @@ fn parse_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 fn parse_padv2(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(3..=3, 1)?;
-    match node.constant(2)?.to_f32()?[..] {
-        [value] => parse(node, Border::Constant(value)),
-        ref values => unsupported!("{} values, 1 expected", values.len()),
+    let value = node.constant(2)?;
+    if value.shape.elements() != 1 {
+        unsupported!("{} values, 1 expected", value.shape.elements());
     }
+    parse(node, Border::Constant(value.to_f32()?[0]))
 }
 
 fn parse_mirror_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -178,7 +179,7 @@ impl Operator for Pad {
         let y = HostTensor::from_fn(self.shape(x.shape)?, |index| {
             let place = |(d, &i): (usize, &usize)| place(i, before[d], x.shape[d]);
             index.iter().enumerate().map(place).collect::<Option<Vec<_>>>().map_or(value, |i| x.at(&i))
-        });
+        })?;
         Ok(vec![y])
     }
 
@@ -249,7 +250,7 @@ fn merged(border: Border, from: &Shape, to: &Shape, before: &[u32]) -> Vec<[u32;
         match dims.last_mut() {
             // The mirror image of several is not the mirror image of them as one.
             Some(outer) if from == to && (!mirrored || outer[0] == outer[1]) => {
-                *outer = outer.map(|n| n * from);
+                *outer = outer.map(|n| n.saturating_mul(from));
             }
             _ => dims.push([from, to, before]),
         }

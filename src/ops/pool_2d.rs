@@ -182,7 +182,7 @@ impl Operator for Pool2d {
                 PoolKind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
                 PoolKind::Max => seen.into_iter().fold(f32::MIN, f32::max),
             }
-        });
+        })?;
         Ok(vec![y])
     }
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn input(h: u32, w: u32) -> HostTensor {
-        HostTensor::from_fn(Shape::from([1, h, w, 1]), |i| -1.0 - (i[1] * w as usize + i[2]) as f32)
+        HostTensor::from_fn(Shape::from([1, h, w, 1]), |i| -1.0 - (i[1] * w as usize + i[2]) as f32).unwrap()
     }
 
     /// `x` with `zeros` stored around it.
@@ -218,6 +218,7 @@ mod tests {
             let at = inner(i[1], zeros.h, x.shape[1]).zip(inner(i[2], zeros.w, x.shape[2]));
             at.map_or(0.0, |(h, w)| x.at(&[0, h, w, 0]))
         })
+        .unwrap()
     }
 
     #[test]

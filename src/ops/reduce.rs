@@ -6,7 +6,8 @@
 use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::bounded::filled;
+use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -106,15 +107,15 @@ impl Reduce {
     }
 }
 
-/// Dimensions of `x` that are kept or reduced alike, outermost first.
+/// Dimensions of `x`, which has elements, that are kept or reduced alike, outermost first.
 fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
     let mut groups: Vec<AxisGroup> = Vec::new();
-    let mut stride = x.elements() as u32;
+    let mut stride = Shape::slice(x);
     for (&n, &reduced) in x.iter().zip(reduced).filter(|(n, _)| **n != 1) {
         stride /= n;
         match groups.last_mut() {
             Some(group) if group.reduced == reduced => {
-                *group = AxisGroup { reduced, size: group.size * n, stride };
+                *group = AxisGroup { reduced, size: group.size.saturating_mul(n), stride };
             }
             _ => groups.push(AxisGroup { reduced, size: n, stride }),
         }
@@ -137,7 +138,9 @@ const BUSY: u64 = 64;
 /// The fewest terms of a partial result.
 const PART: u32 = 256;
 
-/// Result 0 = operand 0 reduced over the dimensions that `reduced` marks, through the epilogue.
+/// Result 0 = operand 0 reduced over the dimensions that `reduced` marks, through the epilogue. The sum of
+/// nothing is 0, the product 1, the mean NaN; the largest of nothing is −∞, as XNNPACK has it (the reference
+/// kernels: the lowest finite number), the smallest +∞.
 pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<(), Unsupported> {
     use table::reduce::{Bind, Push, Spec, dispatch, kernel};
     let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
@@ -145,9 +148,10 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
         return Ok(());
     }
     let last_kept = !reduced.last().copied().unwrap_or(false);
-    let vec4 = last_kept && x_shape.channels() % 4 == 0;
+    let empty = x_shape.elements() == 0;
+    let vec4 = last_kept && x_shape.channels() % 4 == 0 && !empty;
     let lanes = if vec4 { 4 } else { 1 };
-    let mut groups = groups(&x_shape, reduced);
+    let mut groups = if empty { Vec::new() } else { groups(&x_shape, reduced) };
     if vec4 {
         let last = groups.len() - 1;
         groups[last].size /= 4;
@@ -163,13 +167,17 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
         }
         _ => (cx.caps.max_invocations.min(if last_kept { 128 } else { 64 }), BUSY),
     };
-    let results = if last_kept { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
+    let results =
+        if last_kept && !empty { (x_shape.channels() / lanes).next_power_of_two().min(16) } else { 1 };
     let items = y_shape.elements() / u64::from(lanes);
     let item_groups = items.div_ceil(u64::from(results));
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(item_groups)?;
-    let terms = (x_shape.elements() / y_shape.elements()) as u32;
-    let parts = (busy / item_groups).clamp(1, u64::from(terms.div_ceil(PART))) as u32;
-    let x = cx.x(0)?;
+    let Ok(terms) = u32::try_from(x_shape.elements() / y_shape.elements()) else {
+        unsupported!("{x_shape} has too many elements for one dispatch");
+    };
+    let parts = (busy / item_groups).clamp(1, u64::from(terms.div_ceil(PART)).max(1)) as u32;
+    // What has no elements has no memory to bind, and is not read.
+    let x = if empty { cx.y(0) } else { cx.x(0)? };
     let epilogue = cx.epilogue(&[], x)?;
     let [[keep_shape, keep_stride], [reduce_shape, reduce_stride]] =
         [three(&groups, false), three(&groups, true)];
@@ -204,9 +212,6 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
 impl Operator for Reduce {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
-        if x.elements() == 0 {
-            unsupported!("{} has no elements", x);
-        }
         Ok(vec![self.shape(&x)?])
     }
 
@@ -218,25 +223,32 @@ impl Operator for Reduce {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let reduced = self.reduced(&x.shape)?;
-        let kept = Shape::new(
-            &x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { 1 } else { n }).collect::<Vec<_>>(),
-        );
-        let gone = Shape::new(
-            &x.shape.iter().zip(&reduced).map(|(&n, &r)| if r { n } else { 1 }).collect::<Vec<_>>(),
-        );
-        let y = HostTensor::from_fn(kept, |k| {
-            let at = |r: &[usize]| x.at(&k.iter().zip(r).map(|(k, r)| k + r).collect::<Vec<_>>());
-            let terms = HostTensor::from_fn(gone, at).data;
-            let sum = || terms.iter().map(|&x| f64::from(x)).sum::<f64>();
-            match self.kind {
-                ReduceKind::Mean => (sum() / terms.len() as f64) as f32,
-                ReduceKind::Sum => sum() as f32,
-                ReduceKind::Product => terms.iter().product(),
-                ReduceKind::Largest => terms.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                ReduceKind::Smallest => terms.iter().copied().fold(f32::INFINITY, f32::min),
-            }
-        });
-        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: y.data }])
+        let keep = |(&n, &reduced): (&u32, &bool)| if reduced { 1 } else { n };
+        let kept = Shape::new(&x.shape.iter().zip(&reduced).map(keep).collect::<Vec<_>>());
+        let start = match self.kind {
+            ReduceKind::Mean | ReduceKind::Sum => 0.0,
+            ReduceKind::Product => 1.0,
+            ReduceKind::Largest => f64::NEG_INFINITY,
+            ReduceKind::Smallest => f64::INFINITY,
+        };
+        let strides = kept.broadcast_strides();
+        let strides = &strides[MAX_RANK - kept.len()..];
+        let mut y = filled(kept.elements(), start, &kept)?;
+        HostTensor::from_fn(x.shape, |i| {
+            let place = i.iter().zip(strides).map(|(i, stride)| i * *stride as usize).sum::<usize>();
+            let (y, x) = (&mut y[place], x.at(i));
+            *y = match self.kind {
+                ReduceKind::Mean | ReduceKind::Sum => *y + f64::from(x),
+                ReduceKind::Product => f64::from(*y as f32 * x),
+                ReduceKind::Largest => y.max(x.into()),
+                ReduceKind::Smallest => y.min(x.into()),
+            };
+            0.0
+        })?;
+        let terms = x.shape.elements() as f64 / kept.elements() as f64;
+        let scale = |y: f64| if self.kind == ReduceKind::Mean { (y / terms) as f32 } else { y as f32 };
+        let data = y.into_iter().map(scale).collect();
+        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data }])
     }
 
     fn fusion(&self) -> Fusion {
@@ -276,6 +288,22 @@ mod tests {
         assert_eq!(shape(&[1, 2, -2], false), Shape::from([2, 8]));
         assert_eq!(shape(&[0, 1, 2, 3], false), Shape::new(&[]));
         assert!(mean(&[4], false).shape(&Shape::from([2, 3, 5, 8])).is_err());
+    }
+
+    #[test]
+    fn nothing_is_reduced_to_the_neutral_number() {
+        let x = HostTensor { shape: Shape::from([0, 2]), data: vec![] };
+        let reduce = |kind, axes: &[i64]| {
+            let op = Reduce { kind, axes: axes.to_vec(), keep_dims: false };
+            assert!(op.infer(&[Some(x.shape)]).is_ok());
+            op.reference(&[Some(&x)]).unwrap().remove(0).data
+        };
+        assert_eq!(reduce(ReduceKind::Sum, &[0]), [0.0; 2]);
+        assert_eq!(reduce(ReduceKind::Sum, &[1]), [0.0; 0]);
+        assert_eq!(reduce(ReduceKind::Product, &[0]), [1.0; 2]);
+        assert_eq!(reduce(ReduceKind::Largest, &[0]), [f32::NEG_INFINITY; 2]);
+        assert_eq!(reduce(ReduceKind::Smallest, &[0, 1]), [f32::INFINITY]);
+        assert!(reduce(ReduceKind::Mean, &[0]).iter().all(|x| x.is_nan()));
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Operator for Resize {
             let ((top, bottom, ty), (left, right, tx)) = (around(oy, 0), around(ox, 1));
             let row = |h: usize| x.at(&[n, h, left, c]) * (1.0 - tx) + x.at(&[n, h, right, c]) * tx;
             row(top) * (1.0 - ty) + row(bottom) * ty
-        });
+        })?;
         Ok(vec![y])
     }
 

@@ -169,14 +169,14 @@ impl Operator for SpaceToBatch {
                 let row = (i[1] * bh + phase / bw).checked_sub(top).filter(|h| *h < inner[1] as usize);
                 let column = (i[2] * bw + phase % bw).checked_sub(left).filter(|w| *w < inner[2] as usize);
                 row.zip(column).map_or(0.0, |(h, w)| x.at(&[image, h, w, i[3]]))
-            })
+            })?
         } else {
             let x = four(batch, &x.data);
             HostTensor::from_fn(Shape::from(inner), |i| {
                 let (h, w) = (i[1] + top, i[2] + left);
                 let phase = h % bh * bw + w % bw;
                 x.at(&[phase * inner[0] as usize + i[0], h / bh, w / bw, i[3]])
-            })
+            })?
         };
         Ok(vec![HostTensor { shape: self.shape(&x.shape)?, ..y }])
     }
@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        let x = HostTensor::from_fn(Shape::from([2, 3, 4, 1]), |i| (100 * i[0] + 10 * i[1] + i[2]) as f32);
+        let x = HostTensor::from_fn(Shape::from([2, 3, 4, 1]), |i| (100 * i[0] + 10 * i[1] + i[2]) as f32)
+            .unwrap();
         let op = |to_batch| SpaceToBatch { block: vec![2, 2], border: vec![[1, 0], [0, 2]], to_batch };
         let y = op(true).reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.shape, Shape::from([8, 2, 3, 1]));

@@ -133,18 +133,18 @@ impl Operator for Split {
         let x = operand(inputs, self.input)?;
         let (axis, parts) = self.parts(&x.shape)?;
         let mut start = 0;
-        let part = |size: u32| {
+        let part = |size: u32| -> Result<HostTensor, Unsupported> {
             let mut dims = x.shape.to_vec();
             dims[axis] = size;
             let y = HostTensor::from_fn(Shape::new(&dims), |i| {
                 let mut i = i.to_vec();
                 i[axis] += start;
                 x.at(&i)
-            });
+            })?;
             start += size as usize;
-            HostTensor { shape: self.shape(&x.shape, axis, size), ..y }
+            Ok(HostTensor { shape: self.shape(&x.shape, axis, size), ..y })
         };
-        Ok(parts.into_iter().map(part).collect())
+        parts.into_iter().map(part).collect()
     }
 }
 

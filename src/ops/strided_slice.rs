@@ -199,7 +199,7 @@ impl Operator for StridedSlice {
         let (ranges, shape) = self.apply(&x.shape)?;
         let taken = Shape::new(&ranges.iter().map(|r| r.count).collect::<Vec<_>>());
         let at = |(r, &i): (&Range, &usize)| (r.start + r.step * i as i64) as usize;
-        let y = HostTensor::from_fn(taken, |i| x.at(&ranges.iter().zip(i).map(at).collect::<Vec<_>>()));
+        let y = HostTensor::from_fn(taken, |i| x.at(&ranges.iter().zip(i).map(at).collect::<Vec<_>>()))?;
         Ok(vec![HostTensor { shape, ..y }])
     }
 }

@@ -196,7 +196,7 @@ impl Operator for TransposeConv {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
         let OutputGeometry { y, padding } = self.place(&x.shape, &w.shape)?;
-        let mut result = HostTensor::from_fn(y, |_| 0.0);
+        let mut result = HostTensor::from_fn(y, |_| 0.0)?;
         let reached = |d: usize, i: usize, tap: usize| {
             let at = (i * self.stride[d] as usize + tap).checked_sub(padding[d] as usize)?;
             (at < y[d + 1] as usize).then_some(at)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::parallel;
 use super::transfers::TransferPath;
 use crate::error::{Error, Result};
+use crate::ir::bounded::filled;
 use crate::logging::timed;
 use crate::program::{Program, WeightKey, Weights};
 use crate::vk::{Buffer, Capacity, Device, MemoryUsage, Recorder, Region, Stage};
@@ -100,9 +101,13 @@ impl WeightStore {
         } else {
             // Packing writes in scattered order, which is slow in write-combined memory.
             each(buffer.mapped(), block, |weights, target| {
-                let mut packed = vec![0; target.len()];
-                (weights.fill)(&mut packed);
-                target.copy_from_slice(&packed);
+                match filled(target.len() as u64, 0, &"weights") {
+                    Ok(mut packed) => {
+                        (weights.fill)(&mut packed);
+                        target.copy_from_slice(&packed);
+                    }
+                    Err(_) => pack(weights, target),
+                }
             });
         }
         buffer.flush()?;

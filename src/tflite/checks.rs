@@ -59,6 +59,7 @@ impl NodeView<'_> {
     /// The contents of operand `i`, which must be constant.
     pub fn constant(&self, i: usize) -> Result<Constant, Unsupported> {
         let Some(tensor) = self.input(i) else { unsupported!("input {i} is missing") };
+        tensor.check_sparse()?;
         match tensor.constant()? {
             Some(constant) => Ok(constant),
             None => unsupported!("input {i} is not constant"),

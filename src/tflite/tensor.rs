@@ -54,15 +54,21 @@ impl TensorView<'_> {
     /// For element types, ranks and quantisations that no operator takes, and without elements.
     pub fn ty(&self) -> Result<TensorType, Unsupported> {
         let dtype = dtype(self.tensor.type_)?;
-        if !self.tensor.sparsity.is_null() && !self.sparse_allowed {
-            unsupported!("a sparse tensor, which only DENSIFY reads");
-        }
+        self.check_sparse()?;
         let shape = shape(self.tensor)?;
         let attribute = self.is_model_constant() && matches!(dtype, DType::I32 | DType::I64);
         if shape.elements() == 0 && !attribute {
             unsupported!("its shape is {shape}: no elements");
         }
         Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
+    }
+
+    /// Refuses a sparse tensor, unless who reads it understands it.
+    pub(super) fn check_sparse(&self) -> Result<(), Unsupported> {
+        if !self.tensor.sparsity.is_null() && !self.sparse_allowed {
+            unsupported!("a sparse tensor, which only DENSIFY reads");
+        }
+        Ok(())
     }
 
     /// Its contents, if it is constant or computed from constants.
@@ -78,7 +84,8 @@ impl TensorView<'_> {
         self.is_model_constant() || self.subgraph.computed().has(self.index)
     }
 
-    fn is_model_constant(&self) -> bool {
+    /// Whether it is a constant of the model itself.
+    pub fn is_model_constant(&self) -> bool {
         self.tensor.allocation_type == sys::kTfLiteMmapRo
     }
 
@@ -88,7 +95,7 @@ impl TensorView<'_> {
         // SAFETY: every member of the union is a pointer.
         let start = unsafe { self.tensor.data.raw }.cast_const().cast::<u8>();
         let len = self.tensor.bytes;
-        if sparsity.is_none() && len as u64 != shape.elements() * stored.bytes() {
+        if sparsity.is_none() && len as u64 != shape.elements().saturating_mul(stored.bytes()) {
             unsupported!("a constant {stored}{shape} of {len} bytes");
         }
         if start.is_null() && len > 0 {

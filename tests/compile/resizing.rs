@@ -15,6 +15,7 @@ use tflite_vulkan::ops::reshape::Reshape;
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::strided_slice::{Entry, StridedSlice};
 use tflite_vulkan::ops::transpose::Transpose;
+use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::options::Precision;
 use tflite_vulkan::program::{Dispatch, TacticKey};
 
@@ -55,6 +56,29 @@ fn what_does_not_fit_is_an_error() {
     let mut graph = graph();
     let error = reshape(&mut graph, &[Shape::from([1, 8, 8])]).unwrap_err().to_string();
     assert!(error.contains("CONV_2D") && error.contains("[1,8,8] is not NHWC"), "{error}");
+}
+
+#[test]
+fn what_a_device_cannot_bind_or_a_kernel_cannot_count_is_an_error() {
+    let mut net = Net::default();
+    let x = net.input(&[1, 8]);
+    let y = net.node("RELU", Unary(RELU.op), &[x], &[]);
+    let sum = Reduce { kind: reduce::ReduceKind::Sum, axes: vec![0, 1], keep_dims: false };
+    let sum = net.node("SUM", sum, &[y], &[]);
+    let imported = net.outputs(&[sum]);
+    let caps = Caps { max_storage_range: 1 << 20, ..Caps::minimum() };
+    let error = |rows: u32| {
+        let mut graph = imported.clone();
+        reshape(&mut graph, &[Shape::from([rows, 8])])
+            .and_then(|()| compile(graph, &caps, Precision::Fp32, &heuristic).map(drop))
+            .map_err(|e| e.to_string())
+    };
+    assert_eq!(error(0), Ok(()));
+    assert_eq!(error(1 << 15), Ok(()));
+    let large = error((1 << 15) + 1).unwrap_err();
+    assert!(large.contains("1048608 bytes, which exceeds maxStorageBufferRange 1048576"), "{large}");
+    let huge = error(u32::MAX).unwrap_err();
+    assert!(huge.contains("more elements than a kernel can count"), "{huge}");
 }
 
 /// A resize compiles no pipeline: kernels and specialisation constants do not depend on the batch

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Geometry;
-use crate::caps::Caps;
+use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::Window;
 use crate::kernel::divisor;
@@ -96,7 +96,9 @@ pub fn shape(caps: &Caps) -> Option<MatrixShape> {
 
 /// Whether the kernel takes convolutions of one group on this device.
 pub fn fits(caps: &Caps, store: Store) -> bool {
+    // A driver that runs on the CPU emulates them: it gains nothing, and compiles for minutes.
     store == Store::F16
+        && caps.kind != DeviceKind::Software
         && caps.features.contains(kernel().needs)
         && caps.max_storage_buffers as usize >= kernel().bindings.len()
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
@@ -261,4 +263,26 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, depthwise: Option<&Depthwise>) 
     let bind = Bind { x, w, y: cx.y(0), d, dbias, e0, e1, e2, parts, arrived };
     let ops = 2 * u64::from(conv.rows) * u64::from(products) * u64::from(conv.channels + taps);
     cx.dispatch(dispatch(kernel(), spec, push, bind, [tall, columns / bn, part_count]), ops)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caps::Features;
+
+    #[test]
+    fn drivers_on_the_cpu_get_no_matrices() {
+        let caps = |kind| Caps {
+            kind,
+            features: Features(u32::MAX),
+            cooperative_matrix: vec![(16, 16, 16)],
+            max_shared_bytes: 48 << 10,
+            max_invocations: 1024,
+            max_storage_buffers: 16,
+            subgroup_size: 32,
+            ..Caps::minimum()
+        };
+        assert!(fits(&caps(DeviceKind::Discrete), Store::F16));
+        assert!(!fits(&caps(DeviceKind::Software), Store::F16));
+    }
 }

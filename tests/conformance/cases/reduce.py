@@ -41,6 +41,21 @@ def cases():
     for operator in ("SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"):
         for number, (shape, axes) in enumerate(TABLE[1:10]):
             yield reduce(operator, shape, axes, keep=number % 2 == 0)
+    for operator, axes in (
+        ("SUM", [0]),
+        ("SUM", [1, 2]),
+        ("MEAN", [1]),
+        ("REDUCE_PROD", [0, 2]),
+        ("REDUCE_MAX", [2]),
+    ):
+        g = Graph(f"{operator} over {axes} of a batch that becomes empty")
+        x = g.input(2, 3, 8, signature=(-1, 3, 8), low=0.8, high=1.2)
+        g.output(
+            g.op(
+                "ADD", g.op(operator, x, g.const(np.int32(axes)), keep_dims=True), g.const(np.float32([1.5]))
+            )
+        )
+        yield Case(g, resizes=[[(n, 3, 8)] for n in (0, 4, 0)], sensitive=operator == "REDUCE_PROD")
     g = Graph("MEAN over one axis, as a scalar")
     g.output(g.op("MEAN", g.input(2, 6, 5), g.const(np.int32(1))))
     yield Case(g)
