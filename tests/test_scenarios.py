@@ -54,9 +54,9 @@ def bucketize(g, x):
 
 @pytest.fixture(scope="session")
 def models():
-    """The folder with the scenarios' models: a network of open size, chains, and a graph that is not ours."""
+    """The folder with the scenarios' models: a network of open size, graphs of few nodes, one not ours."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    graphs = {name: Graph(name) for name in ("network", "chain", "gap", "foreign")}
+    graphs = {name: Graph(name) for name in ("network", "chain", "gap", "foreign", "square")}
     g = graphs["network"]
     g.output(
         g.op("MEAN", network(g, g.input(1, 16, 24, 3, signature=(-1, -1, -1, 3))), g.const(np.int32([1, 2])))
@@ -67,6 +67,9 @@ def models():
     g = graphs["gap"]
     x = g.op("CAST", bucketize(g, convolution(g, g.input(1, 8, 8, 4), 4, 3, 3, 4)))
     g.output(convolution(g, g.op("LOGISTIC", x), 4, 3, 3, 4))
+    g = graphs["square"]
+    x = g.op("MUL", g.input(1, 8, 8, 4), g.const(np.float32([100])))
+    g.output(g.op("MUL", x, x))
     g = graphs["foreign"]
     g.output(bucketize(g, g.input(1, 8, 8, 4)))
     for name, g in graphs.items():
@@ -129,6 +132,13 @@ def test_loops_are_valid(models, library, scenario):
 def test_precision_loss_allowed(models, library, validate):
     """TFLite's own key for fp16."""
     play("precision_loss", library, drivers.environment("lavapipe", validate))
+
+
+def test_first_inputs_in_fp16(models, library, validate):
+    """The log tells what fp16 does to the first inputs, for the one interpreter where it overflows."""
+    printed = play("first_inputs", library, drivers.environment("lavapipe", validate))
+    told = re.findall(r"on the first inputs, fp16 moves output \S+ to infinity or NaN: .* fp32", printed)
+    assert len(told) == 1 and printed.count(group.KEPT_FP32) == 1, printed
 
 
 def test_fp16_on_a_device_without(models, library, validate):

@@ -52,7 +52,9 @@ impl DelegateKernel {
         let shapes: Vec<Shape> = self.inputs.iter().map(|i| context.shape(*i)).collect::<Result<_>>()?;
         let prepared = self.life.prepare(&self.graph, &shapes);
         // Hosts are killed more often than they close their delegates.
-        self.setup.save();
+        if !self.life.is_proving() {
+            self.setup.save();
+        }
         prepared?;
         let graph = self.prepared()?;
         for (tensor, id) in self.outputs.iter().zip(graph.outputs()) {
@@ -61,7 +63,8 @@ impl DelegateKernel {
         Ok(())
     }
 
-    /// Computes the outputs. If the device is lost meanwhile they are computed on the CPU, slowly.
+    /// Computes the outputs. If the device is lost meanwhile they are computed on the CPU, slowly. The first
+    /// time, a partition for which fp16 is to be tried computes them in fp32.
     ///
     /// # Errors
     /// If a tensor has another size than in [`prepare`](Self::prepare), or the driver fails.
@@ -71,7 +74,12 @@ impl DelegateKernel {
         let sizes = |ids: &[ValueId]| ids.iter().map(|id| graph.value(*id).ty.bytes()).collect::<Vec<_>>();
         check(&self.inputs, &sizes(graph.inputs()), buffers.inputs.iter().map(|b| b.len()))?;
         check(&self.outputs, &sizes(graph.outputs()), buffers.outputs.iter().map(|b| b.len()))?;
-        self.life.run(&buffers.inputs, &mut buffers.outputs)
+        let was_proving = self.life.is_proving();
+        let run = self.life.run(&self.graph, &buffers.inputs, &mut buffers.outputs);
+        if was_proving {
+            self.setup.save();
+        }
+        run
     }
 
     /// The graph with the shapes in use.

@@ -1,7 +1,7 @@
 //! The life of a partition.
 //!
-//! A partition for which fp16 is asked is [`Proving`] until fp16 was tried on random inputs. Then, or from
-//! the beginning, it is [`OnDevice`]. When the device is lost it becomes [`OnHost`] for good.
+//! A partition for which fp16 is asked is [`Proving`] until its first run, which tries fp16. Then, or from the
+//! beginning, it is [`OnDevice`]. When the device is lost it becomes [`OnHost`] for good.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::options::Precision;
+use crate::runtime::Recording;
 
 /// A state of a partition.
 pub enum Life {
@@ -87,42 +88,54 @@ impl Life {
     }
 
     fn prepare_on_device(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
-        if let Self::Proving(proving) = self {
-            proving.prepare(imported, shapes)?;
-            self.settle(imported)?;
-        }
         match self {
-            Self::Proving(_) => Ok(()),
+            Self::Proving(proving) => proving.prepare(imported, shapes),
             Self::OnDevice(on_device) => on_device.prepare(imported, shapes),
             Self::OnHost(on_host) => on_host.prepare(imported, shapes),
         }
     }
 
-    /// Tries fp16, and leaves [`Proving`], if some output is not empty.
-    fn settle(&mut self, imported: &Graph) -> Result<()> {
-        *self = match mem::take(self) {
-            Self::Proving(proving) if proving.is_ready() => {
-                Self::OnDevice(Box::new(proving.settle(imported)?))
-            }
-            same => same,
-        };
-        Ok(())
+    /// Whether fp16 is still to be tried.
+    pub fn is_proving(&self) -> bool {
+        matches!(self, Self::Proving(_))
     }
 
-    /// Computes the outputs, on the CPU if the device is lost meanwhile.
+    /// Computes the outputs, on the CPU if the device is lost meanwhile. The first time it does so in fp32,
+    /// and tries fp16 if it was asked for and no verdict on it is known.
     ///
     /// # Errors
     /// If the driver fails, or nothing was prepared.
-    pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
-        match self {
-            // All outputs are empty.
-            Self::Proving(_) => Ok(()),
-            Self::OnDevice(on_device) => match on_device.run(inputs, outputs) {
-                Err(Error::DeviceLost) => self.fall_back().run(inputs, outputs),
-                result => result,
+    pub fn run(&mut self, imported: &Graph, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        let result = match self {
+            Self::Proving(proving) => match proving.run(inputs, outputs) {
+                Ok(Some(recording)) => return self.settle(imported, recording, inputs, outputs),
+                result => result.map(|_| ()),
             },
-            Self::OnHost(on_host) => on_host.run(inputs, outputs),
+            Self::OnDevice(on_device) => on_device.run(inputs, outputs),
+            Self::OnHost(on_host) => return on_host.run(inputs, outputs),
+        };
+        match result {
+            Err(Error::DeviceLost) => self.fall_back().run(inputs, outputs),
+            result => result,
         }
+    }
+
+    /// Tries fp16 on inputs for which `recording`, in fp32, has computed the outputs, and leaves [`Proving`].
+    /// The outputs stay as they are, even if the device is lost.
+    fn settle(
+        &mut self,
+        imported: &Graph,
+        recording: Recording,
+        inputs: &[&[u8]],
+        outputs: &[&mut [u8]],
+    ) -> Result<()> {
+        let Self::Proving(proving) = mem::take(self) else { unreachable!("only that state has a trial") };
+        let shapes = proving.shapes().to_vec();
+        match proving.settle(imported, recording, inputs, outputs) {
+            Some(on_device) => *self = Self::OnDevice(Box::new(on_device)),
+            None => _ = self.fall_back(),
+        }
+        self.prepare(imported, &shapes)
     }
 
     /// Moves to the CPU, because the device is lost.

@@ -1,8 +1,9 @@
 //! Which precision a partition runs in, and why.
 //!
 //! fp16 rounds every layer's result to 11 bits. Most networks tolerate that; numerically sensitive ones
-//! magnify it to a large part of the output's range. So a partition for which fp16 is asked first runs on
-//! random inputs in both precisions, and stays in fp32 if the outputs differ too much. The verdict is cached.
+//! magnify it to a large part of the output's range, and numbers beyond 65504 become infinite. So a partition for
+//! which fp16 is asked runs on random inputs and on its first real ones in both precisions, and stays in fp32 if
+//! the outputs differ too much. The verdict is cached.
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ use crate::program::Store;
 pub enum Verdict {
     /// No output moves by more than the limit.
     Holds,
-    /// fp16 moves this output by more than the limit; the text says by how much.
+    /// fp16 moves an output by more than the limit; the text says which one, on which inputs, by how much.
     Moves(String),
 }
 
@@ -76,8 +77,7 @@ impl Trial {
             return None;
         }
         let hash = timed("weights hashed", || fingerprint(graph));
-        let ending = if asked == Precision::Fp16Fast { "-fast" } else { "" };
-        Some(Self { asked, name: format!("{hash:016x}{ending}") })
+        Some(Self { asked, name: format!("{hash:016x}-{asked}") })
     }
 }
 
@@ -164,9 +164,8 @@ impl fmt::Display for Why {
         match self {
             Self::Asked => f.write_str("as asked"),
             Self::CannotStore => f.write_str("the device cannot store fp16"),
-            Self::Tried(Verdict::Holds) => f.write_str("it has held on noise"),
-            Self::Tried(Verdict::Moves(what)) => write!(f, "fp16 moves {what}"),
-            Self::Failed(why) => f.write_str(why),
+            Self::Tried(Verdict::Holds) => f.write_str("it has held in its trial"),
+            Self::Tried(Verdict::Moves(why)) | Self::Failed(why) => f.write_str(why),
         }
     }
 }
@@ -199,7 +198,7 @@ mod tests {
     fn verdicts_are_remembered_by_partition_and_precision() {
         let trial = |x, asked| Trial::needed(&graph(x), asked, &with_fp16()).unwrap();
         let verdicts = Verdicts::default();
-        for verdict in [Verdict::Holds, Verdict::Moves("output x by 3 %".into())] {
+        for verdict in [Verdict::Holds, Verdict::Moves("fp16 moves output x by 3 %".into())] {
             verdicts.learn(&trial(1.0, Precision::Fp16), &verdict);
             assert_eq!(verdicts.get(&trial(1.0, Precision::Fp16)), Some(verdict));
         }
@@ -221,8 +220,12 @@ mod tests {
     #[test]
     fn a_lost_trial_means_fp32() {
         let held = EffectivePrecision::tried(Precision::Fp16, Verdict::Holds);
-        assert_eq!((held.runs(), held.to_string().as_str()), (Precision::Fp16, "fp16: it has held on noise"));
-        let moves = EffectivePrecision::tried(Precision::Fp16, Verdict::Moves("output y by 3 %".into()));
+        assert_eq!(
+            (held.runs(), held.to_string().as_str()),
+            (Precision::Fp16, "fp16: it has held in its trial")
+        );
+        let moves =
+            EffectivePrecision::tried(Precision::Fp16, Verdict::Moves("fp16 moves output y by 3 %".into()));
         assert_eq!(moves.runs(), Precision::Fp32);
         assert_eq!(moves.to_string(), "fp32 instead of fp16: fp16 moves output y by 3 %");
         let failed = EffectivePrecision::failed(Precision::Fp16, "out of memory".into());

@@ -4,7 +4,7 @@ use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
 use super::on_host::OnHost;
 use super::precision::{EffectivePrecision, Trial, Verdict};
-use super::probe::{self, Probe};
+use super::probe::Probe;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -12,7 +12,7 @@ use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::{Recording, Session};
 
-/// Compiled in fp32. As soon as some output is not empty, fp16 is tried.
+/// Compiled in fp32. The first run with some output that is not empty tries fp16 too.
 pub struct Proving {
     compiler: Compiler,
     session: Session,
@@ -46,48 +46,66 @@ impl Proving {
         Ok(())
     }
 
-    /// Whether some output is not empty, so that fp16 can be tried.
-    pub fn is_ready(&self) -> bool {
-        self.wide.compiled.is_some()
+    /// The inputs' shapes in use.
+    pub fn shapes(&self) -> &[Shape] {
+        &self.wide.shapes
     }
 
-    /// Runs the partition on random inputs in both precisions, and settles on one. One precision runs after
-    /// the other, so that weights and pipelines of both are never in memory together.
+    /// Computes the outputs in fp32. The recording is for [`settle`](Self::settle); there is none if all
+    /// outputs are empty, and then fp16 cannot be tried yet.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`]; whatever else goes wrong means fp32.
-    pub fn settle(self, imported: &Graph) -> Result<OnDevice> {
+    /// See [`Session::prepare`] and [`Session::run`].
+    pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<Option<Recording>> {
+        if self.wide.compiled.is_none() {
+            return Ok(None);
+        }
+        let recording = record(&mut self.session, &self.wide)?;
+        self.session.run(&recording, inputs, outputs)?;
+        Ok(Some(recording))
+    }
+
+    /// Settles on a precision: fp16 runs on these inputs, whose `outputs` fp32 has computed, and both run on
+    /// random inputs. One precision runs after the other, so that weights and pipelines of both are never in
+    /// memory together. `None` if the device is lost meanwhile; whatever else goes wrong means fp32.
+    pub fn settle(
+        self,
+        imported: &Graph,
+        recording: Recording,
+        inputs: &[&[u8]],
+        outputs: &[&mut [u8]],
+    ) -> Option<OnDevice> {
         let Self { mut compiler, mut session, trial, wide, .. } = self;
-        let fp32 = run(&mut session, &wide).map(|(_, probe)| probe);
+        let fp32 = Probe::new(&mut session, &recording, graph(&wide));
+        drop(recording);
         drop(session);
         let mut session = compiler.session();
         let tried = fp32.and_then(|fp32| {
             let narrow = compiler.compile(imported, &wide.shapes, trial.asked)?;
-            let (recording, fp16) = run(&mut session, &narrow)?;
-            Ok((narrow, recording, fp16, fp32))
+            let recording = record(&mut session, &narrow)?;
+            let verdict = fp32.judge(&mut session, &recording, graph(&narrow), inputs, outputs)?;
+            Ok((narrow, recording, verdict))
         });
         let precision = match tried {
-            Ok((narrow, recording, fp16, fp32)) => {
-                let names = narrow.compiled.as_ref().map_or(&narrow.graph, |compiled| &compiled.graph);
-                let verdict = probe::compare(names, &fp16, &fp32);
+            Ok((narrow, recording, verdict)) => {
                 compiler.setup.verdicts.learn(&trial, &verdict);
                 let precision = EffectivePrecision::tried(trial.asked, verdict.clone());
                 match verdict {
                     Verdict::Holds if compiler.setup.options.profile.is_none() => {
                         let recorded = Recorded::with(recording, narrow);
-                        return Ok(OnDevice::with_recorded(compiler, session, precision, recorded));
+                        return Some(OnDevice::with_recorded(compiler, session, precision, recorded));
                     }
                     // That recording takes no timestamps.
-                    Verdict::Holds => return Ok(OnDevice::new(compiler, session, precision, narrow)),
+                    Verdict::Holds => return Some(OnDevice::new(compiler, session, precision, narrow)),
                     Verdict::Moves(_) => precision,
                 }
             }
-            Err(Error::DeviceLost) => return Err(Error::DeviceLost),
+            Err(Error::DeviceLost) => return None,
             Err(e) => EffectivePrecision::failed(trial.asked, e.to_string()),
         };
         drop(session);
         let session = compiler.session();
-        Ok(OnDevice::new(compiler, session, precision, wide))
+        Some(OnDevice::new(compiler, session, precision, wide))
     }
 
     /// The partition after its device was lost, with the same shapes.
@@ -96,10 +114,12 @@ impl Proving {
     }
 }
 
-/// Records what was compiled and runs it on random inputs.
-fn run(session: &mut Session, reshaped: &Reshaped) -> Result<(Recording, Probe)> {
-    let Some(compiled) = &reshaped.compiled else { unreachable!("nothing is tried before it is ready") };
-    let recording = session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)?;
-    let probe = Probe::new(session, &recording, &compiled.graph)?;
-    Ok((recording, probe))
+fn record(session: &mut Session, reshaped: &Reshaped) -> Result<Recording> {
+    let Some(compiled) = &reshaped.compiled else { unreachable!("nothing is tried without outputs") };
+    session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)
+}
+
+/// The graph that was compiled.
+fn graph(reshaped: &Reshaped) -> &Graph {
+    reshaped.compiled.as_ref().map_or(&reshaped.graph, |compiled| &compiled.graph)
 }
