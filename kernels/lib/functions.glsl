@@ -109,22 +109,23 @@ float epi_rsqrt(float x) {
 }
 EPI_EACH(epi_rsqrt)
 
-// The first 192 bits of 2/π.
-const uint EPI_TWO_OVER_PI[6] =
-    uint[6](0x28be60dbu, 0x9391054au, 0x7f09d5f4u, 0x7d4d3770u, 0x36d8a566u, 0x4f10e410u);
+// The first 192 bits of 2/π by words. No array, which drivers would copy for each invocation.
+uint epi_two_over_pi(uint word) {
+    uint lower = word == 0u ? 0x28be60dbu : word == 1u ? 0x9391054au : 0x7f09d5f4u;
+    uint upper = word == 3u ? 0x7d4d3770u : word == 4u ? 0x36d8a566u : 0x4f10e410u;
+    return word < 3u ? lower : upper;
+}
 
 // x in quarter turns, modulo 4 and rounded, and the angle left: |x| ≥ 1, by the digits of 2/π that
 // matter (Payne and Hanek).
 float epi_reduced(float x, out int quarters) {
     uint bits = epi_bits(x), mantissa = bits << 8 | EPI_SIGN_BIT, from = (bits >> 23) - 126u;
-    uint word = from >> 5, shift = from & 31u;
-    uint high = word > 0u ? EPI_TWO_OVER_PI[word - 1u] : 0u;
-    uint middle = EPI_TWO_OVER_PI[word], low = EPI_TWO_OVER_PI[word + 1u];
-    if (shift > 0u) {
-        high = high << shift | middle >> (32u - shift);
-        middle = middle << shift | low >> (32u - shift);
-        low = low << shift | EPI_TWO_OVER_PI[min(word + 2u, 5u)] >> (32u - shift);
-    }
+    uint word = from >> 5, shift = from & 31u, back = 31u - shift;
+    uint first = word > 0u ? epi_two_over_pi(word - 1u) : 0u;
+    uint second = epi_two_over_pi(word), third = epi_two_over_pi(word + 1u);
+    uint high = first << shift | second >> 1 >> back;
+    uint middle = second << shift | third >> 1 >> back;
+    uint low = third << shift | epi_two_over_pi(word + 2u) >> 1 >> back;
     uint carry, low_product, middle_low, middle_high;
     umulExtended(mantissa, low, low_product, carry);
     umulExtended(mantissa, middle, middle_high, middle_low);
@@ -196,19 +197,30 @@ float epi_pow(float x, float y) {
 }
 EPI_EACH_PAIR(epi_pow)
 
-// A positive finite number is mantissa · 2^(exponent - 150).
+// A positive finite number is mantissa · 2^(exponent - 150), the mantissa one of 24 bits.
 void epi_split(uint bits, out uint mantissa, out int exponent) {
-    exponent = max(int(bits >> 23), 1);
-    mantissa = bits < EPI_SMALLEST_NORMAL ? bits : (bits & 0x007fffffu) | EPI_SMALLEST_NORMAL;
+    int shift = bits < EPI_SMALLEST_NORMAL ? 23 - findMSB(bits) : 0;
+    exponent = max(int(bits >> 23), 1) - shift;
+    mantissa = shift > 0 ? bits << shift : (bits & 0x007fffffu) | EPI_SMALLEST_NORMAL;
 }
 
 float epi_joined(uint mantissa, int exponent, uint sign) {
     if (mantissa == 0u) return uintBitsToFloat(sign);
     int shift = min(23 - findMSB(mantissa), exponent - 1);
-    mantissa <<= shift;
+    mantissa = shift < 0 ? mantissa >> -shift : mantissa << shift;
     // A normal number's leading digit adds 1 to the exponent.
     uint bits = mantissa < EPI_SMALLEST_NORMAL ? 0u : uint(exponent - shift - 1) << 23;
     return epi_signed(bits + mantissa, sign);
+}
+
+// The next binary digits, at most 6, of the quotient of a rest and a larger divisor of 24 bits.
+uint epi_digits(inout uint rest, uint divisor, int count) {
+    // The division of floats may be off by one.
+    int digits = int(float(int(rest << count)) / float(int(divisor)));
+    int left = int(rest << count) - digits * int(divisor);
+    int change = left < 0 ? -1 : left >= int(divisor) ? 1 : 0;
+    rest = uint(left - change * int(divisor));
+    return uint(digits + change);
 }
 
 // floor(x / y) of the exact quotient, by long division. TFLite divides in 64 bits.
@@ -224,14 +236,12 @@ float epi_floor_div(float x, float y) {
     epi_split(xs, rest, left);
     epi_split(ys, divisor, exponent);
     left -= exponent;
-    uint quotient = rest / divisor;
+    uint quotient = rest < divisor ? 0u : 1u;
     rest -= quotient * divisor;
-    // Six binary digits a round, up to 26 to 31: two more at least than a result has.
+    // Up to 26 to 31 digits: two more at least than a result has.
     while (left > 0 && quotient < 0x02000000u) {
         int digits = min(left, 6);
-        uint digit = (rest << digits) / divisor;
-        rest = (rest << digits) - digit * divisor;
-        quotient = quotient << digits | digit;
+        quotient = quotient << digits | epi_digits(rest, divisor, digits);
         left -= digits;
     }
     if (left == 0) return sign == 0u ? float(int(quotient)) : -float(int(quotient + (rest == 0u ? 0u : 1u)));
@@ -255,9 +265,8 @@ float epi_floor_mod(float x, float y) {
     epi_split(ys, divisor, exponent);
     left -= exponent;
     if (left < 0) return x + y;
-    // Eight binary digits a round.
-    rest %= divisor;
-    for (; left > 0 && rest != 0u; left -= 8) rest = (rest << min(left, 8)) % divisor;
+    if (rest >= divisor) rest -= divisor;
+    for (; left > 0 && rest != 0u; left -= 6) epi_digits(rest, divisor, min(left, 6));
     if (rest != 0u && apart) {
         rest = divisor - rest;
         sign ^= EPI_SIGN_BIT;
@@ -284,8 +293,7 @@ bool lessThan(float x, float y) { return x < y; }
     if (f == STEP_SQRT) return epi_sqrt(v); \
     if (f == STEP_RSQRT) return epi_rsqrt(v); \
     if (f == STEP_SQUARE) return v * v; \
-    if (f == STEP_SIN) return epi_turned(v, 0); \
-    if (f == STEP_COS) return epi_turned(v, 1); \
+    if (f == STEP_SIN || f == STEP_COS) return epi_turned(v, int(f == STEP_COS)); \
     if (f == STEP_FLOOR) return floor(v); \
     if (f == STEP_CEIL) return ceil(v); \
     if (f == STEP_ROUND) return roundEven(v); \
