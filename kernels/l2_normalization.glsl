@@ -1,5 +1,5 @@
 #version 450
-// y[r,c] = x[r,c] / √max(Σ x[r,k]², 10⁻⁶).
+// y[r,c] = x[r,c] / max(√(Σ x[r,k]²), 10⁻⁶).
 // WG_X invocations, a power of two, share a row; a workgroup has WG_Y rows.
 //! variant STORE = f32 | f16
 //! variant JOIN = memory | subgroups
@@ -31,7 +31,9 @@ void main() {
         row_load(from, 0);
         [[unroll]] for (int i = 0; i < ROW_HELD; ++i) sum += held[i] * held[i];
     }
-    float scale = inversesqrt(max(join_sum(sum), 1e-6));
+    // Numbers that are not negative are ordered as their bits, and NaN lies behind them.
+    float square = uintBitsToFloat(max(floatBitsToUint(join_sum(sum)), floatBitsToUint(1e-12)));
+    float scale = inversesqrt(square);
     for (uint from = 0; from < row_end; from += ROW_PART) {
         row_reload(from, 0);
         [[unroll]] for (int i = 0; i < ROW_HELD; ++i) held[i] *= scale;

@@ -111,9 +111,9 @@ impl StepOp {
         }
     }
 
-    /// Whether `v` and `e` may change places.
+    /// Whether `v` and `e` may change places, NaN included.
     pub fn commutes(self) -> bool {
-        matches!(self, Self::Add | Self::Mul | Self::Maximum | Self::Minimum | Self::SquaredDifference)
+        matches!(self, Self::Add | Self::Mul | Self::SquaredDifference)
     }
 
     /// The two parameters as the shader takes them.
@@ -132,8 +132,20 @@ impl StepOp {
             Self::Sub => v - e,
             Self::Mul => v * e,
             Self::Div => v / e,
-            Self::Maximum => v.max(e),
-            Self::Minimum => v.min(e),
+            Self::Maximum => {
+                if v > e {
+                    v
+                } else {
+                    e
+                }
+            }
+            Self::Minimum => {
+                if v < e {
+                    v
+                } else {
+                    e
+                }
+            }
             Self::SquaredDifference => (v - e) * (v - e),
             Self::Prelu => v.max(0.0) + e * v.min(0.0),
             Self::Clamp { lo, hi } => v.max(lo).min(hi),
@@ -170,8 +182,11 @@ impl StepOp {
                 }
             }
             Self::Pow => v.powf(e),
-            Self::FloorDiv => (v / e).floor(),
-            Self::FloorMod => v - e * (v / e).floor(),
+            Self::FloorDiv => (f64::from(v) / f64::from(e)).floor() as f32,
+            Self::FloorMod => {
+                let rest = v % e;
+                if rest != 0.0 && (rest < 0.0) != (e < 0.0) { rest + e } else { rest }
+            }
         }
     }
 }
@@ -277,7 +292,13 @@ mod tests {
         assert_eq!(StepOp::HardSwish.apply(4.0, 0.0), 4.0);
         assert_eq!(StepOp::FloorMod.apply(-7.0, 3.0), 2.0);
         assert_eq!(StepOp::FloorMod.apply(7.0, -3.0), -2.0);
+        assert_eq!(StepOp::FloorMod.apply(1e30, 3.0), 2.0);
         assert_eq!(StepOp::FloorDiv.apply(-7.0, 2.0), -4.0);
+        assert_eq!(StepOp::FloorDiv.apply(9.9, 3.3), 2.0);
+        assert_eq!(StepOp::Pow.apply(12.0, 4.0), 20736.0);
+        assert_eq!(StepOp::Maximum.apply(f32::NAN, 1.0), 1.0);
+        assert!(StepOp::Minimum.apply(1.0, f32::NAN).is_nan());
+        assert!(StepOp::Sign.apply(f32::NAN, 0.0).is_nan());
         assert_eq!(StepOp::Prelu.apply(-2.0, 0.25), -0.5);
         assert_eq!(StepOp::LeakyRelu { alpha: 2.0 }.apply(-1.0, 0.0), -2.0);
         assert_eq!(StepOp::Logistic.apply(-100.0, 0.0), 0.0);

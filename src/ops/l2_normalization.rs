@@ -1,4 +1,4 @@
-//! L2_NORMALIZATION over the last dimension: `y[c] = x[c] / √max(Σ x[k]², 10⁻⁶)`.
+//! L2_NORMALIZATION over the last dimension: `y[c] = x[c] / max(√(Σ x[k]²), 10⁻⁶)`.
 //!
 //! Taken for float32 up to rank 6 without a fused activation, which TFLite ignores; computed in 32
 //! bits whatever the storage.
@@ -53,7 +53,8 @@ impl Operator for L2Normalization {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let row = |row: &[f32]| {
-            let length = row.iter().map(|x| x * x).sum::<f32>().max(1e-6).sqrt();
+            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+            let length = if length < 1e-6 { 1e-6 } else { length };
             row.iter().map(|x| x / length).collect::<Vec<_>>()
         };
         let data = x.data.chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
@@ -70,5 +71,14 @@ mod tests {
     fn a_row_of_zeros_stays() {
         let x = HostTensor { shape: Shape::from([2, 2]), data: vec![3.0, 4.0, 0.0, 0.0] };
         assert_eq!(L2Normalization.reference(&[Some(&x)]).unwrap()[0].data, [0.6, 0.8, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn epsilon_bounds_the_length() {
+        let data = vec![3e-5, 4e-5, 3e-7, 4e-7, f32::NAN, 1.0];
+        let y = L2Normalization.reference(&[Some(&HostTensor { shape: Shape::from([3, 2]), data })]).unwrap();
+        let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} instead of {want}");
+        y[0].data.iter().zip([0.6, 0.8, 0.3, 0.4]).for_each(|(&got, want)| near(got, want));
+        assert!(y[0].data[4..].iter().all(|y| y.is_nan()));
     }
 }

@@ -15,6 +15,7 @@ class Case:
     left     operators that must stay on the CPU, with their number; by default none
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
+    values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -23,6 +24,7 @@ class Case:
     left: dict = dataclasses.field(default_factory=dict)
     partitions: int = 1
     oldest: bool = True
+    values: list = ()
     sensitive: bool = False
 
     @property
@@ -36,6 +38,8 @@ class Case:
 
     def runs(self):
         """The inputs of each run: two draws for every shape, then the first draw again."""
+        if self.values:
+            return [self.values, self.values]
         shapes = [self.graph.input_shapes(), *self.resizes]
         drawn = [self._draw(s, n) for n, s in enumerate(shapes)] + [self._draw(shapes[0], len(shapes))]
         return drawn + drawn[:1]

@@ -37,6 +37,7 @@ def pytest_generate_tests(metafunc):
     for config in map(group.Config, chosen.split(",") if chosen else CONFIGS):
         for name in OLDEST_GROUPS if config.oldest else group.names():
             known = [case for case in group.load(name).values() if case.oldest or not config.oldest]
+            known = [case for case in known if config.precision == "fp32" or not case.values]
             for text in [*[case.name for case in known], group.OUTSIDE]:
                 items.append(pytest.param(config.name, name, text, id=f"{config.name}-{name}-{text}"))
     metafunc.parametrize(("config", "name", "case"), items)

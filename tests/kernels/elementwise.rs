@@ -170,3 +170,107 @@ fn a_full_epilogue() {
     });
     check(cases);
 }
+
+/// Numbers that functions treat in a way of their own.
+const SPECIAL: &[f32] = &[
+    0.0,
+    -0.0,
+    1e-40,
+    -1e-40,
+    1e-30,
+    -1e-30,
+    1e30,
+    -1e30,
+    f32::MAX,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::NAN,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    1.5,
+    -1.5,
+    2.0,
+    -2.0,
+    2.5,
+    -3.0,
+    4.0,
+    12.0,
+    3.3,
+    9.9,
+    -7.0,
+    1e5,
+    16_777_217.0,
+    -0.1,
+    88.0,
+    -104.0,
+];
+
+/// The numbers in rows of four and in rows of one.
+fn rows_of(data: &[f32]) -> [Arg; 2] {
+    let count = data.len() as u32;
+    [[count / 4, 4], [count, 1]].map(|shape| Arg::Numbers(Shape::from(shape), data.to_vec()))
+}
+
+/// Every number of `SPECIAL` with every one that `keep` accepts.
+fn pairs(keep: impl Fn(f32, f32) -> bool) -> (Vec<f32>, Vec<f32>) {
+    let all = SPECIAL.iter().flat_map(|&x| SPECIAL.iter().map(move |&y| (x, y)));
+    let mut kept: Vec<_> = all.filter(|&(x, y)| keep(x, y)).collect();
+    kept.truncate(kept.len() / 4 * 4);
+    kept.into_iter().unzip()
+}
+
+fn binary_values(op: StepOp, (x, y): &(Vec<f32>, Vec<f32>), tolerance: f32) -> Vec<Case> {
+    let operands = rows_of(x).into_iter().zip(rows_of(y));
+    operands.map(|(x, y)| Case::new(Binary(op), [x, y]).values(tolerance)).collect()
+}
+
+#[test]
+fn unary_functions_of_special_values() {
+    let large: Vec<f32> = (0..64).map(|i| 5000.0 * 1.7_f32.powi(i)).collect();
+    // Negative denormal numbers may be 0 to a device: what jumps there is left out.
+    let exact = [StepOp::Abs, StepOp::Sign, StepOp::Round];
+    let near = [StepOp::Exp, StepOp::Log, StepOp::Sqrt, StepOp::Rsqrt, StepOp::Sin, StepOp::Cos, StepOp::Neg];
+    let exact = exact.into_iter().map(|op| (op, 0.0));
+    let mut cases = Vec::new();
+    for (op, tolerance) in exact.chain(near.into_iter().map(|op| (op, 1e-5))) {
+        let finite = |x: &&f32| op != StepOp::Abs || x.is_nan() || x.is_normal() || **x == 0.0;
+        let data: Vec<f32> = SPECIAL.iter().chain(&large).filter(finite).copied().collect();
+        let data = &data[..data.len() / 4 * 4];
+        cases.extend(rows_of(data).map(|x| Case::new(Unary(op), [x]).values(tolerance)));
+    }
+    check(cases);
+}
+
+#[test]
+fn operations_of_special_values_are_exact() {
+    let all = pairs(|_, _| true);
+    let hard = [(9.9, 3.3), (6.6, 2.2), (33333.0, 0.1), (-7.0, -0.1), (1e7, 0.1), (1e30, 1e-3), (3e38, 7.0)];
+    let signs = [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)];
+    let hard = hard.iter().flat_map(|&(x, y)| signs.map(|(s, t)| (s * x, t * y))).unzip();
+    // A device may take denormal numbers for 0.
+    let flushed = f32::MIN_POSITIVE;
+    let ops = [
+        (StepOp::FloorDiv, 0.0),
+        (StepOp::FloorMod, 0.0),
+        (StepOp::Maximum, flushed),
+        (StepOp::Minimum, flushed),
+    ];
+    let both = |(op, tolerance)| [&all, &hard].into_iter().flat_map(move |x| binary_values(op, x, tolerance));
+    check(ops.into_iter().flat_map(both));
+}
+
+#[test]
+fn powers_are_those_of_c() {
+    let bases = (1..=16).flat_map(|x| [x, -x]);
+    let whole = bases.flat_map(|x| (0..=6).map(move |n| (x, n)));
+    // As far as fp32 holds the result.
+    let whole: Vec<_> = whole.filter(|&(x, n)| i64::from(x).pow(n).abs() < 1 << 24).collect();
+    let whole = whole[..whole.len() / 4 * 4].iter().map(|&(x, n)| (x as f32, n as f32)).unzip();
+    let twos = (-31..31).map(|n| (-2.0, 4.0 * n as f32 + 1.0)).take(60).unzip();
+    let denormal = |z: f32| z != 0.0 && z.abs() < f32::MIN_POSITIVE;
+    let special = pairs(|x, y| !denormal(x.powf(y)));
+    let cases = [(&whole, 0.0), (&twos, 0.0), (&special, 1e-5)];
+    check(cases.into_iter().flat_map(|(data, tolerance)| binary_values(StepOp::Pow, data, tolerance)));
+}

@@ -44,12 +44,20 @@ pub struct Case {
     args: Vec<Arg>,
     steps: Vec<Step>,
     elementwise: bool,
+    values: Option<f32>,
     behind: Option<Box<Case>>,
 }
 
 impl Case {
     pub fn new(op: impl Operator + 'static, args: impl Into<Vec<Arg>>) -> Self {
-        Self { op: Arc::new(op), args: args.into(), steps: Vec::new(), elementwise: false, behind: None }
+        Self {
+            op: Arc::new(op),
+            args: args.into(),
+            steps: Vec::new(),
+            elementwise: false,
+            values: None,
+            behind: None,
+        }
     }
 
     /// Lets another operator read the (only) result; `case` has its further operands.
@@ -61,6 +69,13 @@ impl Case {
     /// Allows each element an error of its own size, not of the largest one's: nothing is added up.
     pub fn elementwise(mut self) -> Self {
         self.elementwise = true;
+        self
+    }
+
+    /// Compares in fp32 alone, NaN and infinities too: the operands need not fit into fp16. Each element
+    /// may be wrong by `tolerance` of its own size, at least of 1.
+    pub fn values(mut self, tolerance: f32) -> Self {
+        (self.elementwise, self.values) = (true, Some(tolerance));
         self
     }
 
@@ -133,7 +148,8 @@ impl Case {
     /// What differs between a result on the device and on the CPU, if anything.
     fn compare(&self, got: &[f32], expected: &[f32], precision: Precision) -> Option<String> {
         let tolerance = match precision {
-            Precision::Fp32 => 1e-5,
+            Precision::Fp32 => self.values.unwrap_or(1e-5),
+            _ if self.values.is_some() => return None,
             Precision::Fp16 => 4e-3,
             Precision::Fp16Fast => 1.5e-2,
         };
@@ -142,7 +158,7 @@ impl Case {
         let (i, (got, expected)) = pairs.find(|(_, (got, expected))| {
             let range = if self.elementwise { expected.abs().max(1.0) } else { largest };
             let near = (*got - *expected).abs() <= tolerance * range;
-            !near && got != expected
+            !near && got != expected && !(self.values.is_some() && got.is_nan() && expected.is_nan())
         })?;
         Some(format!("element {i} is {got}, {expected} expected"))
     }

@@ -1,5 +1,6 @@
 """BATCH_MATMUL: transposed operands, broadcast batches, a constant operand; and L2_NORMALIZATION."""
 
+import numpy as np
 from model import Graph
 
 from ..case import Case
@@ -40,3 +41,8 @@ def cases():
         g = Graph(f"L2_NORMALIZATION {list(shape)}")
         g.output(g.op("L2_NORMALIZATION", g.input(*shape)))
         yield Case(g)
+    # The length is at least 1e-6.
+    for size in (1.0, 3e-4, 1e-5, 1e-6, 1e-7, 1e-30, 1e30, float("inf"), float("nan")):
+        g = Graph(f"L2_NORMALIZATION of length {size:g}")
+        g.output(g.op("L2_NORMALIZATION", g.input(2, 5)))
+        yield Case(g, oldest=False, values=[np.float32([[0, 0.6 * size, 0, -0.8 * size, 0], [0] * 5])])

@@ -45,6 +45,22 @@ PLAIN = {
     "FLOOR_DIV": ((-9, 9, 0.25), (-3, 3, 0.5)),
     "FLOOR_MOD": ((-9, 9, 0.25), (-3, 3, 0.5)),
 }
+INF, NAN = float("inf"), float("nan")
+ZEROS = (0.0, -0.0)
+SPECIAL = (1e-40, -1e-40, INF, -INF, NAN, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 12.0, 9.9, 3.3)
+# First operands that are divided by further ones. The stock kernels take the floor of the quotient in 64 bits
+# (9.9 / 3.3 < 3) and refuse a divisor of 0, where the delegate gives an infinity or NaN.
+DIVISIONS = {
+    "": (ZEROS + SPECIAL, SPECIAL),
+    " of hard quotients": ((9.9, 6.6, -9.9, 19.8, -7.0), (3.3, 2.2, -3.3, 0.1, -0.1)),
+    " of large quotients": ((33333.0, 1e5, -1e5, 1e7, 16777217.0), (0.1, 0.3, -6.2831855, 1e-3, 1e-5)),
+    " far apart": ((1e30, -1e30, 3.4e38, 1e-30), (3.0, -7.0, 1e-3, 1e-30, 1e30)),
+}
+# The plain kernels give the second operand where one is NaN (x > y ? x : y), and are followed; XNNPACK puts a
+# constant second, and gives NaN where the plain kernels give the constant.
+EXTREMES = (0.0, -1.0, 2.0, INF, -INF, NAN)
+# Powers that fp32 holds.
+WHOLE = [(x, n) for x in range(-16, 17) for n in range(7) if abs(x) ** n < 2**24] + [(-2, 127), (2, -126)]
 FEW = PAIRS[4:17:4] + PAIRS[20:22]
 
 
@@ -98,3 +114,29 @@ def cases():
     g = Graph("POW with exponent two")
     g.output(g.op("POW", g.input(1, 5, 7, 6, low=0.1, high=3), g.const(np.float32(2))))
     yield Case(g)
+    for label, (a, b) in DIVISIONS.items():
+        for operator in ("FLOOR_DIV", "FLOOR_MOD"):
+            yield values(operator, a, b, label)
+    for operator in ("MAXIMUM", "MINIMUM"):
+        yield values(operator, EXTREMES, EXTREMES)
+    for label, bases in (("", ZEROS + SPECIAL), (" large", (1e30, -1e30, 1e5))):
+        yield values("POW", bases, ZEROS + SPECIAL, label)
+    yield whole_powers()
+
+
+def values(operator, a, b, label=""):
+    """Every value of a with every one of b."""
+    a, b = (np.float32(x).ravel() for x in np.meshgrid(a, b))
+    g = Graph(f"{operator} of special values{label}")
+    g.output(g.op(operator, g.input(len(a)), g.input(len(a))))
+    return Case(g, oldest=False, values=[a, b])
+
+
+def whole_powers():
+    """Whole exponents, less what they give: 0 everywhere."""
+    x, n = np.float32(WHOLE).T
+    g = Graph("POW of whole exponents, exactly")
+    powers = np.float32([float(x) ** n for x, n in WHOLE])
+    y = g.op("POW", g.input(len(x)), g.input(len(x)))
+    g.output(g.op("SUB", y, g.const(powers)))
+    return Case(g, oldest=False, values=[x.copy(), n.copy()])

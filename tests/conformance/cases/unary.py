@@ -1,5 +1,6 @@
 """Operators of one value: activations and arithmetic."""
 
+import numpy as np
 from model import Graph
 
 from ..case import Case
@@ -35,6 +36,29 @@ ARITHMETIC = {
     "SIGN": (-3, 3, 0.25),
 }
 
+INF, NAN = float("inf"), float("nan")
+LARGE = (1e4, 1e5, -3e5, 1e6, 8388609.0, -1e7, 1e9, 2147483648.0, 1e30, -3.4e38)
+# Values that functions treat in a way of their own, by case. The plain kernels are followed. The optimised
+# ones take denormal numbers for 0 and give EXP(NaN) = 0, RSQRT(0) = NaN, LOG(3.4e38) = inf, SQRT(3.4e38) =
+# 2.8e19 and, for large angles, numbers beyond 1 for SIN and COS. Devices may take denormal results for 0, and
+# FLOOR and CEIL denormal operands, as the optimised kernels do.
+VALUES = {
+    "ABS": {"": (0.0, -0.0, 2.5, -2.5, INF, -INF, NAN), " small": (1e-30, -1e-30), " large": (1e30, -3.4e38)},
+    "NEG": {"": (0.0, -0.0, 2.5, -2.5, INF, -INF, NAN), " small": (1e-30, -1e-30), " large": (1e30, -3.4e38)},
+    "SIGN": {"": (0.0, -0.0, 2.5, -2.5, INF, -INF, NAN, 1e-40, -1e-40, 1e-30, -1e30)},
+    "EXP": {"": (0.0, -0.0, 1e-40, 1.0, -INF, INF, NAN, -104.0, -1e30, 89.0, 1e30), " large": (88.0, 80.0)},
+    "LOG": {"": (0.0, -0.0, 1e-40, -1e-40, 1e-30, 1.0, 1e30, 3.4e38, INF, -INF, NAN, -1.0, -1e30)},
+    "SQRT": {"": (0.0, -0.0, 2.0, INF, -INF, NAN, -1.0, -1e-40), " small": (1e-40, 3e-39, 1e-38)},
+    "RSQRT": {"": (0.0, -0.0, 2.0, INF, -INF, NAN, -1.0, -1e-40), " small": (1e-40, 3e-39, 1e-38)},
+    "SQUARE": {"": (0.0, -0.0, 1e-30, -2.0, 1e30, INF, -INF, NAN)},
+    "SIN": {"": (0.0, -0.0, 1.0, INF, -INF, NAN), " of large angles": LARGE},
+    "COS": {"": (0.0, -0.0, 1.0, INF, -INF, NAN), " of large angles": LARGE},
+    "ELU": {"": (0.0, -0.0, -1e-30, -1.0, -1e30, 2.0, INF, -INF, NAN)},
+    "FLOOR": {"": (0.0, -0.0, 0.5, -0.5, 1e-30, -1e-30, INF, -INF, NAN), " large": (8388609.0, -4194303.5)},
+    "CEIL": {"": (0.0, -0.0, 0.5, -0.5, 1e-30, -1e-30, INF, -INF, NAN), " large": (8388609.0, -4194303.5)},
+    "ROUND": {"": (0.5, -0.5, 1.5, 2.5, -2.5, 0.49999997, INF, -INF, NAN), " large": (8388609.0, -4194303.5)},
+}
+
 
 def unary(operator, shape, span, label="", **options):
     """One node."""
@@ -57,3 +81,8 @@ def cases():
     for approximate in (False, True):
         for shape in ((37,), (2, 5, 7, 8)):
             yield unary("GELU", shape, (-5, 5), f" approximate {approximate}", approximate=approximate)
+    for operator, lists in VALUES.items():
+        for label, values in lists.items():
+            g = Graph(f"{operator} of special values{label}")
+            g.output(g.op(operator, g.input(len(values))))
+            yield Case(g, oldest=False, values=[np.float32(values)])
