@@ -242,11 +242,11 @@ impl Program {
 
     /// The share of the arithmetic operations whose kernels read fp16, from 0 to 1; 0 if there is no arithmetic.
     pub fn fp16_share(&self) -> f64 {
-        let ops = |dispatch: &&Dispatch| dispatch.cost.ops as f64;
-        let all: f64 = self.dispatches.iter().map(|d| ops(&d)).sum();
-        let reads_fp16 = |d: &&Dispatch| d.kernel.needs.contains(Features::STORAGE_16);
-        let fp16: f64 = self.dispatches.iter().filter(reads_fp16).map(|d| ops(&d)).sum();
-        if all == 0.0 { 0.0 } else { fp16 / all }
+        let ops = |of: &dyn Fn(&Dispatch) -> bool| -> u64 {
+            self.dispatches.iter().filter(|dispatch| of(dispatch)).map(|dispatch| dispatch.cost.ops).sum()
+        };
+        let (all, fp16) = (ops(&|_| true), ops(&|d| d.kernel.needs.contains(Features::STORAGE_16)));
+        if all == 0 { 0.0 } else { fp16 as f64 / all as f64 }
     }
 
     /// The features that its kernels need together.
