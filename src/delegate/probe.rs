@@ -29,7 +29,7 @@ enum Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Noise(low) => write!(f, "on noise from {low}"),
+            Self::Noise(low) => write!(f, "on random inputs from {low}"),
             Self::FirstInputs => f.write_str("on the first inputs"),
         }
     }

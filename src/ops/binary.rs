@@ -12,53 +12,25 @@ use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
+/// A table entry for a function without fused activation.
+macro_rules! def {
+    ($name:literal, $code:ident, $version:literal, $op:expr) => {
+        Def { name: $name, builtin: Some(sys::$code), max_version: $version, parse: |n| parse(n, $op, 0) }
+    };
+}
+
 pub(super) const DEFS: &[Def] = &[
     Def { name: "ADD", builtin: Some(sys::kTfLiteBuiltinAdd), max_version: 1, parse: parse_add },
     Def { name: "SUB", builtin: Some(sys::kTfLiteBuiltinSub), max_version: 2, parse: parse_sub },
     Def { name: "MUL", builtin: Some(sys::kTfLiteBuiltinMul), max_version: 1, parse: parse_mul },
     Def { name: "DIV", builtin: Some(sys::kTfLiteBuiltinDiv), max_version: 1, parse: parse_div },
-    Def {
-        name: "PRELU",
-        builtin: Some(sys::kTfLiteBuiltinPrelu),
-        max_version: 1,
-        parse: |n| parse(n, StepOp::Prelu, 0),
-    },
-    Def {
-        name: "MAXIMUM",
-        builtin: Some(sys::kTfLiteBuiltinMaximum),
-        max_version: 4,
-        parse: |n| parse(n, StepOp::Maximum, 0),
-    },
-    Def {
-        name: "MINIMUM",
-        builtin: Some(sys::kTfLiteBuiltinMinimum),
-        max_version: 4,
-        parse: |n| parse(n, StepOp::Minimum, 0),
-    },
-    Def {
-        name: "SQUARED_DIFFERENCE",
-        builtin: Some(sys::kTfLiteBuiltinSquaredDifference),
-        max_version: 2,
-        parse: |n| parse(n, StepOp::SquaredDifference, 0),
-    },
-    Def {
-        name: "POW",
-        builtin: Some(sys::kTfLiteBuiltinPow),
-        max_version: 1,
-        parse: |n| parse(n, StepOp::Pow, 0),
-    },
-    Def {
-        name: "FLOOR_DIV",
-        builtin: Some(sys::kTfLiteBuiltinFloorDiv),
-        max_version: 3,
-        parse: |n| parse(n, StepOp::FloorDiv, 0),
-    },
-    Def {
-        name: "FLOOR_MOD",
-        builtin: Some(sys::kTfLiteBuiltinFloorMod),
-        max_version: 2,
-        parse: |n| parse(n, StepOp::FloorMod, 0),
-    },
+    def!("PRELU", kTfLiteBuiltinPrelu, 1, StepOp::Prelu),
+    def!("MAXIMUM", kTfLiteBuiltinMaximum, 4, StepOp::Maximum),
+    def!("MINIMUM", kTfLiteBuiltinMinimum, 4, StepOp::Minimum),
+    def!("SQUARED_DIFFERENCE", kTfLiteBuiltinSquaredDifference, 2, StepOp::SquaredDifference),
+    def!("POW", kTfLiteBuiltinPow, 1, StepOp::Pow),
+    def!("FLOOR_DIV", kTfLiteBuiltinFloorDiv, 3, StepOp::FloorDiv),
+    def!("FLOOR_MOD", kTfLiteBuiltinFloorMod, 2, StepOp::FloorMod),
 ];
 
 /// Applies a binary step; both operands are broadcast against each other.
