@@ -22,7 +22,7 @@ use tflite_vulkan::kernel::table::copy;
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::plan::{self, Barriers};
-use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program, Store};
+use tflite_vulkan::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Peaks, Program};
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
@@ -46,7 +46,7 @@ struct Row {
 
 /// Times a case; `None` if the device has no clock.
 fn measure(device: &Arc<Device>, case: &Case, precision: Precision) -> Result<Option<Row>, Box<dyn Error>> {
-    let compiled = compile(graph(case)?, device.caps(), precision, &heuristic)?;
+    let compiled = compile(graph(case)?, device.caps(), &precision.into(), &heuristic)?;
     let program = &compiled.program;
     let mut session = Session::new(device.clone());
     let recording = session.prepare_profiled(program, &compiled.memory, &compiled.barriers)?;
@@ -93,9 +93,9 @@ fn wall(device: &Arc<Device>, count: u32, chained: bool) -> Result<Duration, Box
     let buffer = |_| Buffer { bytes: 16, kind: BufferKind::Temp, host: None, name: "four".into() };
     let dispatch = |i: u32| {
         let launch = copy::dispatch(
-            copy::kernel(Store::F32),
+            copy::kernel(),
             copy::Spec { wg_x: 64, ..Default::default() },
-            copy::Push { elements: 4, row_items: 64 },
+            copy::Push { words: 4, row_items: 64 },
             copy::Bind { x: BufferId(i), y: BufferId(i + 1) },
             [1, 1, 1],
         );

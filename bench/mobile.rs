@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let fp16 = caps.features.contains(Features::STORAGE_16).then_some(Precision::Fp16);
             let fast = caps.sums_16().then_some(Precision::Fp16Fast);
             for precision in [Some(Precision::Fp32), fp16, fast].into_iter().flatten() {
-                let program = compile(graph(&layer)?, &caps, precision, &heuristic)?.program;
+                let program = compile(graph(&layer)?, &caps, &precision.into(), &heuristic)?.program;
                 for dispatch in program.dispatches.iter().filter(|d| d.label.starts_with(LABEL)) {
                     let (kernel, spec) = (dispatch.kernel, &dispatch.spec);
                     let known =

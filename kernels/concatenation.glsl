@@ -1,7 +1,7 @@
 #version 450
 // y[r, c] = xₖ[r, c - startₖ] for the k whose columns these are: up to four matrices side by side.
 // One invocation copies one element, or four if every width allows it (wide); widths then count fours.
-//! variant STORE = f32 | f16
+//! variant SIZE = 32 | 16 | 8
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"

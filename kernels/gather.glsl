@@ -1,7 +1,7 @@
 #version 450
 // y[b, o, i, n] = x[b, o, index[b, i], n].
 // One invocation copies one element, or four if n allows it (wide); inner then counts fours.
-//! variant STORE = f32 | f16
+//! variant SIZE = 32 | 16 | 8
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"

@@ -2,7 +2,7 @@
 // y[i] = x[i - before], and beyond x's border a constant, x mirrored, or x again.
 // One invocation computes one element, or four neighbours of a last dimension that all lie inside or
 // all beyond the border (wide); sizes of that dimension then count fours.
-//! variant STORE = f32 | f16
+//! variant SIZE = 32 | 16 | 8
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
@@ -13,7 +13,7 @@ layout(push_constant) uniform Push {
     uint row_items;      // invocations per row of the grid
     uint wide;
     int outer;           // the first dimension that is not 1
-    float value;
+    uint value[2];       // of even and odd elements: an element may be two words
     int x_shape[6];
     int y_shape[6];
     int before[6];
@@ -54,6 +54,12 @@ void main() {
         stride *= n;
     }
     from = mix(0, from, inside);
-    if (wide != 0u) y4[item] = S4(mix(vec4(value), vec4(x4[from]), bvec4(inside)));
-    else y[item] = S1(mix(value, float(x[from]), inside));
+    // An assignment of what is stored, not a choice among values: that would be arithmetic in 8 or 16 bits.
+    if (wide != 0u) {
+        if (inside) y4[item] = x4[from];
+        else y4[item] = S4(uvec4(value[0], value[1], value[0], value[1]));
+    } else {
+        if (inside) y[item] = x[from];
+        else y[item] = S1(value[item & 1u]);
+    }
 }

@@ -3,7 +3,7 @@
 // slices, transpositions, concatenations and broadcasts are all this copy.
 // One invocation copies one element, or four if every stride and offset allows it (wide).
 // Offsets and strides count what one invocation copies, and wrap: a negative stride is 2³² less.
-//! variant STORE = f32 | f16
+//! variant SIZE = 32 | 16 | 8
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"

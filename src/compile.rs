@@ -5,13 +5,12 @@ mod lower;
 mod place;
 
 pub use import::{import, reshape};
-pub use lower::{lower, store};
+pub use lower::lower;
 
 use crate::caps::Caps;
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, Mix, Storage};
 use crate::lower::Tactics;
-use crate::options::Precision;
 use crate::passes::{self, Outcome};
 use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::Program;
@@ -21,6 +20,8 @@ use crate::program::Program;
 pub struct Compiled {
     /// The graph after the passes.
     pub graph: Graph,
+    /// How its values are stored.
+    pub storage: Storage,
     /// What each pass did and declined.
     pub outcomes: Vec<Outcome>,
     /// The dispatches.
@@ -32,15 +33,11 @@ pub struct Compiled {
 }
 
 /// Compiles a graph, as imported, for a device; `tactics` picks a candidate for each choice.
-pub fn compile(
-    mut graph: Graph,
-    caps: &Caps,
-    precision: Precision,
-    tactics: &dyn Tactics,
-) -> Result<Compiled> {
-    let outcomes = passes::run(&mut graph, caps, store(caps, precision))?;
-    let program = lower(&graph, caps, precision, tactics)?;
+pub fn compile(mut graph: Graph, caps: &Caps, mix: &Mix, tactics: &dyn Tactics) -> Result<Compiled> {
+    let storage = Storage::assign(&graph, caps, mix);
+    let outcomes = passes::run(&mut graph, caps, &storage)?;
+    let program = lower(&graph, &storage, caps, tactics)?;
     let memory = plan::memory(&program, caps.buffer_alignment);
     let barriers = plan::barriers(&program, &memory);
-    Ok(Compiled { graph, outcomes, program, memory, barriers })
+    Ok(Compiled { graph, storage, outcomes, program, memory, barriers })
 }

@@ -1,10 +1,13 @@
 //! The graph that is compiled: nodes and values, and the only functions that change them.
 
+mod storage;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::ir::{Broadcast, Constant, Operand, Shape, Step, StepOp, TensorType};
 use crate::op::{Aliasing, Operator};
+pub use storage::{Mix, Storage};
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,6 +3,8 @@
 pub mod bounded;
 mod broadcast;
 mod constant;
+mod host;
+mod scalar;
 mod sparse;
 mod sparsity;
 mod step;
@@ -11,7 +13,9 @@ mod window;
 
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant};
+pub use host::{Data, HostTensor};
+pub use scalar::Scalar;
 pub use sparsity::{SparseDimension, Sparsity};
 pub use step::{Activation, Operand, Step, StepOp};
-pub use types::{DType, HostTensor, MAX_RANK, Quantization, Shape, TensorType};
+pub use types::{DType, MAX_RANK, Quantization, Shape, TensorType};
 pub use window::{Extent, Padding, SpatialPadding, Window};

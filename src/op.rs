@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Constant, HostTensor, Shape, SpatialPadding, Step, StepOp};
+use crate::ir::{Activation, Constant, DType, HostTensor, Shape, SpatialPadding, Step, StepOp};
 use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
@@ -21,10 +21,25 @@ pub struct Def {
     pub name: &'static str,
     /// TFLite's builtin code; `None` for a custom operator.
     pub builtin: Option<u32>,
-    /// The largest operator version that `parse` understands.
-    pub max_version: i32,
+    /// The operand whose element type tells the node's.
+    pub typed_by: usize,
+    /// The element types that `parse` takes, each with the largest operator version that it understands.
+    pub takes: &'static [(DType, i32)],
     /// Says whether the node can be taken, and builds its operator.
     pub parse: fn(&NodeView<'_>) -> Result<Parsed, Unsupported>,
+}
+
+/// For operators of every element type that TFLite computes with, in one version.
+pub const fn every(version: i32) -> [(DType, i32); 7] {
+    [
+        (DType::F32, version),
+        (DType::I64, version),
+        (DType::I32, version),
+        (DType::I16, version),
+        (DType::I8, version),
+        (DType::U8, version),
+        (DType::Bool, version),
+    ]
 }
 
 /// What `parse` returns: the operator, and the steps behind it (bias, fused activation).
@@ -34,12 +49,20 @@ pub struct Parsed {
     pub op: Arc<dyn Operator>,
     /// Applied to its first result in order; operands are input numbers of the node.
     pub steps: Vec<Step>,
+    /// The element type of the results; `None` for that of the operand that tells the node's.
+    pub results: Option<DType>,
 }
 
 impl Parsed {
     /// The operator without steps.
     pub fn new(op: impl Operator) -> Self {
-        Self { op: Arc::new(op), steps: Vec::new() }
+        Self { op: Arc::new(op), steps: Vec::new(), results: None }
+    }
+
+    /// Gives results of this element type.
+    #[must_use]
+    pub fn gives(self, dtype: DType) -> Self {
+        Self { results: Some(dtype), ..self }
     }
 
     /// Adds a fused activation.

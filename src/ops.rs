@@ -70,22 +70,32 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let Some(def) = ALL.iter().copied().flatten().find(known) else {
         unsupported!("{} is not among the supported operators", node.name());
     };
-    if node.version() > def.max_version {
-        unsupported!("{} version {} ({} at most)", def.name, node.version(), def.max_version);
+    let dtype = node.input_type(def.typed_by)?.dtype;
+    let Some((_, version)) = def.takes.iter().find(|(taken, _)| *taken == dtype) else {
+        unsupported!("input {} is {dtype}, {} is supported", def.typed_by, listed(def.takes));
+    };
+    if node.version() > *version {
+        unsupported!("{} version {} ({version} at most)", def.name, node.version());
     }
     let parsed = (def.parse)(node)?;
-    check_results(node, parsed.op.fold().is_some())?;
+    let results = if parsed.op.fold().is_some() { None } else { Some(parsed.results.unwrap_or(dtype)) };
+    check_results(node, results)?;
     Ok(parsed)
 }
 
-/// Requires that every result is float32 (what is only unpacked may be float16), and another tensor than the
+/// The element types of a table entry, for people.
+fn listed(takes: &[(DType, i32)]) -> String {
+    takes.iter().map(|(dtype, _)| dtype.to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+/// Requires that every result is of type `dtype` (`None`: floats of any width), and another tensor than the
 /// operands and than the other results.
-fn check_results(node: &NodeView<'_>, unpacks: bool) -> Result<(), Unsupported> {
+fn check_results(node: &NodeView<'_>, dtype: Option<DType>) -> Result<(), Unsupported> {
     let (read, written) = (node.input_tensors(), node.output_tensors());
     for (i, tensor) in written.iter().enumerate() {
-        let dtype = node.output_type(i)?.dtype;
-        if dtype != DType::F32 && !(unpacks && dtype == DType::F16) {
-            unsupported!("output {i} is {dtype}, only float32 is supported");
+        let got = node.output_type(i)?.dtype;
+        if dtype.map_or(!matches!(got, DType::F32 | DType::F16), |dtype| dtype != got) {
+            unsupported!("output {i} is {got}, {} expected", dtype.unwrap_or(DType::F32));
         }
         if node.output(i).is_some_and(|tensor| tensor.is_model_constant()) {
             unsupported!("output {i} is a constant of the model");

@@ -11,16 +11,15 @@ pub use outcome::Outcome;
 
 use crate::caps::Caps;
 use crate::error::Result;
-use crate::graph::Graph;
-use crate::program::Store;
+use crate::graph::{Graph, Storage};
 
-/// Runs every pass, for a device and a storage type.
-pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Result<Vec<Outcome>> {
+/// Runs every pass, for a device and a storage of the values.
+pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outcome>> {
     Ok(vec![
         fold_constants::run(graph)?,
         fold_scale::run(graph),
         fold_padding::run(graph),
         fuse_elementwise::run(graph),
-        fuse_depthwise::run(graph, caps, store),
+        fuse_depthwise::run(graph, caps, storage),
     ])
 }

@@ -229,13 +229,13 @@ mod tests {
     use super::*;
     use crate::caps::Features;
     use crate::kernel::table::copy::kernel;
-    use crate::program::{BufferId, Dispatch, Launch, Store};
+    use crate::program::{BufferId, Dispatch, Launch};
 
     const PEAKS: Peaks = Peaks { bytes_per_s: 1e9, fp32: 4e9, fp16: None };
 
     fn program() -> Program {
         let dispatch = |label: &str, origin: &[u32], ops, bytes| {
-            let kernel = kernel(Store::F32);
+            let kernel = kernel();
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let bindings = vec![BufferId(0); kernel.bindings.len()];
             let launch = Launch::new(kernel, spec, push, bindings, [1, 2, 3]);
@@ -282,7 +282,7 @@ mod tests {
         assert!(lines[1].ends_with("copy 1.0 GB/s, fp32 4.0 GFLOP/s"), "{table}");
         assert_eq!(
             lines[3],
-            "     30.0  75.0%       6.0    0.20     0.040     1.33         50%  #3 MEAN (copy_f32 and 1 more)"
+            "     30.0  75.0%       6.0    0.20     0.040     1.33         50%  #3 MEAN (copy and 1 more)"
         );
         assert_eq!(lines.len(), 7);
     }

@@ -3,6 +3,7 @@
 //! Nothing here names Vulkan, and nothing here names operators or tensors.
 
 mod cost;
+mod element;
 mod kernel;
 mod tactic;
 
@@ -10,7 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use cost::{Cost, Peaks};
-pub use kernel::{Access, Binding, Join, Kernel, SpecConstant, Store};
+pub use element::Element;
+pub use kernel::{Access, Binding, Join, Kernel, Size, SpecConstant, Store};
 pub use tactic::{Choice, TacticKey};
 
 use crate::caps::Features;
@@ -76,19 +78,14 @@ pub struct HostForm {
     pub elements: u64,
     /// What each is for the host.
     pub dtype: DType,
-    /// How kernels see floats. Other elements are for kernels what they are for the host.
-    pub store: Store,
+    /// What each is for kernels.
+    pub element: Element,
 }
 
 impl HostForm {
-    /// Whether the host's floats are halves for kernels.
-    pub fn is_narrowed(&self) -> bool {
-        self.dtype == DType::F32 && self.store == Store::F16
-    }
-
     /// The size of what kernels see.
     fn device_bytes(&self) -> u64 {
-        self.elements * if self.is_narrowed() { self.store.bytes() } else { self.dtype.bytes() }
+        self.elements * self.element.bytes()
     }
 }
 
@@ -284,15 +281,16 @@ mod tests {
     #[test]
     fn sizes_for_the_host_and_for_kernels() {
         let cases = [
-            (3, DType::F32, Store::F32, 12, 12),
-            (3, DType::F32, Store::F16, 8, 12),
-            (3, DType::F16, Store::F16, 8, 6),
-            (3, DType::I64, Store::F16, 24, 24),
-            (3, DType::I8, Store::F32, 4, 3),
-            (0, DType::F32, Store::F16, 4, 0),
+            (3, DType::F32, Element::F32, 12, 12),
+            (3, DType::F32, Element::F16, 8, 12),
+            (3, DType::F16, Element::F16, 8, 6),
+            (3, DType::I64, Element::I64, 24, 24),
+            (3, DType::I8, Element::I8, 4, 3),
+            (3, DType::Bool, Element::I32, 12, 3),
+            (0, DType::F32, Element::F16, 4, 0),
         ];
-        for (elements, dtype, store, bytes, host_bytes) in cases {
-            let host = HostForm { elements, dtype, store };
+        for (elements, dtype, element, bytes, host_bytes) in cases {
+            let host = HostForm { elements, dtype, element };
             let buffer = Buffer::of_host(host, BufferKind::Input(0), String::new());
             assert_eq!((buffer.bytes, buffer.host_bytes()), (bytes, host_bytes), "{host:?}");
         }

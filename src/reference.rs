@@ -5,18 +5,19 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, ValueId};
-use crate::ir::{Broadcast, HostTensor, Operand, Shape};
+use crate::ir::bounded::filled;
+use crate::ir::{Broadcast, Constant, DType, HostTensor, Operand, Shape, TensorType};
 use crate::op::Fold;
 
-/// Computes the graph's outputs from its float inputs, each in the graph's order. Works on a graph
+/// Computes the graph's outputs from its inputs, each in the graph's order. Works on a graph
 /// before or after the passes.
 pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     let mut values: HashMap<ValueId, HostTensor> =
         graph.inputs().iter().copied().zip(inputs.iter().cloned()).collect();
     for (id, value) in graph.values() {
-        // A constant of integers is an attribute that `parse` has read.
-        if let Some(data) = value.constant.as_ref().and_then(|c| c.to_f32().ok()) {
-            values.insert(id, HostTensor { shape: value.ty.shape, data });
+        if let Some(constant) = &value.constant {
+            let model = |e: Unsupported| Error::Model { node: value.name.clone(), what: e.0 };
+            values.insert(id, on_host(constant).map_err(model)?);
         }
     }
     for (id, node) in graph.nodes() {
@@ -41,26 +42,40 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
 fn folded(graph: &Graph, node: &Node, fold: Fold) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
     let constant = fold(&inputs)?;
-    Ok(vec![HostTensor { shape: constant.shape, data: constant.to_f32()? }])
+    Ok(vec![on_host(&constant)?])
+}
+
+/// A constant's elements: floats if halves are stored, which stand for them.
+fn on_host(constant: &Constant) -> Result<HostTensor, Unsupported> {
+    match constant.stored {
+        DType::F32 | DType::F16 => Ok(HostTensor::f32(constant.shape, constant.to_f32()?)),
+        dtype => {
+            let ty = TensorType { dtype, ..TensorType::f32(constant.shape) };
+            HostTensor::from_bytes(&ty, &constant.dense()?)
+        }
+    }
 }
 
 /// The node's results, fused steps included.
 fn evaluate(node: &Node, values: &HashMap<ValueId, HostTensor>) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| values.get(&(*i)?)).collect();
     let mut results = node.op.reference(&inputs)?;
+    if node.epilogue.is_empty() {
+        return Ok(results);
+    }
     let first = &mut results[0];
     for step in &node.epilogue {
-        let operand = match step.operand {
-            Operand::None => vec![0.0; first.data.len()],
-            Operand::Scalar(x) => vec![x; first.data.len()],
-            Operand::Input { input, broadcast: Broadcast::Padded } => inputs[input]
-                .map(|t| padded(t, &first.shape))
-                .unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label)),
-            Operand::Input { input, .. } => inputs[input]
-                .and_then(|t| t.expand(&first.shape))
-                .unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label)),
+        let count = first.floats().len();
+        let tensor = |input: usize| {
+            inputs[input].unwrap_or_else(|| unreachable!("{}: operand {input} of {step}", node.label))
         };
-        for (v, e) in first.data.iter_mut().zip(operand) {
+        let operand = match step.operand {
+            Operand::None => filled(count as u64, 0.0, step)?,
+            Operand::Scalar(x) => filled(count as u64, x, step)?,
+            Operand::Input { input, broadcast: Broadcast::Padded } => padded(tensor(input), &first.shape),
+            Operand::Input { input, .. } => tensor(input).expand(&first.shape)?.floats().to_vec(),
+        };
+        for (v, e) in first.floats_mut().iter_mut().zip(operand) {
             *v = if step.swapped { step.op.apply(e, *v) } else { step.op.apply(*v, e) };
         }
     }
@@ -72,5 +87,5 @@ fn padded(t: &HostTensor, shape: &Shape) -> Vec<f32> {
     let channels = t.shape.channels() as usize;
     let zeros = shape.channels() as usize - channels;
     let row = |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, zeros)).collect::<Vec<_>>();
-    t.data.chunks_exact(channels.max(1)).flat_map(row).collect()
+    t.floats().chunks_exact(channels.max(1)).flat_map(row).collect()
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::options::Tune;
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, Store, TacticKey};
+use crate::program::{Buffer, BufferId, BufferKind, Choice, Dispatch, Peaks, Program, TacticKey};
 use crate::runtime::{Recording, Session, TransferPath};
 use crate::vk::Device;
 pub use winners::Winners;
@@ -34,7 +34,6 @@ const RUNS: usize = 7;
 pub fn tune(
     device: &Arc<Device>,
     effort: Tune,
-    store: Store,
     program: &Program,
     winners: &Winners,
     lower: &dyn Fn(&TacticKey, usize) -> Result<Program>,
@@ -54,7 +53,7 @@ pub fn tune(
         let names: Vec<&String> = choice.candidates.iter().take(tried).collect();
         let mut trials = Vec::new();
         for (taken, name) in names.iter().enumerate() {
-            match lower(&choice.key, taken).and_then(|p| Trial::new(device, store, &p, &choice.key)) {
+            match lower(&choice.key, taken).and_then(|p| Trial::new(device, &p, &choice.key)) {
                 Ok(trial) => trials.push((taken, trial)),
                 Err(Error::DeviceLost) => return Err(Error::DeviceLost),
                 Err(e) => log::debug!("{}: {name} is left out: {e}", choice.key),
@@ -127,8 +126,8 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(device: &Arc<Device>, store: Store, program: &Program, key: &TacticKey) -> Result<Self> {
-        let (part, inputs) = alone(program, key, store);
+    fn new(device: &Arc<Device>, program: &Program, key: &TacticKey) -> Result<Self> {
+        let (part, inputs) = alone(program, key);
         // Inputs in device memory, where a network has them.
         let mut session = Session::with_path(device.clone(), TransferPath::Staged);
         let memory = plan::memory(&part, device.caps().buffer_alignment);
@@ -152,7 +151,7 @@ impl Trial {
 }
 
 /// The dispatches of the nodes with this key as a program of their own, and random inputs for it.
-fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<u8>>) {
+fn alone(program: &Program, key: &TacticKey) -> (Program, Vec<Vec<u8>>) {
     let (mut part, mut inputs) = (Program::default(), Vec::new());
     let mut buffers: HashMap<BufferId, BufferId> = HashMap::new();
     let mut noise = Noise::new(Noise::SEED, -1.0);
@@ -172,7 +171,7 @@ fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<
                     _ if written.contains(id) => BufferKind::Temp,
                     _ => {
                         part.inputs.push(Some(new));
-                        inputs.push(noise.bytes(bytes, store));
+                        inputs.push(noise.bytes(bytes, key.store));
                         BufferKind::Input(part.inputs.len() - 1)
                     }
                 };
@@ -189,7 +188,7 @@ fn alone(program: &Program, key: &TacticKey, store: Store) -> (Program, Vec<Vec<
 mod tests {
     use super::*;
     use crate::kernel::table::copy::kernel;
-    use crate::program::{Cost, Launch};
+    use crate::program::{Cost, Launch, Store};
 
     fn named(kernel: &'static str) -> TacticKey {
         TacticKey::new(kernel, Store::F32)
@@ -197,7 +196,7 @@ mod tests {
 
     /// Dispatches of so many operations, each a choice of its own with this key.
     fn program(nodes: &[(&'static str, u64)]) -> Program {
-        let kernel = kernel(Store::F32);
+        let kernel = kernel();
         let mut program = Program::default();
         for (i, (key, ops)) in nodes.iter().enumerate() {
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
@@ -233,7 +232,7 @@ mod tests {
 
     #[test]
     fn nodes_alone_read_noise() {
-        let (part, inputs) = alone(&program(&[("x", 1), ("y", 1), ("x", 1)]), &named("x"), Store::F32);
+        let (part, inputs) = alone(&program(&[("x", 1), ("y", 1), ("x", 1)]), &named("x"));
         assert_eq!((part.dispatches.len(), part.buffers.len(), inputs.len()), (2, 4, 2));
         assert_eq!(part.inputs, [Some(BufferId(0)), Some(BufferId(2))]);
         assert!(inputs.iter().all(|bytes| bytes.len() == 16));

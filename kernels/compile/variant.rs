@@ -20,7 +20,8 @@ pub struct Axis {
 }
 
 /// Axes whose type `src/kernel.rs` declares for all kernels, with all its values.
-const SHARED: &[(&str, &[&str])] = &[("STORE", &["f32", "f16"]), ("JOIN", &["memory", "subgroups"])];
+const SHARED: &[(&str, &[&str])] =
+    &[("STORE", &["f32", "f16"]), ("SIZE", &["32", "16", "8"]), ("JOIN", &["memory", "subgroups"])];
 
 impl Axis {
     /// Every value of its type, if that is one for all kernels.

@@ -1,6 +1,17 @@
 // Storage types: how activations and weights lie in device memory. Arithmetic is 32-bit.
-// S1 and S4 are one and four stored elements; ld and st convert.
-#ifdef STORE_F16
+// S1 and S4 are one and four stored elements: floats (axis STORE), or what is moved without a look (axis SIZE).
+#if defined(SIZE) && SIZE == 8
+#extension GL_EXT_shader_8bit_storage : require
+#define S1 uint8_t
+#define S4 u8vec4
+#elif defined(SIZE) && SIZE == 16
+#extension GL_EXT_shader_16bit_storage : require
+#define S1 uint16_t
+#define S4 u16vec4
+#elif defined(SIZE)
+#define S1 uint
+#define S4 uvec4
+#elif defined(STORE_F16)
 #extension GL_EXT_shader_16bit_storage : require
 #define S1 float16_t
 #define S4 f16vec4

@@ -3,16 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::graph::{Graph, NodeId, Value, ValueId};
-use crate::ir::{Constant, DType, Shape};
-use crate::lower::pack;
+use crate::graph::{Graph, NodeId, Storage, Value, ValueId};
+use crate::ir::{Constant, DType};
 use crate::op::Aliasing;
-use crate::program::{Buffer, BufferId, BufferKind, HostForm, Program, Store, WeightKey, Weights};
+use crate::program::{Buffer, BufferId, BufferKind, Element, HostForm, Program, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
 pub(super) struct OutputCopy {
-    pub shape: Shape,
-    pub store: Store,
+    /// In words of 32 bits.
+    pub words: u64,
     pub from: BufferId,
     pub to: BufferId,
 }
@@ -28,7 +27,12 @@ pub(super) struct Places {
 /// Gives every value that a node reads or writes a buffer. Values that alias share one; an output
 /// is written in place where it can be, else copied at the end; so are the operands of a node that puts them
 /// one behind the other. Buffers can start at multiples of `alignment`.
-pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program: &mut Program) -> Places {
+pub(super) fn place_values(
+    graph: &Graph,
+    storage: &Storage,
+    alignment: u64,
+    program: &mut Program,
+) -> Places {
     let mut root: HashMap<ValueId, ValueId> = HashMap::new();
     let resolve = |root: &HashMap<ValueId, ValueId>, id: ValueId| root.get(&id).copied().unwrap_or(id);
     for (_, node) in graph.nodes().filter(|(_, n)| graph.aliasing(n) == Aliasing::Operand) {
@@ -37,8 +41,6 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
             root.insert(node.outputs[0], of);
         }
     }
-    let is_float = |id: ValueId| matches!(graph.value(id).ty.dtype, DType::F32);
-    let stored = |id: ValueId| if is_float(id) { store } else { Store::F32 };
     let mut buffers: HashMap<ValueId, BufferId> = HashMap::new();
     let wanted = |id: ValueId| {
         graph.outputs().iter().any(|o| resolve(&root, *o) == id)
@@ -50,7 +52,7 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
             program.inputs.push(None);
             continue;
         }
-        let input = add_io(program, value, BufferKind::Input(n), stored(id));
+        let input = add_io(program, value, BufferKind::Input(n), storage.element(id));
         program.inputs.push(Some(input));
         buffers.insert(id, input);
     }
@@ -59,21 +61,18 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
         let value = graph.value(id);
         let source = resolve(&root, id);
         let constant = graph.value(source).constant.as_ref();
-        let store = if constant.is_some() { Store::F32 } else { stored(source) };
-        let output = add_io(program, value, BufferKind::Output(n), store);
+        let element = constant.map_or(storage.element(source), |_| Element::native(value.ty.dtype));
+        let output = add_io(program, value, BufferKind::Output(n), element);
         program.outputs.push(output);
         let from = match constant {
-            Some(constant) => constant_buffer(program, source, constant, &value.name),
+            Some(constant) => constant_buffer(program, source, value.ty.dtype, constant, &value.name),
             None => *buffers.entry(source).or_insert(output),
         };
         if from != output {
-            copies.push(OutputCopy { shape: value.ty.shape, store, from, to: output });
+            copies.push(OutputCopy { words: program.buffer(output).bytes / 4, from, to: output });
         }
     }
-    let bytes = |id: ValueId| {
-        let Value { ty, .. } = graph.value(id);
-        ty.shape.elements() * if is_float(id) { store.bytes() } else { ty.dtype.bytes() }
-    };
+    let bytes = |id: ValueId| graph.value(id).ty.shape.elements() * storage.element(id).bytes();
     let temp = |program: &mut Program, id: ValueId, kind: BufferKind| {
         program.add_buffer(bytes(id), kind, graph.value(id).name.clone())
     };
@@ -88,8 +87,10 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
         let parts: Vec<ValueId> = node.inputs.iter().flatten().map(|i| resolve(&root, *i)).collect();
         let starts = parts.iter().scan(0, |end, id| Some(std::mem::replace(end, *end + bytes(*id))));
         let starts: Vec<u64> = starts.collect();
+        let element = storage.element(node.outputs[0]);
         let own = |(i, id): (usize, &ValueId)| {
-            computed.contains(id) && !buffers.contains_key(id) && !parts[..i].contains(id) && bytes(*id) > 0
+            let free = computed.contains(id) && !buffers.contains_key(id) && !parts[..i].contains(id);
+            free && bytes(*id) > 0 && storage.element(*id) == element
         };
         if parts.iter().enumerate().all(own) && starts.iter().all(|start| start.is_multiple_of(alignment)) {
             let y = node.outputs[0];
@@ -112,17 +113,24 @@ pub(super) fn place_values(graph: &Graph, store: Store, alignment: u64, program:
 }
 
 /// An input or output.
-fn add_io(program: &mut Program, value: &Value, kind: BufferKind, store: Store) -> BufferId {
-    let host = HostForm { elements: value.ty.shape.elements(), dtype: value.ty.dtype, store };
+fn add_io(program: &mut Program, value: &Value, kind: BufferKind, element: Element) -> BufferId {
+    let host = HostForm { elements: value.ty.shape.elements(), dtype: value.ty.dtype, element };
     program.add(Buffer::of_host(host, kind, value.name.clone()))
 }
 
-/// A float32 weights buffer with a constant that the host wants as an output.
-fn constant_buffer(program: &mut Program, id: ValueId, constant: &Constant, name: &str) -> BufferId {
-    let (bytes, constant) = (constant.shape.elements() * 4, constant.clone());
+/// A weights buffer with a constant that the host wants as an output of type `dtype`, as it is stored there.
+fn constant_buffer(
+    program: &mut Program,
+    id: ValueId,
+    dtype: DType,
+    constant: &Constant,
+    name: &str,
+) -> BufferId {
+    let (bytes, constant) = (constant.shape.elements() * dtype.bytes(), constant.clone());
     let fill = move |to: &mut [u8]| {
-        let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("folded to floats: {e}"));
-        pack::write(&floats, Store::F32, to);
+        let all = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+        // Halves may stand for floats.
+        Element::native(dtype).write(constant.stored, &all, to);
     };
     let key = WeightKey { constant: id.0, packing: "output".into() };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::setup::Setup;
 use super::tactics::{PartitionTactics, Taken};
 use crate::caps::Caps;
-use crate::compile::{Compiled, compile, lower, reshape, store};
+use crate::compile::{Compiled, compile, lower, reshape};
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
 use crate::logging::timed;
-use crate::options::{Precision, Tune};
+use crate::options::Tune;
 use crate::program::TacticKey;
 use crate::runtime::Session;
 use crate::tune::tune;
@@ -55,7 +55,7 @@ impl Compiler {
     ///
     /// # Errors
     /// If an operator refuses the shapes; see [`tune`] too.
-    pub fn compile(&mut self, imported: &Graph, shapes: &[Shape], precision: Precision) -> Result<Reshaped> {
+    pub fn compile(&mut self, imported: &Graph, shapes: &[Shape], mix: &Mix) -> Result<Reshaped> {
         let graph = reshaped(imported, shapes)?;
         let shapes = shapes.to_vec();
         if computes_nothing(&graph) {
@@ -63,24 +63,23 @@ impl Compiler {
         }
         let compile = |compiler: &Self| {
             let tactics = compiler.tactics(None);
-            compile(graph.clone(), compiler.caps(), precision, &tactics)
+            compile(graph.clone(), compiler.caps(), mix, &tactics)
         };
         let mut compiled = timed("partition compiled", || compile(self))?;
         if self.setup.options.tune != Tune::Off && self.taken.lacks(&compiled.program) {
-            self.tune(&compiled, precision)?;
+            self.tune(&compiled)?;
             compiled = compile(self)?;
         }
         self.taken.learn(&compiled.program);
         Ok(Reshaped { shapes, graph, compiled: Some(compiled) })
     }
 
-    fn tune(&self, compiled: &Compiled, precision: Precision) -> Result<()> {
+    fn tune(&self, compiled: &Compiled) -> Result<()> {
         let (caps, effort) = (self.caps(), self.setup.options.tune);
         let lower = |key: &TacticKey, place: usize| {
-            lower(&compiled.graph, caps, precision, &self.tactics(Some((key, place))))
+            lower(&compiled.graph, &compiled.storage, caps, &self.tactics(Some((key, place))))
         };
-        let store = store(caps, precision);
-        tune(&self.device, effort, store, &compiled.program, &self.setup.winners, &lower)
+        tune(&self.device, effort, &compiled.program, &self.setup.winners, &lower)
     }
 
     fn tactics<'a>(&'a self, forced: Option<(&'a TacticKey, usize)>) -> PartitionTactics<'a> {

@@ -1,9 +1,9 @@
 //! A partition whose device is lost.
 
 use super::compiler::{computes_nothing, reshaped};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, ValueId};
-use crate::ir::{DType, HostTensor, Shape};
+use crate::ir::{HostTensor, Shape};
 use crate::reference;
 
 /// Runs on the CPU, slowly, with the operators' `reference` implementations.
@@ -36,23 +36,13 @@ impl OnHost {
     /// Computes the outputs.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] if it takes or gives anything but floats.
+    /// If an operator refuses, or memory does not suffice.
     pub fn run(&self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
         let Some(graph) = self.graph.as_ref().filter(|graph| !computes_nothing(graph)) else { return Ok(()) };
-        let mut interface = graph.inputs().iter().chain(graph.outputs());
-        if interface.any(|id| graph.value(*id).ty.dtype != DType::F32) {
-            return Err(Error::DeviceLost);
-        }
-        let floats = |bytes: &[u8]| bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        let input = |(id, bytes): (&ValueId, &&[u8])| HostTensor {
-            shape: graph.value(*id).ty.shape,
-            data: floats(bytes),
-        };
-        let inputs: Vec<HostTensor> = graph.inputs().iter().zip(inputs).map(input).collect();
+        let input = |(id, bytes): (&ValueId, &&[u8])| HostTensor::from_bytes(&graph.value(*id).ty, bytes);
+        let inputs = graph.inputs().iter().zip(inputs).map(input).collect::<Result<Vec<_>, _>>()?;
         for (to, from) in outputs.iter_mut().zip(reference::run(graph, &inputs)?) {
-            for (to, x) in to.as_chunks_mut().0.iter_mut().zip(from.data) {
-                *to = x.to_le_bytes();
-            }
+            from.write_bytes(to);
         }
         Ok(())
     }

@@ -16,6 +16,8 @@ pub struct Outline {
     pub outputs: Vec<i32>,
     /// It only unpacks constants: it never runs, and its result is constant wherever it is read.
     pub folded: bool,
+    /// It computes no floats.
+    pub integers: bool,
 }
 
 /// Why a partition cannot be compiled.
@@ -69,6 +71,9 @@ pub fn select<H: SubgraphHost>(
         let taken: Vec<i32> = nodes.iter().copied().collect();
         let partitions = if taken.is_empty() { Vec::new() } else { host.divide(&taken)? };
         let mut out = needed_outside(host.nodes(), &nodes, &results);
+        if out.is_empty() {
+            out = between_cpu_nodes(host.nodes(), &partitions);
+        }
         if out.is_empty() {
             out = beyond_limit(host.nodes(), &partitions, limit);
         }
@@ -134,6 +139,16 @@ fn beyond_limit(all: &BTreeMap<i32, Outline>, partitions: &[Partition], limit: u
     by_size[limit..].iter().flat_map(|(_, p)| &p.nodes).map(|node| (*node, why.clone())).collect()
 }
 
+/// The nodes of partitions that compute no floats, if the CPU has nodes too: what is taken from between
+/// these costs more to bring to the device and back than to compute.
+fn between_cpu_nodes(all: &BTreeMap<i32, Outline>, partitions: &[Partition]) -> Vec<(i32, String)> {
+    let integers = |node: &i32| all.get(node).is_some_and(|node| node.integers || node.folded);
+    let between = |p: &&Partition| p.nodes.len() < all.len() && p.nodes.iter().all(integers);
+    let why = "it computes integers between nodes of the CPU";
+    let nodes = partitions.iter().filter(between).flat_map(|p| &p.nodes);
+    nodes.filter(|node| all.get(node).is_some_and(|node| !node.folded)).map(|n| (*n, why.into())).collect()
+}
+
 /// The nodes that keep a partition from being compiled: those named, else those that cannot be
 /// compiled alone, else all.
 fn blame<H: SubgraphHost>(host: &H, partition: &Partition, refusal: Refusal) -> Vec<(i32, String)> {
@@ -180,7 +195,10 @@ mod tests {
         fn new(nodes: &[(&[i32], i32)], folded: &[i32], results: &[i32]) -> Self {
             let outline = |(i, (inputs, output)): (usize, &(&[i32], i32))| {
                 let folded = folded.contains(&(i as i32));
-                (i as i32, Outline { inputs: inputs.to_vec(), outputs: vec![*output], folded })
+                (
+                    i as i32,
+                    Outline { inputs: inputs.to_vec(), outputs: vec![*output], folded, integers: false },
+                )
             };
             let nodes = nodes.iter().enumerate().map(outline).collect();
             Self {
@@ -289,6 +307,17 @@ mod tests {
         assert_eq!(chain(7).chosen(&[0, 2, 3, 5, 6], 1), [[2, 3]]);
         assert_eq!(chain(7).chosen(&[0, 2, 3, 5, 6], 2), [[2, 3], [5, 6]]);
         assert_eq!(chain(7).chosen(&[0, 2, 3, 5, 6], 3).len(), 3);
+    }
+
+    #[test]
+    fn integers_between_nodes_of_the_cpu_stay_there() {
+        let mut model = chain(7);
+        for node in [0, 1, 3, 4] {
+            model.nodes.get_mut(&node).unwrap().integers = true;
+        }
+        assert_eq!(model.chosen(&[0, 1, 3, 4, 5], 0), [[3, 4, 5]]);
+        model.nodes.values_mut().for_each(|node| node.integers = true);
+        assert_eq!(model.chosen(&[0, 1, 2, 3, 4, 5, 6], 0).len(), 1);
     }
 
     #[test]

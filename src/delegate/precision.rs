@@ -9,8 +9,7 @@ use std::fmt;
 
 use crate::cache::{self, Facts};
 use crate::caps::Caps;
-use crate::compile::store;
-use crate::graph::Graph;
+use crate::graph::{Graph, Mix};
 use crate::logging::timed;
 use crate::options::Precision;
 use crate::program::Store;
@@ -73,7 +72,7 @@ pub struct Trial {
 impl Trial {
     /// The trial that `graph` needs; `None` if this device stores it in fp32 anyway.
     pub fn needed(graph: &Graph, asked: Precision, caps: &Caps) -> Option<Self> {
-        if store(caps, asked) == Store::F32 {
+        if Mix::of(asked).store(caps) == Store::F32 {
             return None;
         }
         let hash = timed("weights hashed", || fingerprint(graph));
@@ -116,7 +115,7 @@ enum Why {
 impl EffectivePrecision {
     /// The precision without a trial.
     pub fn untried(asked: Precision, caps: &Caps) -> Self {
-        match store(caps, asked) {
+        match Mix::of(asked).store(caps) {
             Store::F32 if asked != Precision::Fp32 => {
                 Self { asked, runs: Precision::Fp32, why: Why::CannotStore }
             }

@@ -7,7 +7,7 @@ use super::precision::{EffectivePrecision, Trial, Verdict};
 use super::probe::Probe;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::{Recording, Session};
@@ -40,7 +40,7 @@ impl Proving {
     /// See [`Compiler::compile`].
     pub fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         if self.wide.shapes != shapes {
-            self.wide = self.compiler.compile(imported, shapes, Precision::Fp32)?;
+            self.wide = self.compiler.compile(imported, shapes, &Mix::of(Precision::Fp32))?;
         }
         self.prepared = true;
         Ok(())
@@ -81,7 +81,7 @@ impl Proving {
         drop(session);
         let mut session = compiler.session();
         let tried = fp32.and_then(|fp32| {
-            let narrow = compiler.compile(imported, &wide.shapes, trial.asked)?;
+            let narrow = compiler.compile(imported, &wide.shapes, &Mix::of(trial.asked))?;
             let recording = record(&mut session, &narrow)?;
             let verdict = fp32.judge(&mut session, &recording, graph(&narrow), inputs, outputs)?;
             Ok((narrow, recording, verdict))

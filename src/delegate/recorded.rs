@@ -86,7 +86,7 @@ fn record(session: &mut Session, compiled: &Compiled, profile: Option<&str>) -> 
 
 /// Tells the log what was compiled.
 fn report(compiled: &Compiled) {
-    let Compiled { graph, outcomes, program, memory, barriers } = compiled;
+    let Compiled { graph, outcomes, program, memory, barriers, .. } = compiled;
     let pipelines: HashSet<_> = program.dispatches.iter().map(|d| (d.kernel.name, &d.spec)).collect();
     let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;
     let ratio = if memory.arena_bytes == 0 { 1.0 } else { ratio };

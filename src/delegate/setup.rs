@@ -6,8 +6,8 @@ use super::disk::{self, Disk};
 use super::precision::Verdicts;
 use crate::cache::FileKind;
 use crate::caps::Caps;
-use crate::compile::store;
 use crate::error::Result;
+use crate::graph::Mix;
 use crate::options::{Options, Precision};
 use crate::program::Store;
 use crate::tune::Winners;
@@ -58,7 +58,7 @@ impl Setup {
 /// The precision in which partitions run as a rule, for people.
 fn describe(asked: Precision, caps: &Caps) -> String {
     match asked {
-        Precision::Fp16 | Precision::Fp16Fast if store(caps, asked) == Store::F32 => {
+        Precision::Fp16 | Precision::Fp16Fast if Mix::of(asked).store(caps) == Store::F32 => {
             "fp32, as it cannot store fp16".into()
         }
         Precision::Fp16Fast if !caps.sums_16() => "fp16, as sums of 16 bits are not faster".into(),

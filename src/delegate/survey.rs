@@ -8,6 +8,7 @@ use super::partition::{self, Outline, Refusal, SubgraphHost};
 use super::setup::Setup;
 use crate::compile::import;
 use crate::error::{Error, Result, Unsupported, caught};
+use crate::ir::{DType, TensorType};
 use crate::logging::timed;
 use crate::op::Folds;
 use crate::ops;
@@ -65,7 +66,9 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
             Err(e) => refused.push((index, e.0)),
         }
         let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
-        survey.nodes.insert(index, Outline { inputs, outputs, folded: fold.is_some() });
+        let is_float = |ty: TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
+        let integers = (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
+        survey.nodes.insert(index, Outline { inputs, outputs, folded: fold.is_some(), integers });
         survey.names.insert(index, node.name());
     }
     let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;

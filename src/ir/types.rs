@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::bounded::collected;
 use crate::error::Unsupported;
 use crate::unsupported;
 
@@ -204,64 +203,6 @@ impl fmt::Display for TensorType {
 impl fmt::Debug for TensorType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
-    }
-}
-
-/// A float tensor on the host, for reference implementations.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HostTensor {
-    /// Its dimensions.
-    pub shape: Shape,
-    /// Its elements, row-major.
-    pub data: Vec<f32>,
-}
-
-impl HostTensor {
-    /// The elements spread over `shape` by NumPy's broadcasting rule; `None` if they do not fit, or are too
-    /// many for the host.
-    pub fn expand(&self, shape: &Shape) -> Option<Vec<f32>> {
-        let (own, dims): ([u32; MAX_RANK], [u32; MAX_RANK]) = (self.shape.padded()?, shape.padded()?);
-        let fits = self.shape.len() <= shape.len() && own.iter().zip(dims).all(|(n, to)| *n == 1 || *n == to);
-        let strides = self.shape.broadcast_strides();
-        let at = |i: u64| {
-            let mut rest = i;
-            let along = |d: usize| {
-                let n = rest % u64::from(dims[d]);
-                rest /= u64::from(dims[d]);
-                n as usize * strides[d] as usize
-            };
-            (0..MAX_RANK).rev().map(along).sum::<usize>()
-        };
-        let spread = (0..shape.elements()).map(|i| self.data[at(i)]);
-        if fits { collected(shape.elements(), spread, shape).ok() } else { None }
-    }
-
-    /// The tensor whose element at each index is `f` of that index.
-    ///
-    /// # Errors
-    /// If it is too large for the host.
-    pub fn from_fn(shape: Shape, mut f: impl FnMut(&[usize]) -> f32) -> Result<Self, Unsupported> {
-        let mut index = vec![0; shape.len()];
-        let mut next = |_| {
-            let x = f(&index);
-            for (i, &n) in index.iter_mut().zip(shape.iter()).rev() {
-                *i += 1;
-                if *i < n as usize {
-                    break;
-                }
-                *i = 0;
-            }
-            x
-        };
-        let elements = shape.elements();
-        let data = collected(elements, (0..elements).map(&mut next), &format_args!("f32{shape}"))?;
-        Ok(Self { shape, data })
-    }
-
-    /// The element at an index, which has one number for each dimension.
-    pub fn at(&self, index: &[usize]) -> f32 {
-        let place = index.iter().zip(self.shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
-        self.data[place]
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Lower;
 use super::context::Decision;
+use crate::error::Unsupported;
 use crate::program::{Choice, TacticKey};
 
 impl Lower<'_> {
@@ -16,8 +17,10 @@ impl Lower<'_> {
         candidates[taken].clone()
     }
 
-    /// Ends the node: adds its choices to the program, with the dispatches that they led to.
-    pub fn finish(self) {
+    /// Ends the node: converts results that are stored otherwise, and adds its choices to the program, with
+    /// the dispatches that they led to.
+    pub fn finish(mut self) -> Result<(), Unsupported> {
+        self.unstage()?;
         let dispatches = self.first..self.program.dispatches.len();
         let choice = |Decision { key, candidates, taken }| Choice {
             key,
@@ -26,5 +29,6 @@ impl Lower<'_> {
             dispatches: dispatches.clone(),
         };
         self.program.choices.extend(self.decisions.into_iter().map(choice));
+        Ok(())
     }
 }

@@ -6,8 +6,11 @@ use super::tactics::Tactics;
 use super::{OperandSite, Site};
 use crate::caps::Caps;
 use crate::error::Unsupported;
-use crate::ir::{Constant, TensorType};
-use crate::program::{BufferId, BufferKind, Cost, Dispatch, Launch, Program, Store, TacticKey, WeightKey};
+use crate::ir::{Constant, DType, TensorType};
+use crate::kernel::table::convert;
+use crate::program::{
+    BufferId, BufferKind, Cost, Dispatch, Element, Launch, Program, Store, TacticKey, WeightKey,
+};
 use crate::unsupported;
 
 /// The device and the precision that a graph is lowered for.
@@ -15,8 +18,6 @@ use crate::unsupported;
 pub struct Target<'a> {
     /// The device.
     pub caps: &'a Caps,
-    /// How float activations and packed weights are stored.
-    pub store: Store,
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
     /// Picks a candidate for each choice.
@@ -30,6 +31,8 @@ pub struct Lowered {
     pub program: Program,
     /// The buffers of constants that were uploaded.
     weights: HashMap<WeightKey, BufferId>,
+    /// Values of floats in the other storage.
+    converted: HashMap<(u32, Store), BufferId>,
 }
 
 /// A choice of the node that is being lowered.
@@ -44,7 +47,7 @@ pub struct Lower<'a> {
     pub(super) site: Site<'a>,
     /// The device.
     pub caps: &'a Caps,
-    /// How float activations and packed weights are stored.
+    /// How the node's kernels see floats, and how packed weights are stored.
     pub store: Store,
     /// Whether sums of a few products may be 16 bits wide.
     pub sums_16: bool,
@@ -56,15 +59,47 @@ pub struct Lower<'a> {
     replaced: Option<(usize, BufferId)>,
     pub(super) program: &'a mut Program,
     pub(super) weights: &'a mut HashMap<WeightKey, BufferId>,
+    converted: &'a mut HashMap<(u32, Store), BufferId>,
+    /// Where results go that are stored otherwise than the node's kernels write them.
+    staged: Vec<Option<BufferId>>,
 }
 
 impl<'a> Lower<'a> {
     /// For the node at `site`.
     pub fn new(site: Site<'a>, target: Target<'a>, lowered: &'a mut Lowered) -> Self {
-        let Target { caps, store, sums_16, tactics } = target;
-        let Lowered { program, weights } = lowered;
-        let (decisions, first) = (Vec::new(), program.dispatches.len());
-        Self { site, caps, store, sums_16, tactics, decisions, first, replaced: None, program, weights }
+        let Target { caps, sums_16, tactics } = target;
+        let Lowered { program, weights, converted } = lowered;
+        let store = site.store;
+        let mut cx = Self {
+            caps,
+            store,
+            sums_16,
+            tactics,
+            decisions: Vec::new(),
+            first: program.dispatches.len(),
+            replaced: None,
+            program,
+            weights,
+            converted,
+            staged: Vec::new(),
+            site,
+        };
+        cx.staged = (0..cx.site.results.len()).map(|i| cx.stage(i)).collect();
+        cx
+    }
+
+    /// A buffer for result `i` as the node's kernels write it, if it is stored otherwise.
+    fn stage(&mut self, i: usize) -> Option<BufferId> {
+        let result = &self.site.results[i];
+        let other = result.element.store().is_some_and(|store| store != self.store);
+        let bytes = result.ty.shape.elements() * self.store.bytes();
+        other.then(|| self.scratch(bytes))
+    }
+
+    /// How the node's kernels see the elements of result 0, and of operands that have its type.
+    pub fn element(&self) -> Element {
+        let result = &self.site.results[0];
+        result.element.store().map_or(result.element, |_| self.store.into())
     }
 
     /// Type of operand `i`, which must be present.
@@ -92,7 +127,7 @@ impl<'a> Lower<'a> {
         self.operand(i).constant
     }
 
-    /// The buffer of operand `i`; a constant is uploaded in the storage type.
+    /// The buffer of operand `i` in the storage of the node; a constant is uploaded in it.
     pub fn x(&mut self, i: usize) -> Result<BufferId, Unsupported> {
         if let Some((replaced, buffer)) = self.replaced
             && replaced == i
@@ -102,11 +137,49 @@ impl<'a> Lower<'a> {
         match (self.constant(i), self.operand(i).buffer) {
             (Some(constant), _) => {
                 let elements = constant.shape.elements();
-                self.rearranged(i, "plain", elements, elements as usize, |_, k| k)
+                if matches!(constant.stored, DType::F32 | DType::F16) {
+                    return self.rearranged(i, "plain", elements, elements as usize, |_, k| k);
+                }
+                self.integers(i)
             }
-            (None, Some(buffer)) => Ok(buffer),
+            (None, Some(buffer)) => match self.operand(i).element.store() {
+                Some(store) if store != self.store => self.convert_operand(i, buffer),
+                _ => Ok(buffer),
+            },
             (None, None) => unreachable!("{}: operand {i} has no buffer", self.site.label),
         }
+    }
+
+    fn convert_operand(&mut self, i: usize, buffer: BufferId) -> Result<BufferId, Unsupported> {
+        let (value, elements) = (self.operand(i).value, self.operand(i).ty.shape.elements());
+        let key = (value, self.store);
+        if let Some(converted) = self.converted.get(&key) {
+            return Ok(*converted);
+        }
+        let to = self.scratch(elements * self.store.bytes());
+        self.convert(elements, self.store, buffer, to)?;
+        self.converted.insert(key, to);
+        Ok(to)
+    }
+
+    /// Copies floats into the other storage, `to`.
+    fn convert(&mut self, elements: u64, to: Store, x: BufferId, y: BufferId) -> Result<(), Unsupported> {
+        let (grid, row_items, wg_x) = self.linear_grid(elements.div_ceil(4))?;
+        let spec = convert::Spec { wg_x, ..Default::default() };
+        let push = convert::Push { elements: elements as u32, row_items };
+        let kernel = convert::kernel(to);
+        self.dispatch(convert::dispatch(kernel, spec, push, convert::Bind { x, y }, grid), 0)
+    }
+
+    /// Converts the results that are stored otherwise than the node's kernels have written them.
+    pub(super) fn unstage(&mut self) -> Result<(), Unsupported> {
+        for i in 0..self.staged.len() {
+            let result = &self.site.results[i];
+            if let (Some(from), Some(store)) = (self.staged[i], result.element.store()) {
+                self.convert(result.ty.shape.elements(), store, from, result.buffer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs `f` with `buffer` in the place of operand `i`.
@@ -117,9 +190,9 @@ impl<'a> Lower<'a> {
         result
     }
 
-    /// The buffer of result `i`.
+    /// The buffer of result `i`, for the storage of the node.
     pub fn y(&self, i: usize) -> BufferId {
-        self.site.results[i].buffer
+        self.staged[i].unwrap_or(self.site.results[i].buffer)
     }
 
     /// A buffer that lives within this node only.

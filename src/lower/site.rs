@@ -1,7 +1,7 @@
 //! A node as lowering sees it.
 
 use crate::ir::{Constant, Step, TensorType};
-use crate::program::BufferId;
+use crate::program::{BufferId, Element, Store};
 
 /// What a node reads.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct OperandSite<'a> {
     pub name: &'a str,
     /// Its type.
     pub ty: &'a TensorType,
+    /// How it is stored; of no meaning for constants of floats.
+    pub element: Element,
     /// Its contents, if known.
     pub constant: Option<&'a Constant>,
     /// Where it is, unless it is constant.
@@ -25,6 +27,8 @@ pub struct ResultSite<'a> {
     pub value: u32,
     /// Its type.
     pub ty: &'a TensorType,
+    /// How it is stored.
+    pub element: Element,
     /// Where it goes.
     pub buffer: BufferId,
 }
@@ -40,6 +44,8 @@ pub struct Site<'a> {
     pub operands: Vec<Option<OperandSite<'a>>>,
     /// Its results.
     pub results: Vec<ResultSite<'a>>,
+    /// How the node's kernels see floats. Operands and results that are stored otherwise are converted.
+    pub store: Store,
     /// Elementwise steps applied to the first result before it is stored.
     pub steps: &'a [Step],
 }

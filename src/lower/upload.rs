@@ -25,6 +25,17 @@ impl Lower<'_> {
         self.weights(i, &format!("{packing}/{store:?}"), elements * store.bytes(), fill)
     }
 
+    /// Uploads constant operand `i`, of integers, as values of its type are stored.
+    pub(super) fn integers(&mut self, i: usize) -> Result<BufferId, Unsupported> {
+        let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
+        let element = self.operand(i).element;
+        let bytes = constant.shape.elements() * element.bytes();
+        self.weights(i, &format!("plain/{element:?}"), bytes, move |to| {
+            let from = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+            element.write(constant.stored, &from, to);
+        })
+    }
+
     /// Uploads `elements` 32-bit floats computed from constant operand `i`: `fill` gets its floats, and
     /// `elements` zeros to write to. `packing` names the arrangement: the same constant with the same packing
     /// is uploaded once.

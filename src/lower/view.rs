@@ -68,6 +68,16 @@ impl View {
         Self::dense(&self.dims.iter().map(|d| d.size).collect::<Vec<_>>())
     }
 
+    /// The words of these elements, each of so many words.
+    fn words(&self, words: u32) -> Self {
+        if words == 1 {
+            return self.clone();
+        }
+        let n = i64::from(words);
+        let dims = self.dims.iter().map(|dim| Dim { size: dim.size, stride: dim.stride * n });
+        Self { offset: self.offset * n, dims: dims.chain([Dim { size: words, stride: 1 }]).collect() }
+    }
+
     fn elements(&self) -> u64 {
         self.dims.iter().map(|d| u64::from(d.size)).product()
     }
@@ -151,7 +161,8 @@ impl Lower<'_> {
         if from.elements() == 0 {
             return Ok(());
         }
-        for part in Copy::new(from, to).split() {
+        let (size, words) = self.element().size();
+        for part in Copy::new(&from.words(words), &to.words(words)).split() {
             let items = part.axes.iter().map(|a| u64::from(a.size)).product();
             let (grid, row_items, wg_x) = self.linear_grid(items)?;
             let field = |f: fn(&Axis) -> u32| std::array::from_fn(|d| part.axes.get(d).map_or(1, f));
@@ -167,7 +178,7 @@ impl Lower<'_> {
                 y_stride: field(|a| a.to as u32),
             };
             let spec = Spec { wg_x, ..Default::default() };
-            self.dispatch(dispatch(kernel(self.store), spec, push, Bind { x, y }, grid), 0)?;
+            self.dispatch(dispatch(kernel(size), spec, push, Bind { x, y }, grid), 0)?;
         }
         Ok(())
     }
@@ -221,6 +232,13 @@ mod tests {
         assert_eq!(merged(&nchw, &View::dense(&[2, 8, 3, 5])), (3, false));
         let scalar = View::dense(&[]);
         assert_eq!(merged(&scalar, &scalar), (0, false));
+    }
+
+    #[test]
+    fn words_of_an_element_stay_together() {
+        let from = View::dense(&[3, 4]).permute(&[1, 0]);
+        let expected: Vec<i64> = (0..24).map(|i| (i / 2 % 3 * 4 + i / 6) * 2 + i % 2).collect();
+        assert_eq!(run(&from.words(2), &from.packed().words(2), 24), expected);
     }
 
     #[test]

@@ -4,15 +4,20 @@
 //! dimensions. All of it is taken for float32 up to rank 6; either operand may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "BATCH_MATMUL", builtin: Some(sys::kTfLiteBuiltinBatchMatmul), max_version: 4, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "BATCH_MATMUL",
+    builtin: Some(sys::kTfLiteBuiltinBatchMatmul),
+    typed_by: 0,
+    takes: &[(DType::F32, 4)],
+    parse,
+}];
 
 /// A product of two computed tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +166,7 @@ mod tests {
             let a = if swapped[0] { flip(&x) } else { x.clone() };
             let b = if swapped[1] { flip(&w) } else { w.clone() };
             let y = BatchMatmul { swapped }.reference(&[Some(&a), Some(&b)]).unwrap().remove(0);
-            assert_eq!((y.shape, y.data), (Shape::from([2, 1]), vec![5.0, 14.0]), "{swapped:?}");
+            assert_eq!((y.shape, y.floats()), (Shape::from([2, 1]), &[5.0, 14.0][..]), "{swapped:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
+use crate::ir::{Activation, Broadcast, DType, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -15,15 +15,45 @@ use crate::unsupported;
 /// A table entry for a function without fused activation.
 macro_rules! def {
     ($name:literal, $code:ident, $version:literal, $op:expr) => {
-        Def { name: $name, builtin: Some(sys::$code), max_version: $version, parse: |n| parse(n, $op, 0) }
+        Def {
+            name: $name,
+            builtin: Some(sys::$code),
+            typed_by: 0,
+            takes: &[(DType::F32, $version)],
+            parse: |n| parse(n, $op, 0),
+        }
     };
 }
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "ADD", builtin: Some(sys::kTfLiteBuiltinAdd), max_version: 1, parse: parse_add },
-    Def { name: "SUB", builtin: Some(sys::kTfLiteBuiltinSub), max_version: 2, parse: parse_sub },
-    Def { name: "MUL", builtin: Some(sys::kTfLiteBuiltinMul), max_version: 1, parse: parse_mul },
-    Def { name: "DIV", builtin: Some(sys::kTfLiteBuiltinDiv), max_version: 1, parse: parse_div },
+    Def {
+        name: "ADD",
+        builtin: Some(sys::kTfLiteBuiltinAdd),
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
+        parse: parse_add,
+    },
+    Def {
+        name: "SUB",
+        builtin: Some(sys::kTfLiteBuiltinSub),
+        typed_by: 0,
+        takes: &[(DType::F32, 2)],
+        parse: parse_sub,
+    },
+    Def {
+        name: "MUL",
+        builtin: Some(sys::kTfLiteBuiltinMul),
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
+        parse: parse_mul,
+    },
+    Def {
+        name: "DIV",
+        builtin: Some(sys::kTfLiteBuiltinDiv),
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
+        parse: parse_div,
+    },
     def!("PRELU", kTfLiteBuiltinPrelu, 1, StepOp::Prelu),
     def!("MAXIMUM", kTfLiteBuiltinMaximum, 4, StepOp::Maximum),
     def!("MINIMUM", kTfLiteBuiltinMinimum, 4, StepOp::Minimum),
@@ -105,11 +135,9 @@ impl Operator for Binary {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
         let shape = broadcast(&a.shape, &b.shape)?;
-        let (Some(a), Some(b)) = (a.expand(&shape), b.expand(&shape)) else {
-            unreachable!("both operands spread to {shape}")
-        };
-        let data = a.into_iter().zip(b).map(|(a, b)| self.0.apply(a, b)).collect();
-        Ok(vec![HostTensor { shape, data }])
+        let (a, b) = (a.expand(&shape)?, b.expand(&shape)?);
+        let data = a.floats().iter().zip(b.floats()).map(|(a, b)| self.0.apply(*a, *b)).collect();
+        Ok(vec![HostTensor::f32(shape, data)])
     }
 
     fn fusion(&self) -> Fusion {
@@ -120,7 +148,7 @@ impl Operator for Binary {
 /// Operand `i` spread over `shape` in a scratch buffer.
 fn expand(cx: &mut Lower<'_>, i: usize, shape: Shape) -> Result<BufferId, Unsupported> {
     let (x, from) = (cx.x(i)?, View::dense(&cx.input(i).shape).broadcast(&shape));
-    let y = cx.scratch(shape.elements() * cx.store.bytes());
+    let y = cx.scratch(shape.elements() * cx.element().bytes());
     cx.copy(x, &from, y, &View::dense(&shape))?;
     Ok(y)
 }

@@ -1,16 +1,21 @@
 //! BROADCAST_TO: the operand spread over a larger shape by NumPy's rule.
 //!
-//! Taken for float32 up to rank 6 with a constant shape.
+//! Taken for every element type up to rank 6 with a constant shape.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "BROADCAST_TO", builtin: Some(sys::kTfLiteBuiltinBroadcastTo), max_version: 3, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "BROADCAST_TO",
+    builtin: Some(sys::kTfLiteBuiltinBroadcastTo),
+    typed_by: 0,
+    takes: &every(3),
+    parse,
+}];
 
 /// The operand spread over `shape`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub struct BroadcastTo {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let dims: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
     let op = match dims {
         Ok(dims) if dims.len() <= MAX_RANK => BroadcastTo { shape: Shape::new(&dims) },
@@ -49,9 +54,6 @@ impl Operator for BroadcastTo {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        match x.expand(&self.shape) {
-            Some(data) => Ok(vec![HostTensor { shape: self.shape, data }]),
-            None => unsupported!("{} does not spread over {}", x.shape, self.shape),
-        }
+        Ok(vec![x.expand(&self.shape)?])
     }
 }

@@ -1,18 +1,23 @@
 //! CONCATENATION: operands side by side along one dimension.
 //!
-//! TFLite takes any number of operands and no activation. Taken for float32 up to rank 6; operands
+//! TFLite takes any number of operands and no activation. Taken for every element type up to rank 6; operands
 //! may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Shape, TensorType};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Aliasing, Def, Operator, Parsed, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "CONCATENATION", builtin: Some(sys::kTfLiteBuiltinConcatenation), max_version: 4, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "CONCATENATION",
+    builtin: Some(sys::kTfLiteBuiltinConcatenation),
+    typed_by: 0,
+    takes: &every(4),
+    parse,
+}];
 
 /// Matrices that one dispatch takes.
 const MATRICES: usize = 4;
@@ -29,7 +34,12 @@ pub struct Concatenation {
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let count = node.input_count();
     node.expect(1..=usize::MAX, 1)?;
-    let types = (0..count).map(|i| node.float(i)).collect::<Result<Vec<_>, _>>()?;
+    let types = (0..count).map(|i| node.input_type(i)).collect::<Result<Vec<_>, _>>()?;
+    let result = node.output_type(0)?;
+    let stays = |ty: &TensorType| ty.dtype == DType::F32 || ty.quant == result.quant;
+    if let Some(other) = types.iter().find(|ty| ty.dtype != result.dtype || !stays(ty)) {
+        unsupported!("{other} becomes a part of {result}");
+    }
     let p = node.required_params::<sys::TfLiteConcatenationParams>()?;
     if p.activation != 0 {
         unsupported!("fused activation {} (TFLite allows none here)", p.activation);
@@ -74,12 +84,12 @@ impl Operator for Concatenation {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let parts = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
         let shapes: Vec<_> = parts.iter().map(|p| p.shape).collect();
-        let y = HostTensor::from_fn(self.shape(&shapes)?, |i| {
+        let y = HostTensor::moved(parts[0].dtype(), self.shape(&shapes)?, |i| {
             let mut i = i.to_vec();
             for part in &parts {
                 let size = part.shape[self.axis] as usize;
                 if i[self.axis] < size {
-                    return part.at(&i);
+                    return part.bits(&i);
                 }
                 i[self.axis] -= size;
             }
@@ -97,6 +107,8 @@ pub(super) fn in_one_row(inputs: &[Option<Shape>], axis: usize) -> bool {
 /// Result 0 = the operands, which are matrices of so many rows and of these widths, side by side.
 pub(super) fn side_by_side(cx: &mut Lower<'_>, rows: u32, widths: &[u32]) -> Result<(), Unsupported> {
     use table::concatenation::{Bind, Push, Spec, dispatch, kernel};
+    let (size, words) = cx.element().size();
+    let widths: Vec<u32> = widths.iter().map(|n| n * words).collect();
     let wide = widths.iter().all(|n| n % 4 == 0);
     let lanes = if wide { 4 } else { 1 };
     let widths: Vec<u32> = widths.iter().map(|n| n / lanes).collect();
@@ -118,7 +130,7 @@ pub(super) fn side_by_side(cx: &mut Lower<'_>, rows: u32, widths: &[u32]) -> Res
             start: std::array::from_fn(|i| widths.iter().take(i).sum()),
         };
         let bind = Bind { a: x(0), b: x(1), c: x(2), d: x(3), y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(cx.store), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)?;
+        cx.dispatch(dispatch(kernel(size), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)?;
         y_start += width;
     }
     Ok(())

@@ -17,14 +17,19 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use crate::error::Unsupported;
-use crate::ir::{Activation, Extent, HostTensor, Shape, SpatialPadding, Window};
+use crate::ir::{Activation, DType, Extent, HostTensor, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "CONV_2D", builtin: Some(sys::kTfLiteBuiltinConv2d), max_version: 6, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "CONV_2D",
+    builtin: Some(sys::kTfLiteBuiltinConv2d),
+    typed_by: 0,
+    takes: &[(DType::F32, 6)],
+    parse,
+}];
 
 /// A convolution of NHWC with OHWI weights.
 #[derive(Clone, Debug, PartialEq, Eq)]

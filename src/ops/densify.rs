@@ -9,8 +9,13 @@ use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "DENSIFY", builtin: Some(sys::kTfLiteBuiltinDensify), max_version: 1, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "DENSIFY",
+    builtin: Some(sys::kTfLiteBuiltinDensify),
+    typed_by: 0,
+    takes: &[(DType::F32, 1), (DType::F16, 1)],
+    parse,
+}];
 
 /// Makes a sparse constant dense; it stays sparse in the model's memory until it is packed.
 #[derive(Clone, Debug, PartialEq, Eq)]

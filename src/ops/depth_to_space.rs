@@ -1,11 +1,11 @@
 //! DEPTH_TO_SPACE and SPACE_TO_DEPTH: blocks of pixels from channels, and back.
 //!
-//! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for float32.
+//! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for every element type.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -13,13 +13,15 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "DEPTH_TO_SPACE",
         builtin: Some(sys::kTfLiteBuiltinDepthToSpace),
-        max_version: 2,
+        typed_by: 0,
+        takes: &every(2),
         parse: |n| parse(n, n.required_params::<sys::TfLiteDepthToSpaceParams>()?.block_size, true),
     },
     Def {
         name: "SPACE_TO_DEPTH",
         builtin: Some(sys::kTfLiteBuiltinSpaceToDepth),
-        max_version: 2,
+        typed_by: 0,
+        takes: &every(2),
         parse: |n| parse(n, n.required_params::<sys::TfLiteSpaceToDepthParams>()?.block_size, false),
     },
 ];
@@ -35,7 +37,7 @@ pub struct DepthToSpace {
 
 fn parse(node: &NodeView<'_>, block: i32, to_space: bool) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
-    let x = node.float_rank(0, 4)?;
+    let x = node.input_type(0)?;
     let Some(block) = u32::try_from(block).ok().filter(|b| *b > 0) else {
         unsupported!("block size {block}")
     };
@@ -82,13 +84,13 @@ impl Operator for DepthToSpace {
         let b = self.block as usize;
         let y = self.shape(x.shape)?;
         let (x_depth, y_depth) = (x.shape[3] as usize, y[3] as usize);
-        let y = HostTensor::from_fn(y, |i| {
+        let y = HostTensor::moved(x.dtype(), y, |i| {
             let [n, h, w, c] = i[..] else { unreachable!("rank 4") };
             if self.to_space {
-                x.at(&[n, h / b, w / b, (h % b * b + w % b) * y_depth + c])
+                x.bits(&[n, h / b, w / b, (h % b * b + w % b) * y_depth + c])
             } else {
                 let pixel = c / x_depth;
-                x.at(&[n, h * b + pixel / b, w * b + pixel % b, c % x_depth])
+                x.bits(&[n, h * b + pixel / b, w * b + pixel % b, c % x_depth])
             }
         })?;
         Ok(vec![y])
@@ -104,10 +106,10 @@ mod tests {
         let x = HostTensor::from_fn(Shape::from([1, 2, 1, 8]), |i| (i[1] * 8 + i[3]) as f32).unwrap();
         let y = DepthToSpace { block: 2, to_space: true }.reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.shape, Shape::from([1, 4, 2, 2]));
-        assert_eq!(y.data, (0..16).map(|i| i as f32).collect::<Vec<_>>());
-        let wide = HostTensor { shape: Shape::from([1, 1, 2, 8]), data: x.data };
+        assert_eq!(y.floats(), (0..16).map(|i| i as f32).collect::<Vec<_>>());
+        let wide = x.reshaped(Shape::from([1, 1, 2, 8]));
         let y = DepthToSpace { block: 2, to_space: true }.reference(&[Some(&wide)]).unwrap().remove(0);
-        assert_eq!(y.data, [0., 1., 2., 3., 8., 9., 10., 11., 4., 5., 6., 7., 12., 13., 14., 15.]);
+        assert_eq!(y.floats(), [0., 1., 2., 3., 8., 9., 10., 11., 4., 5., 6., 7., 12., 13., 14., 15.]);
         assert_eq!(DepthToSpace { block: 2, to_space: false }.reference(&[Some(&y)]).unwrap()[0], wide);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, StepOp, Window};
+use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, StepOp, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
@@ -23,7 +23,8 @@ use crate::unsupported;
 pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
-    max_version: 2,
+    typed_by: 0,
+    takes: &[(DType::F32, 2)],
     parse,
 }];
 

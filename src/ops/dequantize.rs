@@ -10,8 +10,13 @@ use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "DEQUANTIZE", builtin: Some(sys::kTfLiteBuiltinDequantize), max_version: 3, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "DEQUANTIZE",
+    builtin: Some(sys::kTfLiteBuiltinDequantize),
+    typed_by: 0,
+    takes: &[(DType::F16, 3)],
+    parse,
+}];
 
 /// Takes a float16 constant for float32.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::fmt;
 use super::conv_2d::{Geometry, implicit_gemm};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape};
+use crate::ir::{Activation, DType, HostTensor, Shape};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::program::TacticKey;
@@ -19,7 +19,8 @@ use crate::unsupported;
 pub(super) const DEFS: &[Def] = &[Def {
     name: "FULLY_CONNECTED",
     builtin: Some(sys::kTfLiteBuiltinFullyConnected),
-    max_version: 8,
+    typed_by: 0,
+    takes: &[(DType::F32, 8)],
     parse,
 }];
 
@@ -76,9 +77,9 @@ impl Operator for FullyConnected {
         let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
         let depth = w.shape[1] as usize;
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        let rows = x.data.chunks_exact(depth);
-        let data = rows.flat_map(|r| w.data.chunks_exact(depth).map(move |c| dot(r, c))).collect();
-        Ok(vec![HostTensor { shape, data }])
+        let rows = x.floats().chunks_exact(depth);
+        let data = rows.flat_map(|r| w.floats().chunks_exact(depth).map(move |c| dot(r, c))).collect();
+        Ok(vec![HostTensor::f32(shape, data)])
     }
 
     fn fusion(&self) -> Fusion {

@@ -1,18 +1,18 @@
 //! GATHER: the slices of one dimension that a tensor of indices names.
 //!
-//! `y[b…, o…, i…, n…] = x[b…, o…, index[b…, i…], n…]` with `batch_dims` dimensions `b`. Taken for float32 up to
+//! `y[b…, o…, i…, n…] = x[b…, o…, index[b…, i…], n…]` with `batch_dims` dimensions `b`. Taken for every element type up to
 //! rank 6 with constant indices of any rank.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] =
-    &[Def { name: "GATHER", builtin: Some(sys::kTfLiteBuiltinGather), max_version: 4, parse }];
+    &[Def { name: "GATHER", builtin: Some(sys::kTfLiteBuiltinGather), typed_by: 0, takes: &every(4), parse }];
 
 /// Slices by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Gather {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let p = node.required_params::<sys::TfLiteGatherParams>()?;
     let indices_shape = node.constant(1)?.shape;
     let indices: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
@@ -72,10 +72,11 @@ impl Operator for Gather {
         use table::gather::{Bind, Push, Spec, dispatch, kernel};
         let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
         let product = |dims: &[u32]| dims.iter().product::<u32>();
-        let inner = product(&x_shape[self.axis + 1..]);
+        let (size, words) = cx.element().size();
+        let inner = product(&x_shape[self.axis + 1..]) * words;
         let wide = inner % 4 == 0;
         let lanes = if wide { 4 } else { 1 };
-        let items = y_shape.elements() / u64::from(lanes);
+        let items = y_shape.elements() * u64::from(words) / u64::from(lanes);
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
         let push = Push {
             items: items as u32,
@@ -94,17 +95,17 @@ impl Operator for Gather {
         };
         let index = cx.weights(1, "indices", self.indices.len() as u64 * 4, fill)?;
         let bind = Bind { x: cx.x(0)?, index, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(cx.store), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)
+        cx.dispatch(dispatch(kernel(size), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let (axis, rank) = (self.axis, self.indices_shape.len() - self.batch_dims);
-        let y = HostTensor::from_fn(self.shape(&x.shape)?, |i| {
+        let y = HostTensor::moved(x.dtype(), self.shape(&x.shape)?, |i| {
             let which = [&i[..self.batch_dims], &i[axis..axis + rank]].concat();
             let place =
                 which.iter().zip(self.indices_shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
-            x.at(&[&i[..axis], &[self.indices[place] as usize], &i[axis + rank..]].concat())
+            x.bits(&[&i[..axis], &[self.indices[place] as usize], &i[axis + rank..]].concat())
         })?;
         Ok(vec![y])
     }
@@ -119,7 +120,7 @@ mod tests {
         let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (10 * i[0] + i[1]) as f32).unwrap();
         let gather = |axis, batch_dims, indices: &[u32], shape: &[u32]| {
             let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
-            op.reference(&[Some(&x)]).ok().map(|y| (y[0].shape.to_vec(), y[0].data.clone()))
+            op.reference(&[Some(&x)]).ok().map(|y| (y[0].shape.to_vec(), y[0].floats().to_vec()))
         };
         assert_eq!(gather(1, 0, &[2, 0], &[2]), Some((vec![2, 2], vec![2.0, 0.0, 12.0, 10.0])));
         assert_eq!(gather(0, 0, &[1], &[]), Some((vec![3], vec![10.0, 11.0, 12.0])));

@@ -4,7 +4,7 @@
 //! bits whatever the storage.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -14,7 +14,8 @@ use crate::unsupported;
 pub(super) const DEFS: &[Def] = &[Def {
     name: "L2_NORMALIZATION",
     builtin: Some(sys::kTfLiteBuiltinL2Normalization),
-    max_version: 2,
+    typed_by: 0,
+    takes: &[(DType::F32, 2)],
     parse,
 }];
 
@@ -57,28 +58,27 @@ impl Operator for L2Normalization {
             let length = if length < 1e-6 { 1e-6 } else { length };
             row.iter().map(|x| x / length).collect::<Vec<_>>()
         };
-        let data = x.data.chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
-        Ok(vec![HostTensor { shape: x.shape, data }])
+        let data = x.floats().chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
+        Ok(vec![HostTensor::f32(x.shape, data)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
 
     #[test]
     fn a_row_of_zeros_stays() {
-        let x = HostTensor { shape: Shape::from([2, 2]), data: vec![3.0, 4.0, 0.0, 0.0] };
-        assert_eq!(L2Normalization.reference(&[Some(&x)]).unwrap()[0].data, [0.6, 0.8, 0.0, 0.0]);
+        let x = HostTensor::f32([2, 2], vec![3.0, 4.0, 0.0, 0.0]);
+        assert_eq!(L2Normalization.reference(&[Some(&x)]).unwrap()[0].floats(), [0.6, 0.8, 0.0, 0.0]);
     }
 
     #[test]
     fn epsilon_bounds_the_length() {
         let data = vec![3e-5, 4e-5, 3e-7, 4e-7, f32::NAN, 1.0];
-        let y = L2Normalization.reference(&[Some(&HostTensor { shape: Shape::from([3, 2]), data })]).unwrap();
+        let y = L2Normalization.reference(&[Some(&HostTensor::f32([3, 2], data))]).unwrap();
         let near = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} instead of {want}");
-        y[0].data.iter().zip([0.6, 0.8, 0.3, 0.4]).for_each(|(&got, want)| near(got, want));
-        assert!(y[0].data[4..].iter().all(|y| y.is_nan()));
+        y[0].floats().iter().zip([0.6, 0.8, 0.3, 0.4]).for_each(|(&got, want)| near(got, want));
+        assert!(y[0].floats()[4..].iter().all(|y| y.is_nan()));
     }
 }

@@ -1,17 +1,17 @@
 //! PACK: operands of one shape side by side along a new dimension.
 //!
-//! Taken for float32 up to rank 6; operands may be constant.
+//! Taken for every element type up to rank 6; operands may be constant.
 
 use super::concatenation::{in_one_row, side_by_side};
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::Lower;
-use crate::op::{Aliasing, Def, Operator, Parsed, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] =
-    &[Def { name: "PACK", builtin: Some(sys::kTfLiteBuiltinPack), max_version: 4, parse }];
+    &[Def { name: "PACK", builtin: Some(sys::kTfLiteBuiltinPack), typed_by: 0, takes: &every(4), parse }];
 
 /// Operands along a new dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,10 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if usize::try_from(p.values_count) != Ok(count) {
         unsupported!("{count} inputs where {} are packed", p.values_count);
     }
-    let types = (0..count).map(|i| node.float(i)).collect::<Result<Vec<_>, _>>()?;
+    let types = (0..count).map(|i| node.input_type(i)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(other) = types.iter().find(|ty| ty.dtype != types[0].dtype) {
+        unsupported!("{} and {other} side by side", types[0]);
+    }
     let rank = types[0].shape.len() as i64 + 1;
     if !(-rank..rank).contains(&p.axis.into()) {
         unsupported!("{} cannot get a dimension {}", types[0].shape, p.axis);
@@ -71,9 +74,9 @@ impl Operator for Pack {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let parts = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
-        let y = HostTensor::from_fn(self.shape(&parts[0].shape)?, |i| {
+        let y = HostTensor::moved(parts[0].dtype(), self.shape(&parts[0].shape)?, |i| {
             let mut at = i.to_vec();
-            parts[at.remove(self.axis)].at(&at)
+            parts[at.remove(self.axis)].bits(&at)
         })?;
         Ok(vec![y])
     }

@@ -6,30 +6,49 @@
 
 use crate::codes::pad as codes;
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape, TensorType};
 use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "PAD", builtin: Some(sys::kTfLiteBuiltinPad), max_version: 4, parse: parse_pad },
-    Def { name: "PADV2", builtin: Some(sys::kTfLiteBuiltinPadv2), max_version: 4, parse: parse_padv2 },
+    Def {
+        name: "PAD",
+        builtin: Some(sys::kTfLiteBuiltinPad),
+        typed_by: 0,
+        takes: &every(4),
+        parse: parse_pad,
+    },
+    Def {
+        name: "PADV2",
+        builtin: Some(sys::kTfLiteBuiltinPadv2),
+        typed_by: 0,
+        takes: &every(4),
+        parse: parse_padv2,
+    },
     Def {
         name: "MIRROR_PAD",
         builtin: Some(sys::kTfLiteBuiltinMirrorPad),
-        max_version: 3,
+        typed_by: 0,
+        takes: &every(3),
         parse: parse_mirror_pad,
     },
-    Def { name: "TILE", builtin: Some(sys::kTfLiteBuiltinTile), max_version: 3, parse: parse_tile },
+    Def {
+        name: "TILE",
+        builtin: Some(sys::kTfLiteBuiltinTile),
+        typed_by: 0,
+        takes: &every(3),
+        parse: parse_tile,
+    },
 ];
 
 /// What lies beyond the operand's border.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
     /// A number.
-    Constant(f32),
+    Constant(Scalar),
     /// The mirror image, without the outermost element.
     Reflect,
     /// The mirror image.
@@ -58,7 +77,8 @@ pub struct Pad {
 
 fn parse_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    parse(node, Border::Constant(0.0))
+    let zero = zero(&node.output_type(0)?)?;
+    parse(node, Border::Constant(zero))
 }
 
 fn parse_padv2(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -67,7 +87,24 @@ fn parse_padv2(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if value.shape.elements() != 1 {
         unsupported!("{} values, 1 expected", value.shape.elements());
     }
-    parse(node, Border::Constant(value.to_f32()?[0]))
+    let x = node.input_type(0)?;
+    if node.input_type(2)?.dtype != x.dtype {
+        unsupported!("a value {value} for {x}");
+    }
+    let value = match x.dtype {
+        DType::F32 => Scalar::f32(value.to_f32()?[0]),
+        dtype => Scalar::int(dtype, value.to_i64()?[0]),
+    };
+    parse(node, Border::Constant(value))
+}
+
+/// What stands for zero in a tensor of this type: the zero point, if it is quantised.
+pub(super) fn zero(ty: &TensorType) -> Result<Scalar, Unsupported> {
+    match ty.quant.as_deref().map(|quant| &quant.zero_point[..]) {
+        None => Ok(Scalar::int(ty.dtype, 0)),
+        Some([zero]) => Ok(Scalar::int(ty.dtype, (*zero).into())),
+        Some(_) => unsupported!("{ty} has several zero points"),
+    }
 }
 
 fn parse_mirror_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -80,7 +117,7 @@ fn parse_mirror_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 fn parse(node: &NodeView<'_>, border: Border) -> Result<Parsed, Unsupported> {
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let paddings = node.ints(1)?;
     let growth = paddings
         .chunks(2)
@@ -96,7 +133,7 @@ fn parse(node: &NodeView<'_>, border: Border) -> Result<Parsed, Unsupported> {
 
 fn parse_tile(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let times =
         |n: i64| u32::try_from(n).map(Growth::Times).map_err(|_| Unsupported(format!("multiple {n}")));
     let growth = node.ints(1)?.into_iter().map(times).collect::<Result<Vec<_>, _>>()?;
@@ -175,16 +212,16 @@ impl Operator for Pad {
             };
             i.map(|i| i as usize)
         };
-        let value = if let Border::Constant(value) = self.border { value } else { 0.0 };
-        let y = HostTensor::from_fn(self.shape(x.shape)?, |index| {
+        let value = if let Border::Constant(value) = self.border { value.bits } else { 0 };
+        let y = HostTensor::moved(x.dtype(), self.shape(x.shape)?, |index| {
             let place = |(d, &i): (usize, &usize)| place(i, before[d], x.shape[d]);
-            index.iter().enumerate().map(place).collect::<Option<Vec<_>>>().map_or(value, |i| x.at(&i))
+            index.iter().enumerate().map(place).collect::<Option<Vec<_>>>().map_or(value, |i| x.bits(&i))
         })?;
         Ok(vec![y])
     }
 
     fn zeros(&self) -> Option<Vec<[u32; 2]>> {
-        if self.border != Border::Constant(0.0) {
+        if self.border != Border::Constant(Scalar::f32(0.0)) {
             return None;
         }
         let zeros = |growth: &Growth| match *growth {
@@ -204,7 +241,12 @@ pub(super) fn pad(
     to: &Shape,
     before: &[u32],
 ) -> Result<(), Unsupported> {
-    let mut dims = merged(border, from, to, before);
+    let (size, words) = cx.element().size();
+    let words_of = |shape: &Shape| [&shape[..], &[words]].concat();
+    let mut dims = merged(border, &words_of(from), &words_of(to), &[before, &[0]].concat());
+    if dims.len() > MAX_RANK {
+        unsupported!("rank {} of {border:?} in 64 bits", dims.len() - 1);
+    }
     let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
     let wide = dims
         .last()
@@ -219,13 +261,13 @@ pub(super) fn pad(
         all
     };
     let (x_shape, y_shape, before) = (six(0, 1), six(1, 1), six(2, 0));
-    let items = to.elements() / if wide { 4 } else { 1 };
+    let items = to.elements() * u64::from(words) / if wide { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
     let (border, value) = match border {
-        Border::Constant(value) => (codes::CONSTANT, value),
-        Border::Reflect => (codes::REFLECT, 0.0),
-        Border::Symmetric => (codes::SYMMETRIC, 0.0),
-        Border::Repeat => (codes::REPEAT, 0.0),
+        Border::Constant(value) => (codes::CONSTANT, cx.element().words(value)),
+        Border::Reflect => (codes::REFLECT, [0; 2]),
+        Border::Symmetric => (codes::SYMMETRIC, [0; 2]),
+        Border::Repeat => (codes::REPEAT, [0; 2]),
     };
     let spec = Spec { wg_x, border, ..Default::default() };
     let push = Push {
@@ -238,15 +280,15 @@ pub(super) fn pad(
         y_shape,
         before,
     };
-    cx.dispatch(dispatch(kernel(cx.store), spec, push, bind, grid), 0)
+    cx.dispatch(dispatch(kernel(size), spec, push, bind, grid), 0)
 }
 
 /// Size before and after and the border in front of each dimension, where those that do not grow are
 /// one with the dimension outside of them.
-fn merged(border: Border, from: &Shape, to: &Shape, before: &[u32]) -> Vec<[u32; 3]> {
+fn merged(border: Border, from: &[u32], to: &[u32], before: &[u32]) -> Vec<[u32; 3]> {
     let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
     let mut dims: Vec<[u32; 3]> = Vec::new();
-    for ((&from, &to), &before) in from.iter().zip(to.iter()).zip(before) {
+    for ((&from, &to), &before) in from.iter().zip(to).zip(before) {
         match dims.last_mut() {
             // The mirror image of several is not the mirror image of them as one.
             Some(outer) if from == to && (!mirrored || outer[0] == outer[1]) => {
@@ -265,10 +307,9 @@ mod tests {
 
     #[test]
     fn dimensions_that_stay_are_merged() {
-        let merged = |border, from: &[u32], to: &[u32], before: &[u32]| {
-            super::merged(border, &Shape::new(from), &Shape::new(to), before)
-        };
-        let zero = Border::Constant(0.0);
+        let merged =
+            |border, from: &[u32], to: &[u32], before: &[u32]| super::merged(border, from, to, before);
+        let zero = Border::Constant(Scalar::f32(0.0));
         assert_eq!(merged(zero, &[1, 8, 7, 24], &[1, 8, 7, 28], &[0; 4]), [[56, 56, 0], [24, 28, 0]]);
         assert_eq!(merged(zero, &[2, 5, 3], &[2, 8, 3], &[0, 1, 0]), [[2, 2, 0], [15, 24, 3]]);
         let reflected = merged(Border::Reflect, &[2, 5, 3], &[2, 8, 3], &[0, 1, 0]);
@@ -276,16 +317,19 @@ mod tests {
     }
 
     fn pad(border: Border, growth: Growth, x: &[f32]) -> Option<Vec<f32>> {
-        let x = HostTensor { shape: Shape::from([x.len() as u32]), data: x.to_vec() };
+        let x = HostTensor::f32([x.len() as u32], x.to_vec());
         let y = Pad { border, growth: vec![growth] }.reference(&[Some(&x)]).ok()?.remove(0);
-        Some(y.data)
+        Some(y.floats().to_vec())
     }
 
     #[test]
     fn borders() {
         let x = [1.0, 2.0, 3.0];
         let got = |border, growth| pad(border, growth, &x);
-        assert_eq!(got(Border::Constant(9.0), Growth::Add(2, 1)), Some(vec![9.0, 9.0, 1.0, 2.0, 3.0, 9.0]));
+        assert_eq!(
+            got(Border::Constant(Scalar::f32(9.0)), Growth::Add(2, 1)),
+            Some(vec![9.0, 9.0, 1.0, 2.0, 3.0, 9.0])
+        );
         assert_eq!(got(Border::Reflect, Growth::Add(2, 1)), Some(vec![3.0, 2.0, 1.0, 2.0, 3.0, 2.0]));
         assert_eq!(got(Border::Symmetric, Growth::Add(2, 1)), Some(vec![2.0, 1.0, 1.0, 2.0, 3.0, 3.0]));
         assert_eq!(got(Border::Repeat, Growth::Times(2)), Some(vec![1.0, 2.0, 3.0, 1.0, 2.0, 3.0]));
@@ -300,21 +344,24 @@ mod tests {
             let zeros = Pad { border, growth: growth.to_vec() }.zeros()?;
             SpatialPadding::of(&zeros)
         };
-        let zero = Border::Constant(0.0);
+        let zero = Border::Constant(Scalar::f32(0.0));
         let found = spatial(zero, [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]);
         assert_eq!(found, Some(SpatialPadding { h: [1, 2], w: [3, 4] }));
         assert_eq!(spatial(zero, [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 1)]), None);
         assert_eq!(spatial(zero, [Add(1, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
-        assert_eq!(spatial(Border::Constant(1.0), [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]), None);
+        assert_eq!(
+            spatial(Border::Constant(Scalar::f32(1.0)), [Add(0, 0), Add(1, 2), Add(3, 4), Add(0, 0)]),
+            None
+        );
     }
 
     #[test]
     fn zeros_are_told_only_where_there_is_nothing_else() {
         let zeros = |border, growth: &[Growth]| Pad { border, growth: growth.to_vec() }.zeros();
-        let zero = Border::Constant(0.0);
+        let zero = Border::Constant(Scalar::f32(0.0));
         assert_eq!(zeros(zero, &[Growth::Add(0, 0), Growth::Add(1, 4)]), Some(vec![[0, 0], [1, 4]]));
         assert_eq!(zeros(zero, &[Growth::Add(0, 0), Growth::Times(2)]), None);
-        assert_eq!(zeros(Border::Constant(1.0), &[Growth::Add(0, 4)]), None);
+        assert_eq!(zeros(Border::Constant(Scalar::f32(1.0)), &[Growth::Add(0, 4)]), None);
         assert_eq!(zeros(Border::Reflect, &[Growth::Add(0, 4)]), None);
     }
 }

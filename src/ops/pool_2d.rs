@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::reduce;
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, Window};
+use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, Window};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -21,13 +21,15 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "AVERAGE_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinAveragePool2d),
-        max_version: 3,
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
         parse: |n| parse(n, PoolKind::Average),
     },
     Def {
         name: "MAX_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinMaxPool2d),
-        max_version: 3,
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
         parse: |n| parse(n, PoolKind::Max),
     },
 ];
@@ -227,7 +229,7 @@ mod tests {
         let y = pool(PoolKind::Average, Same).reference(&[Some(&x)]).unwrap().remove(0);
         // Rows 0 and 1 of column 0 and 1, then of column 1 alone; then rows 1 and 2.
         assert_eq!(y.shape, Shape::from([1, 2, 2, 1]));
-        assert_eq!(y.data, [-2.5, -3.0, -4.5, -5.0]);
+        assert_eq!(y.floats(), [-2.5, -3.0, -4.5, -5.0]);
     }
 
     /// Reading a smaller tensor with counted zeros is pooling the padded one.

@@ -7,7 +7,7 @@ use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -18,31 +18,36 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "MEAN",
         builtin: Some(sys::kTfLiteBuiltinMean),
-        max_version: 3,
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
         parse: |n| parse(n, ReduceKind::Mean),
     },
     Def {
         name: "SUM",
         builtin: Some(sys::kTfLiteBuiltinSum),
-        max_version: 2,
+        typed_by: 0,
+        takes: &[(DType::F32, 2)],
         parse: |n| parse(n, ReduceKind::Sum),
     },
     Def {
         name: "REDUCE_PROD",
         builtin: Some(sys::kTfLiteBuiltinReduceProd),
-        max_version: 2,
+        typed_by: 0,
+        takes: &[(DType::F32, 2)],
         parse: |n| parse(n, ReduceKind::Product),
     },
     Def {
         name: "REDUCE_MAX",
         builtin: Some(sys::kTfLiteBuiltinReduceMax),
-        max_version: 3,
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
         parse: |n| parse(n, ReduceKind::Largest),
     },
     Def {
         name: "REDUCE_MIN",
         builtin: Some(sys::kTfLiteBuiltinReduceMin),
-        max_version: 3,
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
         parse: |n| parse(n, ReduceKind::Smallest),
     },
 ];
@@ -248,7 +253,7 @@ impl Operator for Reduce {
         let terms = x.shape.elements() as f64 / kept.elements() as f64;
         let scale = |y: f64| if self.kind == ReduceKind::Mean { (y / terms) as f32 } else { y as f32 };
         let data = y.into_iter().map(scale).collect();
-        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data }])
+        Ok(vec![HostTensor::f32(self.shape(&x.shape)?, data)])
     }
 
     fn fusion(&self) -> Fusion {
@@ -292,11 +297,11 @@ mod tests {
 
     #[test]
     fn nothing_is_reduced_to_the_neutral_number() {
-        let x = HostTensor { shape: Shape::from([0, 2]), data: vec![] };
+        let x = HostTensor::f32([0, 2], vec![]);
         let reduce = |kind, axes: &[i64]| {
             let op = Reduce { kind, axes: axes.to_vec(), keep_dims: false };
             assert!(op.infer(&[Some(x.shape)]).is_ok());
-            op.reference(&[Some(&x)]).unwrap().remove(0).data
+            op.reference(&[Some(&x)]).unwrap().remove(0).floats().to_vec()
         };
         assert_eq!(reduce(ReduceKind::Sum, &[0]), [0.0; 2]);
         assert_eq!(reduce(ReduceKind::Sum, &[1]), [0.0; 0]);
@@ -308,13 +313,14 @@ mod tests {
 
     #[test]
     fn numbers() {
-        let x = HostTensor { shape: Shape::from([2, 3]), data: vec![1.0, 2.0, 3.0, 4.0, 5.0, -6.0] };
+        let x = HostTensor::f32([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, -6.0]);
         let reduce = |kind, axes: &[i64]| {
             Reduce { kind, axes: axes.to_vec(), keep_dims: false }
                 .reference(&[Some(&x)])
                 .unwrap()
                 .remove(0)
-                .data
+                .floats()
+                .to_vec()
         };
         assert_eq!(reduce(ReduceKind::Mean, &[1]), [2.0, 1.0]);
         assert_eq!(reduce(ReduceKind::Sum, &[0]), [5.0, 7.0, -3.0]);

@@ -1,22 +1,35 @@
 //! RESHAPE, SQUEEZE and EXPAND_DIMS: the same elements under another shape, without a copy.
 //!
 //! TFLite gives RESHAPE's shape as a tensor or, in old models, as parameters; one dimension may be
-//! -1. Taken for float32 up to rank 6 if shape and axis are constant.
+//! -1. Taken for every element type up to rank 6 if shape and axis are constant.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Aliasing, Def, Operator, Parsed, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "RESHAPE", builtin: Some(sys::kTfLiteBuiltinReshape), max_version: 1, parse: parse_reshape },
-    Def { name: "SQUEEZE", builtin: Some(sys::kTfLiteBuiltinSqueeze), max_version: 2, parse: parse_squeeze },
+    Def {
+        name: "RESHAPE",
+        builtin: Some(sys::kTfLiteBuiltinReshape),
+        typed_by: 0,
+        takes: &every(1),
+        parse: parse_reshape,
+    },
+    Def {
+        name: "SQUEEZE",
+        builtin: Some(sys::kTfLiteBuiltinSqueeze),
+        typed_by: 0,
+        takes: &every(2),
+        parse: parse_squeeze,
+    },
     Def {
         name: "EXPAND_DIMS",
         builtin: Some(sys::kTfLiteBuiltinExpandDims),
-        max_version: 1,
+        typed_by: 0,
+        takes: &every(1),
         parse: parse_expand_dims,
     },
 ];
@@ -33,7 +46,7 @@ pub enum Reshape {
 }
 
 fn parse(node: &NodeView<'_>, op: Reshape) -> Result<Parsed, Unsupported> {
-    op.shape(&node.float(0)?.shape)?;
+    op.shape(&node.input_type(0)?.shape)?;
     Ok(Parsed::new(op))
 }
 
@@ -126,7 +139,7 @@ impl Operator for Reshape {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, data: x.data.clone() }])
+        Ok(vec![x.clone().reshaped(self.shape(&x.shape)?)])
     }
 
     fn aliasing(&self, _inputs: &[Option<Shape>]) -> Aliasing {

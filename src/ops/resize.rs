@@ -5,7 +5,7 @@
 //! first. Taken for float32 with a constant size.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -16,13 +16,15 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "RESIZE_BILINEAR",
         builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
-        max_version: 4,
+        typed_by: 0,
+        takes: &[(DType::F32, 4)],
         parse: parse_bilinear,
     },
     Def {
         name: "RESIZE_NEAREST_NEIGHBOR",
         builtin: Some(sys::kTfLiteBuiltinResizeNearestNeighbor),
-        max_version: 4,
+        typed_by: 0,
+        takes: &[(DType::F32, 4)],
         parse: parse_nearest,
     },
 ];
@@ -162,8 +164,8 @@ mod tests {
     use super::*;
 
     fn row(op: &Resize, x: &[f32]) -> Vec<f32> {
-        let x = HostTensor { shape: Shape::from([1, 1, x.len() as u32, 1]), data: x.to_vec() };
-        op.reference(&[Some(&x)]).unwrap().remove(0).data
+        let x = HostTensor::f32([1, 1, x.len() as u32, 1], x.to_vec());
+        op.reference(&[Some(&x)]).unwrap().remove(0).floats().to_vec()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Taken for float32 up to rank 6; computed in 32 bits whatever the storage.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -12,11 +12,18 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "SOFTMAX", builtin: Some(sys::kTfLiteBuiltinSoftmax), max_version: 3, parse: parse_softmax },
+    Def {
+        name: "SOFTMAX",
+        builtin: Some(sys::kTfLiteBuiltinSoftmax),
+        typed_by: 0,
+        takes: &[(DType::F32, 3)],
+        parse: parse_softmax,
+    },
     Def {
         name: "LOG_SOFTMAX",
         builtin: Some(sys::kTfLiteBuiltinLogSoftmax),
-        max_version: 2,
+        typed_by: 0,
+        takes: &[(DType::F32, 2)],
         parse: |n| parse(n, Softmax { beta: 1.0, logarithm: true }),
     },
 ];
@@ -68,20 +75,21 @@ impl Operator for Softmax {
             let last = |x: f32| if self.logarithm { x - sum.ln() } else { x.exp() / sum };
             scaled.into_iter().map(last).collect::<Vec<_>>()
         };
-        let data = x.data.chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
-        Ok(vec![HostTensor { shape: x.shape, data }])
+        let data = x.floats().chunks(x.shape.channels().max(1) as usize).flat_map(row).collect();
+        Ok(vec![HostTensor::f32(x.shape, data)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
 
     #[test]
     fn large_numbers_do_not_overflow() {
-        let x = HostTensor { shape: Shape::from([2, 2]), data: vec![1000.0, 1000.0, -1000.0, 0.0] };
-        let run = |logarithm| Softmax { beta: 1.0, logarithm }.reference(&[Some(&x)]).unwrap().remove(0).data;
+        let x = HostTensor::f32([2, 2], vec![1000.0, 1000.0, -1000.0, 0.0]);
+        let run = |logarithm| {
+            Softmax { beta: 1.0, logarithm }.reference(&[Some(&x)]).unwrap().remove(0).floats().to_vec()
+        };
         assert_eq!(run(false), [0.5, 0.5, 0.0, 1.0]);
         assert_eq!(run(true)[2], -1000.0);
     }

@@ -3,14 +3,14 @@
 //!
 //! `y[(i × blockʷ + j) × N + n, h, w, c] = x[n, h × blockʰ + i, w × blockʷ + j, c]`, where `x` has zeros around
 //! it; on the way back a border is cut off instead. TFLite takes rank 4, and rank 3 without columns.
-//! Taken for float32 with constant block, paddings and crops.
+//! Taken for every element type with constant block, paddings and crops.
 
-use super::pad::{Border, pad};
+use super::pad::{Border, pad, zero};
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{HostTensor, Scalar, Shape};
 use crate::kernel::table;
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -18,13 +18,15 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "SPACE_TO_BATCH_ND",
         builtin: Some(sys::kTfLiteBuiltinSpaceToBatchNd),
-        max_version: 4,
+        typed_by: 0,
+        takes: &every(4),
         parse: |n| parse(n, true),
     },
     Def {
         name: "BATCH_TO_SPACE_ND",
         builtin: Some(sys::kTfLiteBuiltinBatchToSpaceNd),
-        max_version: 4,
+        typed_by: 0,
+        takes: &every(4),
         parse: |n| parse(n, false),
     },
 ];
@@ -37,13 +39,15 @@ pub struct SpaceToBatch {
     pub block: Vec<u32>,
     /// Zeros around the operand, or what is cut off the result.
     pub border: Vec<[u32; 2]>,
+    /// What lies around the operand.
+    pub zero: Scalar,
     /// To images; else back.
     pub to_batch: bool,
 }
 
 fn parse(node: &NodeView<'_>, to_batch: bool) -> Result<Parsed, Unsupported> {
     node.expect(3..=3, 1)?;
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let natural = |i: usize| -> Result<Vec<u32>, Unsupported> {
         let numbers = node.ints(i)?;
         let numbers: Result<Vec<u32>, _> = numbers.into_iter().map(u32::try_from).collect();
@@ -54,7 +58,7 @@ fn parse(node: &NodeView<'_>, to_batch: bool) -> Result<Parsed, Unsupported> {
         unsupported!("{} numbers around {} dimensions", border.len(), block.len());
     }
     let border = border.chunks(2).map(|pair| [pair[0], pair[1]]).collect();
-    let op = SpaceToBatch { block, border, to_batch };
+    let op = SpaceToBatch { block, border, zero: zero(&x)?, to_batch };
     op.geometry(&x.shape)?;
     Ok(Parsed::new(op))
 }
@@ -138,12 +142,12 @@ impl Operator for SpaceToBatch {
         let (x, y) = (cx.x(0)?, cx.y(0));
         let bare = geometry.inner == geometry.space;
         let (inner, space) = (Shape::from(geometry.inner), Shape::from(geometry.space));
-        let bordered = if bare { x } else { cx.scratch(space.elements() * cx.store.bytes()) };
+        let bordered = if bare { x } else { cx.scratch(space.elements() * cx.element().bytes()) };
         match (self.to_batch, bare) {
             (true, _) => {
                 if !bare {
                     let bind = table::pad::Bind { x, y: bordered };
-                    pad(cx, bind, Border::Constant(0.0), &inner, &space, &geometry.before)?;
+                    pad(cx, bind, Border::Constant(self.zero), &inner, &space, &geometry.before)?;
                 }
                 cx.copy(bordered, &geometry.space_view(), y, &geometry.batch_view())
             }
@@ -160,25 +164,23 @@ impl Operator for SpaceToBatch {
         let BlockGeometry { batch, block: [bh, bw], before, inner, .. } = self.geometry(&x.shape)?;
         let [bh, bw] = [bh as usize, bw as usize];
         let [top, left] = [before[1] as usize, before[2] as usize];
-        let four =
-            |dims: [u32; 4], data: &[f32]| HostTensor { shape: Shape::from(dims), data: data.to_vec() };
         let y = if self.to_batch {
-            let x = four(inner, &x.data);
-            HostTensor::from_fn(Shape::from(batch), |i| {
+            let x = x.clone().reshaped(Shape::from(inner));
+            HostTensor::moved(x.dtype(), Shape::from(batch), |i| {
                 let (image, phase) = (i[0] % inner[0] as usize, i[0] / inner[0] as usize);
                 let row = (i[1] * bh + phase / bw).checked_sub(top).filter(|h| *h < inner[1] as usize);
                 let column = (i[2] * bw + phase % bw).checked_sub(left).filter(|w| *w < inner[2] as usize);
-                row.zip(column).map_or(0.0, |(h, w)| x.at(&[image, h, w, i[3]]))
+                row.zip(column).map_or(self.zero.bits, |(h, w)| x.bits(&[image, h, w, i[3]]))
             })?
         } else {
-            let x = four(batch, &x.data);
-            HostTensor::from_fn(Shape::from(inner), |i| {
+            let x = x.clone().reshaped(Shape::from(batch));
+            HostTensor::moved(x.dtype(), Shape::from(inner), |i| {
                 let (h, w) = (i[1] + top, i[2] + left);
                 let phase = h % bh * bw + w % bw;
-                x.at(&[phase * inner[0] as usize + i[0], h / bh, w / bw, i[3]])
+                x.bits(&[phase * inner[0] as usize + i[0], h / bh, w / bw, i[3]])
             })?
         };
-        Ok(vec![HostTensor { shape: self.shape(&x.shape)?, ..y }])
+        Ok(vec![y.reshaped(self.shape(&x.shape)?)])
     }
 }
 
@@ -190,11 +192,16 @@ mod tests {
     fn there_and_back() {
         let x = HostTensor::from_fn(Shape::from([2, 3, 4, 1]), |i| (100 * i[0] + 10 * i[1] + i[2]) as f32)
             .unwrap();
-        let op = |to_batch| SpaceToBatch { block: vec![2, 2], border: vec![[1, 0], [0, 2]], to_batch };
+        let op = |to_batch| SpaceToBatch {
+            block: vec![2, 2],
+            border: vec![[1, 0], [0, 2]],
+            zero: Scalar::f32(0.0),
+            to_batch,
+        };
         let y = op(true).reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.shape, Shape::from([8, 2, 3, 1]));
         // Picture 0, rows -1 and 1, columns 0, 2, 4.
-        assert_eq!(y.data[..6], [0.0, 0.0, 0.0, 10.0, 12.0, 0.0]);
+        assert_eq!(y.floats()[..6], [0.0, 0.0, 0.0, 10.0, 12.0, 0.0]);
         assert_eq!(op(false).reference(&[Some(&y)]).unwrap()[0], x);
     }
 }

@@ -1,19 +1,37 @@
 //! SPLIT, SPLIT_V and UNPACK: parts of the operand along one dimension, each a result of its own.
 //!
-//! UNPACK's parts have one index and lose the dimension. Taken for float32 up to rank 6 with constant
+//! UNPACK's parts have one index and lose the dimension. Taken for every element type up to rank 6 with constant
 //! axis and sizes.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[
-    Def { name: "SPLIT", builtin: Some(sys::kTfLiteBuiltinSplit), max_version: 4, parse: parse_split },
-    Def { name: "SPLIT_V", builtin: Some(sys::kTfLiteBuiltinSplitV), max_version: 2, parse: parse_split_v },
-    Def { name: "UNPACK", builtin: Some(sys::kTfLiteBuiltinUnpack), max_version: 4, parse: parse_unpack },
+    Def {
+        name: "SPLIT",
+        builtin: Some(sys::kTfLiteBuiltinSplit),
+        typed_by: 1,
+        takes: &every(4),
+        parse: parse_split,
+    },
+    Def {
+        name: "SPLIT_V",
+        builtin: Some(sys::kTfLiteBuiltinSplitV),
+        typed_by: 0,
+        takes: &every(2),
+        parse: parse_split_v,
+    },
+    Def {
+        name: "UNPACK",
+        builtin: Some(sys::kTfLiteBuiltinUnpack),
+        typed_by: 0,
+        takes: &every(4),
+        parse: parse_unpack,
+    },
 ];
 
 /// How large the parts are.
@@ -57,7 +75,7 @@ fn parse_unpack(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 fn parse(node: &NodeView<'_>, op: Split) -> Result<Parsed, Unsupported> {
-    op.parts(&node.float(op.input)?.shape)?;
+    op.parts(&node.input_type(op.input)?.shape)?;
     Ok(Parsed::new(op))
 }
 
@@ -136,13 +154,13 @@ impl Operator for Split {
         let part = |size: u32| -> Result<HostTensor, Unsupported> {
             let mut dims = x.shape.to_vec();
             dims[axis] = size;
-            let y = HostTensor::from_fn(Shape::new(&dims), |i| {
+            let y = HostTensor::moved(x.dtype(), Shape::new(&dims), |i| {
                 let mut i = i.to_vec();
                 i[axis] += start;
-                x.at(&i)
+                x.bits(&i)
             })?;
             start += size as usize;
-            Ok(HostTensor { shape: self.shape(&x.shape, axis, size), ..y })
+            Ok(y.reshaped(self.shape(&x.shape, axis, size)))
         };
         parts.into_iter().map(part).collect()
     }

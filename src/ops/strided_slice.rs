@@ -2,12 +2,12 @@
 //!
 //! TFLite follows NumPy's slicing: negative indices count from the end, strides may be negative, and
 //! masks leave out bounds, insert dimensions of size 1 (new axis), remove sliced ones (shrink) or let
-//! one entry stand for several dimensions (ellipsis). Taken for float32 up to rank 6 with constant bounds.
+//! one entry stand for several dimensions (ellipsis). Taken for every element type up to rank 6 with constant bounds.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -15,10 +15,17 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "STRIDED_SLICE",
         builtin: Some(sys::kTfLiteBuiltinStridedSlice),
-        max_version: 8,
+        typed_by: 0,
+        takes: &every(8),
         parse: parse_strided_slice,
     },
-    Def { name: "SLICE", builtin: Some(sys::kTfLiteBuiltinSlice), max_version: 6, parse: parse_slice },
+    Def {
+        name: "SLICE",
+        builtin: Some(sys::kTfLiteBuiltinSlice),
+        typed_by: 0,
+        takes: &every(6),
+        parse: parse_slice,
+    },
 ];
 
 /// One entry of the slice specification.
@@ -101,7 +108,7 @@ fn parse_slice(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 fn parse(node: &NodeView<'_>, entries: Vec<Entry>) -> Result<Parsed, Unsupported> {
     let op = StridedSlice { entries };
-    op.apply(&node.float(0)?.shape)?;
+    op.apply(&node.input_type(0)?.shape)?;
     Ok(Parsed::new(op))
 }
 
@@ -199,8 +206,10 @@ impl Operator for StridedSlice {
         let (ranges, shape) = self.apply(&x.shape)?;
         let taken = Shape::new(&ranges.iter().map(|r| r.count).collect::<Vec<_>>());
         let at = |(r, &i): (&Range, &usize)| (r.start + r.step * i as i64) as usize;
-        let y = HostTensor::from_fn(taken, |i| x.at(&ranges.iter().zip(i).map(at).collect::<Vec<_>>()))?;
-        Ok(vec![HostTensor { shape, ..y }])
+        let y = HostTensor::moved(x.dtype(), taken, |i| {
+            x.bits(&ranges.iter().zip(i).map(at).collect::<Vec<_>>())
+        })?;
+        Ok(vec![y.reshaped(shape)])
     }
 }
 

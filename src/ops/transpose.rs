@@ -1,16 +1,21 @@
 //! TRANSPOSE: dimension `i` of the result is dimension `order[i]` of the operand.
 //!
-//! Taken for float32 up to rank 6 with a constant order.
+//! Taken for every element type up to rank 6 with a constant order.
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "TRANSPOSE", builtin: Some(sys::kTfLiteBuiltinTranspose), max_version: 6, parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "TRANSPOSE",
+    builtin: Some(sys::kTfLiteBuiltinTranspose),
+    typed_by: 0,
+    takes: &every(6),
+    parse,
+}];
 
 /// Dimensions in another order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub struct Transpose {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    let x = node.input_type(0)?;
     let order = node.ints(1)?.into_iter().map(|d| x.shape.axis(d)).collect::<Result<Vec<_>, _>>()?;
     let mut sorted = order.clone();
     sorted.sort_unstable();
@@ -53,12 +58,12 @@ impl Operator for Transpose {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let y = HostTensor::from_fn(self.shape(x.shape), |i| {
+        let y = HostTensor::moved(x.dtype(), self.shape(x.shape), |i| {
             let mut at = vec![0; i.len()];
             for (&d, &i) in self.order.iter().zip(i) {
                 at[d] = i;
             }
-            x.at(&at)
+            x.bits(&at)
         })?;
         Ok(vec![y])
     }
@@ -74,6 +79,6 @@ mod tests {
             .unwrap();
         let y = Transpose { order: vec![0, 3, 1, 2] }.reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.shape, Shape::from([1, 2, 2, 3]));
-        assert_eq!(y.data, [0., 1., 2., 10., 11., 12., 100., 101., 102., 110., 111., 112.]);
+        assert_eq!(y.floats(), [0., 1., 2., 10., 11., 12., 100., 101., 102., 110., 111., 112.]);
     }
 }

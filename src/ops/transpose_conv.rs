@@ -7,7 +7,7 @@
 
 use super::conv_2d::quads;
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Padding, Shape};
+use crate::ir::{Activation, DType, HostTensor, Padding, Shape};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -18,10 +18,17 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "TRANSPOSE_CONV",
         builtin: Some(sys::kTfLiteBuiltinTransposeConv),
-        max_version: 4,
+        typed_by: 2,
+        takes: &[(DType::F32, 4)],
         parse: parse_builtin,
     },
-    Def { name: "Convolution2DTransposeBias", builtin: None, max_version: 1, parse: parse_custom },
+    Def {
+        name: "Convolution2DTransposeBias",
+        builtin: None,
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
+        parse: parse_custom,
+    },
 ];
 
 /// A transposed convolution of NHWC with OHWI weights; pairs are height and width.
@@ -216,7 +223,7 @@ impl Operator for TransposeConv {
         }) {
             let (Some(row), Some(column)) = (reached(0, i, ky), reached(1, j, kx)) else { continue };
             let start = ((b * y[1] as usize + row) * y[2] as usize + column) * channels;
-            for (o, sum) in result.data[start..start + channels].iter_mut().enumerate() {
+            for (o, sum) in result.floats_mut()[start..start + channels].iter_mut().enumerate() {
                 let product = |c| x.at(&[b, i, j, c]) * w.at(&[o, ky, kx, c]);
                 *sum += (0..depth).map(product).sum::<f32>();
             }

@@ -3,7 +3,7 @@
 //! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Shape, Step, StepOp};
+use crate::ir::{Activation, DType, HostTensor, Shape, Step, StepOp};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed};
@@ -14,7 +14,13 @@ use crate::unsupported;
 /// A table entry for a function without parameters.
 macro_rules! def {
     ($name:literal, $code:ident, $version:literal, $op:expr) => {
-        Def { name: $name, builtin: Some(sys::$code), max_version: $version, parse: |n| parse(n, $op) }
+        Def {
+            name: $name,
+            builtin: Some(sys::$code),
+            typed_by: 0,
+            takes: &[(DType::F32, $version)],
+            parse: |n| parse(n, $op),
+        }
     };
 }
 
@@ -42,10 +48,17 @@ pub(super) const DEFS: &[Def] = &[
     Def {
         name: "LEAKY_RELU",
         builtin: Some(sys::kTfLiteBuiltinLeakyRelu),
-        max_version: 1,
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
         parse: parse_leaky_relu,
     },
-    Def { name: "GELU", builtin: Some(sys::kTfLiteBuiltinGelu), max_version: 1, parse: parse_gelu },
+    Def {
+        name: "GELU",
+        builtin: Some(sys::kTfLiteBuiltinGelu),
+        typed_by: 0,
+        takes: &[(DType::F32, 1)],
+        parse: parse_gelu,
+    },
 ];
 
 /// Applies a step without operand.
@@ -80,8 +93,8 @@ impl Operator for Unary {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let Some(x) = inputs[0] else { unsupported!("the operand is missing") };
-        let data = x.data.iter().map(|v| self.0.apply(*v, 0.0)).collect();
-        Ok(vec![HostTensor { shape: x.shape, data }])
+        let data = x.floats().iter().map(|v| self.0.apply(*v, 0.0)).collect();
+        Ok(vec![HostTensor::f32(x.shape, data)])
     }
 
     fn fusion(&self) -> Fusion {

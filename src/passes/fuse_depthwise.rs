@@ -8,20 +8,19 @@ use std::sync::Arc;
 
 use super::Outcome;
 use crate::caps::Caps;
-use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::graph::{Graph, Node, NodeId, Storage, ValueId};
 use crate::ir::{StepOp, Window};
 use crate::op::Operator;
 use crate::ops::conv_2d::Conv2d;
 use crate::ops::conv_2d::cooperative::{self, Depthwise};
 use crate::ops::depthwise_conv_2d::DepthwiseConv2d;
-use crate::program::Store;
 pub use inverted_residual::{InvertedResidual, Pointwise};
 pub use separable_conv_2d::SeparableConv2d;
 
 /// The kernel unrolls all taps, so that their loads overlap.
 const MAX_TAPS: u32 = 25;
 
-pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
+pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Outcome {
     let mut outcome = Outcome { pass: "fuse depthwise", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
@@ -42,7 +41,8 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
         let reader = graph.consumers(output)[0];
         let Some(behind) = graph.node(reader) else { continue };
         let depth = graph.value(output).ty.shape.channels();
-        if !depth.is_multiple_of(4) || !cooperative::fits(caps, store) {
+        let fits = |node: &Node| cooperative::fits(caps, storage.of_node(graph, node));
+        if !depth.is_multiple_of(4) || !fits(node) || !fits(behind) {
             outcome.declined.push(format!("{label}: the device has no kernel for {depth} channels"));
             continue;
         }
@@ -53,7 +53,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, store: Store) -> Outcome {
                 graph.fuse_before(id, reader, Arc::new(SeparableConv2d { depthwise }));
                 graph.append_inputs(reader, &[weights, bias]);
                 outcome.applied += 1;
-                match expand(graph, reader, caps, store) {
+                match expand(graph, reader, caps, storage) {
                     None => outcome.applied += 1,
                     Some(why) => outcome.declined.push(format!("{label}: {why}")),
                 }
@@ -82,7 +82,7 @@ fn pointwise(node: &Node) -> bool {
 }
 
 /// Fuses the pointwise convolution in front of a separable convolution into it; else returns the reason.
-fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<String> {
+fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, storage: &Storage) -> Option<String> {
     let node = graph.node(id)?;
     let behind: &SeparableConv2d = concrete(node)?;
     let x = node.inputs[0]?;
@@ -100,6 +100,7 @@ fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, store: Store) -> Option<St
     if graph.value(weights).ty.shape.channels() != depth {
         return Some(format!("{}: it has groups", before.label));
     }
+    let store = storage.of_node(graph, before);
     if !inverted_residual::fits(caps, store, &behind.depthwise.window, channels) {
         return Some(format!("the device has no kernel for channels {channels:?}"));
     }

@@ -89,6 +89,15 @@ impl Store {
     }
 }
 
+/// The width of the elements that a kernel moves without looking at them, in bits. The axis `SIZE` of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the widths")]
+pub enum Size {
+    N32,
+    N16,
+    N8,
+}
+
 /// How a workgroup reduces the values of its invocations (`kernels/lib/join.glsl`). The axis `JOIN` of
 /// kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

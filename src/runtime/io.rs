@@ -2,7 +2,6 @@
 
 use super::transfers::TransferPath;
 use crate::error::Result;
-use crate::halves;
 use crate::program::{self, BufferId, HostForm};
 use crate::vk::{Buffer, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
@@ -44,26 +43,19 @@ impl IoSlice {
     /// Brings what the host has to its place.
     pub fn write(&self, from: &[u8], mapped: &mut [u8]) {
         let to = &mut mapped[self.offset..][..self.bytes];
-        if self.is_narrowed() {
-            halves::narrow(from.as_chunks().0, to.as_chunks_mut().0);
-        } else {
-            to[..from.len()].copy_from_slice(from);
+        match self.host {
+            Some(host) => host.element.write(host.dtype, from, to),
+            None => to[..from.len()].copy_from_slice(from),
         }
     }
 
     /// Brings what lies at its place to the host.
     pub fn read(&self, mapped: &[u8], to: &mut [u8]) {
         let from = &mapped[self.offset..][..self.bytes];
-        if self.is_narrowed() {
-            halves::widen(from.as_chunks().0, to.as_chunks_mut().0);
-        } else {
-            to.copy_from_slice(&from[..to.len()]);
+        match self.host {
+            Some(host) => host.element.read(host.dtype, from, to),
+            None => to.copy_from_slice(&from[..to.len()]),
         }
-    }
-
-    /// Whether the host's floats are halves for the device; all else lies there as the host has it.
-    fn is_narrowed(&self) -> bool {
-        self.host.is_some_and(|host| host.is_narrowed())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::caps::{Caps, DeviceKind, Features};
 use crate::error::Result;
 use crate::kernel::table::{copy, multiply_add};
 use crate::plan;
-use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Launch, Peaks, Program, Store};
+use crate::program::{Buffer, BufferId, BufferKind, Cost, Dispatch, Launch, Peaks, Program};
 use crate::vk::Device;
 
 /// Operations of one invocation of `multiply_add.glsl` in one round.
@@ -66,9 +66,9 @@ fn copy(session: &mut Session, caps: &Caps) -> Result<Option<(u64, Duration)>> {
     let row = caps.max_grid[0].min(32768);
     let groups = (bytes / 16).div_ceil(wg_x.into()) as u32;
     let launch = copy::dispatch(
-        copy::kernel(Store::F32),
+        copy::kernel(),
         copy::Spec { wg_x, ..Default::default() },
-        copy::Push { elements: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
+        copy::Push { words: (bytes / 4) as u32, row_items: row.min(groups) * wg_x },
         copy::Bind { x: BufferId(0), y: BufferId(1) },
         [row.min(groups), groups.div_ceil(row), 1],
     );

@@ -1,8 +1,8 @@
 //! What the passes do to small graphs, and what they decline with which reason.
 
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::graph::{Graph, ValueId};
-use tflite_vulkan::ir::{HostTensor, Padding, Step, StepOp};
+use tflite_vulkan::graph::{Graph, Storage, ValueId};
+use tflite_vulkan::ir::{HostTensor, Padding, Scalar, Step, StepOp};
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
@@ -11,8 +11,8 @@ use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::pool_2d::{Pool2d, PoolKind};
 use tflite_vulkan::ops::softmax::Softmax;
 use tflite_vulkan::ops::unary::Unary;
+use tflite_vulkan::options::Precision;
 use tflite_vulkan::passes;
-use tflite_vulkan::program::Store;
 use tflite_vulkan::reference;
 
 use crate::net::{Net, RELU, RELU6, window};
@@ -26,7 +26,9 @@ fn around(build: Build) -> (Graph, Graph, Vec<passes::Outcome>) {
     let outputs = build(&mut net);
     let before = net.outputs(&outputs);
     let mut graph = before.clone();
-    let outcomes = passes::run(&mut graph, &Caps::minimum(), Store::F32).expect("the passes run");
+    let caps = Caps::minimum();
+    let storage = Storage::assign(&graph, &caps, &Precision::Fp32.into());
+    let outcomes = passes::run(&mut graph, &caps, &storage).expect("the passes run");
     (before, graph, outcomes)
 }
 
@@ -35,10 +37,10 @@ fn results(graph: &Graph) -> Vec<f32> {
     let inputs = graph.inputs().iter().map(|id| {
         let shape = graph.value(*id).ty.shape;
         let data = (0..shape.elements()).map(|i| (i * 5 % 13) as f32 / 4.0 - 1.5).collect();
-        HostTensor { shape, data }
+        HostTensor::f32(shape, data)
     });
     let outputs = reference::run(graph, &inputs.collect::<Vec<_>>()).expect("the reference runs");
-    outputs.into_iter().flat_map(|output| output.data).collect()
+    outputs.into_iter().flat_map(|output| output.floats().to_vec()).collect()
 }
 
 /// `x · s + t`, as a depthwise convolution of single pixels is read.
@@ -63,7 +65,7 @@ fn pad(net: &mut Net, x: ValueId, border: Border, growth: [[u32; 2]; 4]) -> Valu
     net.node("PAD", Pad { border, growth }, &[x], &[])
 }
 
-const ZERO: Border = Border::Constant(0.0);
+const ZERO: Border = Border::Constant(Scalar::f32(0.0));
 const SPATIAL: [[u32; 2]; 4] = [[0, 0], [1, 1], [1, 1], [0, 0]];
 
 /// Name, graph, what is left, a part of a reason for what is declined.
@@ -105,7 +107,7 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         |net| {
             let x = net.input(&[1, 4, 4, 8]);
             let y = net.conv(x, 1, 12, &[]);
-            let padded = pad(net, x, Border::Constant(1.0), [[0, 0], [0, 0], [0, 0], [0, 4]]);
+            let padded = pad(net, x, Border::Constant(Scalar::f32(1.0)), [[0, 0], [0, 0], [0, 0], [0, 4]]);
             vec![net.node("ADD", Binary(StepOp::Add), &[y, padded], &[])]
         },
         "PAD CONV_2D+ADD/2",
@@ -210,7 +212,7 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         "a border that is not zero",
         |net| {
             let x = net.input(&[1, 4, 4, 8]);
-            let y = pad(net, x, Border::Constant(1.0), SPATIAL);
+            let y = pad(net, x, Border::Constant(Scalar::f32(1.0)), SPATIAL);
             vec![net.conv(y, 3, 8, &[])]
         },
         "PAD CONV_2D/1",

@@ -70,7 +70,7 @@ fn what_a_device_cannot_bind_or_a_kernel_cannot_count_is_an_error() {
     let error = |rows: u32| {
         let mut graph = imported.clone();
         reshape(&mut graph, &[Shape::from([rows, 8])])
-            .and_then(|()| compile(graph, &caps, Precision::Fp32, &heuristic).map(drop))
+            .and_then(|()| compile(graph, &caps, &Precision::Fp32.into(), &heuristic).map(drop))
             .map_err(|e| e.to_string())
     };
     assert_eq!(error(0), Ok(()));
@@ -99,7 +99,7 @@ fn pipelines_stay_with(tactics: &dyn Tactics) -> usize {
     let mut pipelines = |shape: Shape| -> HashSet<(&'static str, Vec<u32>)> {
         let mut graph = graph();
         reshape(&mut graph, &[shape]).unwrap();
-        let compiled = compile(graph, &Caps::minimum(), Precision::Fp32, tactics).unwrap();
+        let compiled = compile(graph, &Caps::minimum(), &Precision::Fp32.into(), tactics).unwrap();
         choices += compiled.program.choices.len();
         compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
     };
@@ -122,7 +122,7 @@ fn a_larger_picture_needs_no_other_pooling() {
         let y = net.node("AVERAGE_POOL_2D", pool, &[x], &[]);
         let mut graph = net.outputs(&[y]);
         reshape(&mut graph, &[Shape::from(shape)]).unwrap();
-        let program = compile(graph, &Caps::minimum(), Precision::Fp32, &heuristic).unwrap().program;
+        let program = compile(graph, &Caps::minimum(), &Precision::Fp32.into(), &heuristic).unwrap().program;
         let of = |all: &[Dispatch]| -> HashSet<_> {
             all.iter().map(|d| (d.kernel.name, d.spec.clone())).collect()
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::Graph;
-use tflite_vulkan::ir::{Broadcast, Operand, Padding, Step, StepOp};
+use tflite_vulkan::ir::{Broadcast, Operand, Padding, Scalar, Step, StepOp};
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::ops::binary::Binary;
 use tflite_vulkan::ops::concatenation::Concatenation;
@@ -48,7 +48,7 @@ fn check(name: &str, build: impl Fn() -> Graph) {
     let devices =
         [(Caps::minimum(), Precision::Fp32), (desktop(), Precision::Fp32), (desktop(), Precision::Fp16)];
     for (caps, precision) in devices {
-        let compiled = compile(build(), &caps, precision, &heuristic).expect("the graph compiles");
+        let compiled = compile(build(), &caps, &precision.into(), &heuristic).expect("the graph compiles");
         if !text.contains("\npasses\n") {
             text += "\npasses\n";
             for outcome in &compiled.outcomes {
@@ -130,7 +130,7 @@ fn padded_depthwise() {
         let mut net = Net::default();
         let x = net.input(&[1, 16, 16, 8]);
         let growth = vec![Growth::Add(0, 0), Growth::Add(0, 1), Growth::Add(0, 1), Growth::Add(0, 0)];
-        let padded = net.node("PAD", Pad { border: Border::Constant(0.0), growth }, &[x], &[]);
+        let padded = net.node("PAD", Pad { border: Border::Constant(Scalar::f32(0.0)), growth }, &[x], &[]);
         let (w, b) = (net.constant(&[1, 3, 3, 8]), net.constant(&[8]));
         let op = DepthwiseConv2d { window: window([3, 3], [2, 2], Padding::Valid) };
         let y = net.node("DEPTHWISE_CONV_2D", op, &[padded, w, b], &[Step::bias(2), RELU6]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tflite_vulkan::caps::{Caps, DeviceKind, Features};
 use tflite_vulkan::compile::compile;
-use tflite_vulkan::graph::{Graph, Node, ValueId};
+use tflite_vulkan::graph::{Graph, Mix, Node, ValueId};
 use tflite_vulkan::ir::{Constant, DType, HostTensor, Shape, Step, TensorType};
 use tflite_vulkan::op::Operator;
 use tflite_vulkan::options::{Options, Precision};
@@ -105,8 +105,8 @@ impl Case {
         for (i, arg) in (operands.len()..).zip(&self.args) {
             let mut add = |ty, constant| graph.add_value(format!("{label} operand {i}"), ty, constant);
             let computed = match arg {
-                Arg::Tensor(shape) => Some(HostTensor { shape: *shape, data: data(shape) }),
-                Arg::Numbers(shape, numbers) => Some(HostTensor { shape: *shape, data: numbers.clone() }),
+                Arg::Tensor(shape) => Some(HostTensor::f32(*shape, data(shape))),
+                Arg::Numbers(shape, numbers) => Some(HostTensor::f32(*shape, numbers.clone())),
                 _ => None,
             };
             operands.push(Some(match arg {
@@ -186,7 +186,7 @@ fn run(
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
     let tactics = |_: &TacticKey, candidates: &[String]| nth.min(candidates.len() - 1);
-    let compiled = compile(graph.clone(), caps, *precision, &tactics).map_err(|e| e.to_string())?;
+    let compiled = compile(graph.clone(), caps, &Mix::of(*precision), &tactics).map_err(|e| e.to_string())?;
     let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let kernels = compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect();
     if known.contains(&kernels) {
@@ -198,12 +198,12 @@ fn run(
     let recording = session
         .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
         .map_err(|e| e.to_string())?;
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(&t.data)).collect();
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(t.floats())).collect();
     let mut outputs = Vec::new();
     // Twice: the first run may leave nothing behind that changes the second.
     for _ in 0..2 {
         // Nothing may be left as it was.
-        outputs = expected.iter().map(|t| bytes(&vec![f32::NAN; t.data.len()])).collect();
+        outputs = expected.iter().map(|t| bytes(&vec![f32::NAN; t.floats().len()])).collect();
         session
             .run(
                 &recording,
@@ -219,7 +219,7 @@ fn run(
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap_or_default()))
                 .collect();
-            case.compare(&got, &expected.data, *precision).map(|what| format!("result {n}, {what}"))
+            case.compare(&got, expected.floats(), *precision).map(|what| format!("result {n}, {what}"))
         };
         compared.by_ref().take(results.len()).enumerate().filter_map(compare).collect()
     });

@@ -1,6 +1,6 @@
 //! Operators that move data without computing anything.
 
-use tflite_vulkan::ir::Shape;
+use tflite_vulkan::ir::{Scalar, Shape};
 use tflite_vulkan::ops::broadcast_to::BroadcastTo;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::depth_to_space::DepthToSpace;
@@ -87,11 +87,11 @@ fn strided_slice() {
 #[test]
 fn pad() {
     use Growth::{Add, Times};
-    let (none, constant) = (Add(0, 0), Border::Constant(0.75));
+    let (none, constant) = (Add(0, 0), Border::Constant(Scalar::f32(0.75)));
     let rows: &[(&[u32], Border, &[Growth])] = &[
         (&[3], constant, &[Add(2, 1)]),
         (&[2, 4], constant, &[Add(1, 0), none]),
-        (&[1, 3, 5, 8], Border::Constant(0.0), &[none, Add(1, 2), Add(0, 3), none]),
+        (&[1, 3, 5, 8], Border::Constant(Scalar::f32(0.0)), &[none, Add(1, 2), Add(0, 3), none]),
         (&[2, 3, 5, 7], constant, &[Add(1, 0), Add(1, 2), Add(0, 3), none]),
         (&[1, 3, 5, 8], constant, &[none, none, none, Add(0, 8)]),
         (&[1, 3, 5, 3], constant, &[none, Add(1, 1), none, Add(1, 4)]),
@@ -219,7 +219,8 @@ fn space_to_batch() {
         (&[6, 3, 4], &[3], &[[1, 2]], false),
     ];
     let case = |&(x, block, border, to_batch): &Row| {
-        Case::new(SpaceToBatch { block: block.to_vec(), border: border.to_vec(), to_batch }, [tensor(x)])
+        let (block, border, zero) = (block.to_vec(), border.to_vec(), Scalar::f32(0.0));
+        Case::new(SpaceToBatch { block, border, zero, to_batch }, [tensor(x)])
     };
     check(rows.iter().map(case));
 }

@@ -111,7 +111,7 @@ fn other_sizes_in_one_session() {
         });
         graph.set_interface(vec![x], vec![y]);
         let Compiled { program, memory, barriers, .. } =
-            compile(graph, &caps, Precision::Fp32, &heuristic).unwrap();
+            compile(graph, &caps, &Precision::Fp32.into(), &heuristic).unwrap();
         let recording = session.prepare(&program, &memory, &barriers).unwrap();
         let numbers = (0..shape.elements()).map(|i| (i / 20480) as f32 + (i % 8) as f32);
         let x: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();

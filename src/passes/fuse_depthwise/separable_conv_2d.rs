@@ -29,9 +29,9 @@ pub(super) const POINTWISE: Conv2d = Conv2d {
 
 /// `clamp(t + bias)`, a bias per channel.
 pub(super) fn activate(of: Vec<HostTensor>, bias: &HostTensor, [lo, hi]: [f32; 2]) -> Vec<HostTensor> {
-    let act = |(i, v): (usize, f32)| (v + bias.data[i % bias.data.len()]).max(lo).min(hi);
-    let activate =
-        |t: HostTensor| HostTensor { data: t.data.into_iter().enumerate().map(act).collect(), ..t };
+    let bias = bias.floats();
+    let act = |(i, v): (usize, &f32)| (v + bias[i % bias.len()]).max(lo).min(hi);
+    let activate = |t: HostTensor| HostTensor::f32(t.shape, t.floats().iter().enumerate().map(act).collect());
     of.into_iter().map(activate).collect()
 }
 

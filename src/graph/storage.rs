@@ -1,0 +1,100 @@
+//! How each value of a graph is stored on the device.
+
+use std::collections::BTreeSet;
+
+use super::{Graph, Node, ValueId};
+use crate::caps::{Caps, Features};
+use crate::op::Aliasing;
+use crate::options::Precision;
+use crate::program::{Element, Store};
+
+/// The precision of a graph, value by value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mix {
+    /// The precision of most values.
+    pub asked: Precision,
+    /// The float32 values of the graph, as imported, that stay in 32 bits whatever is asked.
+    pub wide: BTreeSet<ValueId>,
+}
+
+impl Mix {
+    /// One precision for all values.
+    pub fn of(asked: Precision) -> Self {
+        Self { asked, wide: BTreeSet::new() }
+    }
+
+    /// How floats that may be narrow are stored: fp16 needs 16-bit storage buffers, and stays fp32 without.
+    pub fn store(&self, caps: &Caps) -> Store {
+        match self.asked {
+            Precision::Fp16 | Precision::Fp16Fast if caps.features.contains(Features::STORAGE_16) => {
+                Store::F16
+            }
+            _ => Store::F32,
+        }
+    }
+
+    fn sums_16(&self, caps: &Caps) -> bool {
+        self.asked == Precision::Fp16Fast && caps.sums_16()
+    }
+}
+
+impl From<Precision> for Mix {
+    fn from(asked: Precision) -> Self {
+        Self::of(asked)
+    }
+}
+
+/// How each value of a graph is stored. Values that share memory are stored alike.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    elements: Vec<Element>,
+    /// Whether sums of a few products may be 16 bits wide.
+    pub sums_16: bool,
+}
+
+impl Storage {
+    /// The storage of all values, before any pass: what lies inside of a fusion can have its own.
+    pub fn assign(graph: &Graph, caps: &Caps, mix: &Mix) -> Self {
+        let store = mix.store(caps);
+        let wide = if store == Store::F16 { classes(graph, mix.wide.clone()) } else { BTreeSet::new() };
+        let element = |(id, value): (ValueId, &super::Value)| {
+            let store = if wide.contains(&id) { Store::F32 } else { store };
+            Element::of(value.ty.dtype, store, caps.features)
+        };
+        Self { elements: graph.values().map(element).collect(), sums_16: mix.sums_16(caps) }
+    }
+
+    /// How the value is stored. Constants of floats, among them all values that passes add, are stored as
+    /// each kernel wants them.
+    pub fn element(&self, id: ValueId) -> Element {
+        self.elements.get(id.0 as usize).copied().unwrap_or(Element::F32)
+    }
+
+    /// How the kernels of a node see its floats: narrow only where all of them are.
+    pub fn of_node(&self, graph: &Graph, node: &Node) -> Store {
+        let computed = |id: &&ValueId| graph.value(**id).constant.is_none();
+        let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
+        let stores: Vec<Store> = touched.filter_map(|id| self.element(*id).store()).collect();
+        if stores.is_empty() || stores.contains(&Store::F32) { Store::F32 } else { Store::F16 }
+    }
+}
+
+/// The values and all that share memory with one of them.
+fn classes(graph: &Graph, mut values: BTreeSet<ValueId>) -> BTreeSet<ValueId> {
+    let aliases: Vec<[ValueId; 2]> = graph
+        .nodes()
+        .filter(|(_, node)| graph.aliasing(node) == Aliasing::Operand)
+        .filter_map(|(_, node)| Some([node.inputs[0]?, node.outputs[0]]))
+        .collect();
+    loop {
+        let before = values.len();
+        for pair in &aliases {
+            if pair.iter().any(|id| values.contains(id)) {
+                values.extend(pair);
+            }
+        }
+        if values.len() == before {
+            return values;
+        }
+    }
+}
