@@ -45,10 +45,20 @@ pub struct Node {
     pub label: String,
 }
 
+/// The nodes around a value.
+#[derive(Clone, Debug, Default)]
+struct Links {
+    producer: Option<NodeId>,
+    /// In order, once per reading operand.
+    readers: Vec<NodeId>,
+}
+
 /// A partition of a model.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     values: Vec<Value>,
+    /// Who computes and who reads each value; kept by [`link`](Self::link) and [`unlink`](Self::unlink).
+    links: Vec<Links>,
     nodes: Vec<Option<Node>>,
     inputs: Vec<ValueId>,
     outputs: Vec<ValueId>,
@@ -63,13 +73,41 @@ impl Graph {
         constant: Option<Constant>,
     ) -> ValueId {
         self.values.push(Value { name: name.into(), ty, constant });
+        self.links.push(Links::default());
         ValueId(self.values.len() as u32 - 1)
     }
 
     /// Adds a node behind all others; its operands must exist.
     pub fn add_node(&mut self, node: Node) -> NodeId {
-        self.nodes.push(Some(node));
-        NodeId(self.nodes.len() as u32 - 1)
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(None);
+        self.link(id, node);
+        id
+    }
+
+    /// Puts a node in its place.
+    fn link(&mut self, id: NodeId, node: Node) {
+        for value in node.inputs.iter().flatten() {
+            let readers = &mut self.links[value.0 as usize].readers;
+            let at = readers.partition_point(|reader| *reader <= id);
+            readers.insert(at, id);
+        }
+        for value in &node.outputs {
+            self.links[value.0 as usize].producer = Some(id);
+        }
+        self.nodes[id.0 as usize] = Some(node);
+    }
+
+    /// Takes a node out of its place.
+    fn unlink(&mut self, id: NodeId) -> Node {
+        let node = self.nodes[id.0 as usize].take().unwrap_or_else(|| unreachable!("{id:?} was removed"));
+        for value in node.inputs.iter().flatten() {
+            self.links[value.0 as usize].readers.retain(|reader| *reader != id);
+        }
+        for value in &node.outputs {
+            self.links[value.0 as usize].producer = None;
+        }
+        node
     }
 
     /// Declares what the host provides and what it wants.
@@ -132,13 +170,12 @@ impl Graph {
 
     /// The node that computes a value.
     pub fn producer(&self, value: ValueId) -> Option<NodeId> {
-        self.nodes().find(|(_, n)| n.outputs.contains(&value)).map(|(id, _)| id)
+        self.links[value.0 as usize].producer
     }
 
     /// The nodes that read a value, once per reading operand.
-    pub fn consumers(&self, value: ValueId) -> Vec<NodeId> {
-        let reads = |n: &Node| n.inputs.iter().filter(|i| **i == Some(value)).count();
-        self.nodes().flat_map(|(id, n)| std::iter::repeat_n(id, reads(n))).collect()
+    pub fn consumers(&self, value: ValueId) -> &[NodeId] {
+        &self.links[value.0 as usize].readers
     }
 
     /// Whether exactly one operand reads the value and the host does not want it.
@@ -161,31 +198,25 @@ impl Graph {
         debug_assert!(self.node(id).is_some_and(|n| {
             n.outputs.iter().all(|o| self.value(*o).constant.is_some() || self.consumers(*o).is_empty())
         }));
-        self.nodes[id.0 as usize] = None;
+        self.unlink(id);
     }
 
     /// Puts another operator in a node's place, with other operands.
     pub fn replace(&mut self, id: NodeId, op: Arc<dyn Operator>, inputs: Vec<Option<ValueId>>) {
-        let node = self.nodes[id.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{id:?} was removed"));
-        (node.op, node.inputs) = (op, inputs);
+        let node = self.unlink(id);
+        self.link(id, Node { op, inputs, ..node });
     }
 
     /// Lets an elementwise node and its epilogue become the operator `op` alone.
     pub fn replace_step(&mut self, id: NodeId, op: Arc<dyn Operator>, inputs: Vec<Option<ValueId>>) {
-        self.replace(id, op, inputs);
-        if let Some(node) = &mut self.nodes[id.0 as usize] {
-            node.epilogue.clear();
-        }
+        let node = self.unlink(id);
+        self.link(id, Node { op, inputs, epilogue: Vec::new(), ..node });
     }
 
     /// Lets `follower` disappear into `node`: the merged node stands where `follower` stood, computes
     /// its result, applies `steps` (whose operands are values) and then the follower's own epilogue.
     pub fn fuse_behind(&mut self, node: NodeId, follower: NodeId, step: Step, operand: Option<ValueId>) {
-        let mut merged =
-            self.nodes[node.0 as usize].take().unwrap_or_else(|| unreachable!("{node:?} was removed"));
-        let behind = self.nodes[follower.0 as usize]
-            .take()
-            .unwrap_or_else(|| unreachable!("{follower:?} was removed"));
+        let (mut merged, behind) = (self.unlink(node), self.unlink(follower));
         let mut push = |mut step: Step, value: Option<ValueId>| {
             if let (Operand::Input { input, .. }, Some(value)) = (&mut step.operand, value) {
                 *input = merged.inputs.len();
@@ -204,26 +235,25 @@ impl Graph {
         merged.outputs = behind.outputs;
         merged.origin.extend(behind.origin);
         merged.label = format!("{}+{}", merged.label, behind.label);
-        self.nodes[follower.0 as usize] = Some(merged);
+        self.link(follower, merged);
     }
 
     /// Gives a node more operands, behind those that it has.
     pub fn append_inputs(&mut self, id: NodeId, values: &[ValueId]) {
-        let node = self.nodes[id.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{id:?} was removed"));
+        let mut node = self.unlink(id);
         node.inputs.extend(values.iter().copied().map(Some));
+        self.link(id, node);
     }
 
     /// Lets `first`, whose only reader is `node`, disappear into `node`, which takes over `op` and
     /// reads `first`'s first operand instead of its own first.
     pub fn fuse_before(&mut self, first: NodeId, node: NodeId, op: Arc<dyn Operator>) {
-        let before =
-            self.nodes[first.0 as usize].take().unwrap_or_else(|| unreachable!("{first:?} was removed"));
-        let merged =
-            self.nodes[node.0 as usize].as_mut().unwrap_or_else(|| unreachable!("{node:?} was removed"));
+        let (before, mut merged) = (self.unlink(first), self.unlink(node));
         merged.inputs[0] = before.inputs[0];
         merged.op = op;
         merged.origin.splice(0..0, before.origin);
         merged.label = format!("{}+{}", before.label, merged.label);
+        self.link(node, merged);
     }
 }
 
