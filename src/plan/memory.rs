@@ -67,8 +67,7 @@ pub fn memory(program: &Program, alignment: u64) -> MemoryPlan {
 /// Places records, given by first use, of so many buffers.
 fn plan(records: Vec<UsageRecord>, buffers: usize, alignment: u64) -> MemoryPlan {
     let dispatches = records.iter().map(|r| r.last + 1).max().unwrap_or(0);
-    let live = |t| records.iter().filter(move |r| r.first <= t && t <= r.last).map(|r| r.bytes).sum();
-    let breadth: Vec<u64> = (0..dispatches).map(live).collect();
+    let breadth = breadth(&records, dispatches);
     let lower_bound = breadth.iter().copied().max().unwrap_or(0);
 
     let mut by_size = records.clone();
@@ -76,11 +75,15 @@ fn plan(records: Vec<UsageRecord>, buffers: usize, alignment: u64) -> MemoryPlan
     let mut by_area = records.clone();
     by_area.sort_by_key(|r| Reverse(r.bytes * (r.last - r.first + 1) as u64));
     let mut by_breadth = records.clone();
-    by_breadth.sort_by_key(|r| (Reverse(breadth[r.first..=r.last].iter().max().copied()), Reverse(r.bytes)));
+    by_breadth
+        .sort_by_cached_key(|r| (Reverse(breadth[r.first..=r.last].iter().max().copied()), Reverse(r.bytes)));
 
     let mut best = MemoryPlan { arena_bytes: u64::MAX, lower_bound, ..MemoryPlan::default() };
     for mut order in [by_size, by_area, by_breadth, records] {
         for _ in 0..ROUNDS {
+            if best.arena_bytes <= lower_bound {
+                return best;
+            }
             let (placements, arena_bytes) = place(&order, buffers, alignment);
             let ends_it = |r: &UsageRecord| {
                 placements[r.buffer].is_some_and(|placed| placed.offset + placed.bytes == arena_bytes)
@@ -90,7 +93,7 @@ fn plan(records: Vec<UsageRecord>, buffers: usize, alignment: u64) -> MemoryPlan
                 best = MemoryPlan { placements, arena_bytes, lower_bound };
             }
             match top {
-                Some(top) if top > 0 && best.arena_bytes > lower_bound => order[..=top].rotate_right(1),
+                Some(top) if top > 0 => order[..=top].rotate_right(1),
                 _ => break,
             }
         }
@@ -118,16 +121,32 @@ fn usage(program: &Program) -> Vec<UsageRecord> {
     records
 }
 
+/// The bytes that live at each dispatch.
+fn breadth(records: &[UsageRecord], dispatches: usize) -> Vec<u64> {
+    let (mut begin, mut end) = (vec![0; dispatches + 1], vec![0; dispatches + 1]);
+    for record in records {
+        begin[record.first] += record.bytes;
+        end[record.last + 1] += record.bytes;
+    }
+    let mut live = 0;
+    let at = |(begin, end): (u64, u64)| {
+        live = live + begin - end;
+        live
+    };
+    begin.into_iter().zip(end).map(at).take(dispatches).collect()
+}
+
 /// Places the records in this order, each in the tightest gap that is free while it lives.
 fn place(order: &[UsageRecord], buffers: usize, alignment: u64) -> (Vec<Option<Placement>>, u64) {
     let mut placements: Vec<Option<Placement>> = vec![None; buffers];
-    let mut done: Vec<(UsageRecord, u64)> = Vec::new();
+    // What is taken at each dispatch.
+    let dispatches = order.iter().map(|record| record.last + 1).max().unwrap_or(0);
+    let mut done: Vec<Vec<(u64, u64)>> = vec![Vec::new(); dispatches];
     let mut arena = 0;
     for record in order {
-        let overlaps = |other: &UsageRecord| other.first <= record.last && record.first <= other.last;
-        let mut taken: Vec<(u64, u64)> =
-            done.iter().filter(|(o, _)| overlaps(o)).map(|(o, at)| (*at, at + o.bytes)).collect();
+        let mut taken = done[record.first..=record.last].concat();
         taken.sort_unstable();
+        taken.dedup();
         let (mut best, mut best_gap, mut end) = (None, u64::MAX, 0u64);
         for (from, to) in taken {
             let start = end.next_multiple_of(alignment);
@@ -139,7 +158,8 @@ fn place(order: &[UsageRecord], buffers: usize, alignment: u64) -> (Vec<Option<P
         let offset = best.unwrap_or(end.next_multiple_of(alignment));
         placements[record.buffer] = Some(Placement { offset, bytes: record.bytes });
         arena = arena.max(offset + record.bytes);
-        done.push((*record, offset));
+        let range = (offset, offset + record.bytes);
+        done[record.first..=record.last].iter_mut().for_each(|taken| taken.push(range));
     }
     (placements, arena)
 }
