@@ -220,7 +220,7 @@ impl Operator for Pool2d {
             }
             match self.kind {
                 PoolKind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
-                PoolKind::Max => seen.into_iter().fold(f32::MIN, f32::max),
+                PoolKind::Max => seen.into_iter().fold(f32::NEG_INFINITY, f32::max),
             }
         })?;
         Ok(vec![y])
