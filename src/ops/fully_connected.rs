@@ -75,7 +75,8 @@ impl Operator for FullyConnected {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
         let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
         let depth = w.shape[1] as usize;
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(product).sum::<f64>() as f32;
         let rows = x.data.chunks_exact(depth);
         let data = rows.flat_map(|r| w.data.chunks_exact(depth).map(move |c| dot(r, c))).collect();
         Ok(vec![HostTensor { shape, data }])

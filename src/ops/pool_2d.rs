@@ -90,8 +90,9 @@ impl Pool2d {
     /// The same pooling in two: along the height, then along the width.
     fn halves(&self) -> [Self; 2] {
         let Window { size: [h, w], stride, dilation, zeros, .. } = self.window;
-        let half = |size, stride, dilation, zeros| {
-            Self { window: Window { size, stride, dilation, zeros, ..self.window }, ..self.clone() }
+        let half = |size, stride, dilation, zeros| Self {
+            window: Window { size, stride, dilation, zeros, ..self.window },
+            ..self.clone()
         };
         let none = SpatialPadding::default();
         [
