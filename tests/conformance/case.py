@@ -16,6 +16,8 @@ class Case:
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
+    follows  the stock kernels that it must equal, "plain" or "default" (XNNPACK) or both; by default the
+             plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -25,6 +27,7 @@ class Case:
     partitions: int = 1
     oldest: bool = True
     values: list = ()
+    follows: tuple = ()
     sensitive: bool = False
 
     @property
