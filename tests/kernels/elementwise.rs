@@ -272,7 +272,8 @@ fn operations_of_special_values_are_exact() {
 
 #[test]
 fn slopes_may_be_infinite() {
-    let data = pairs(|x, _| x == 0.0 || x.abs() >= f32::MIN_POSITIVE || x.is_nan());
+    // A device may take denormal numbers for 0.
+    let data = pairs(|x, y| !x.is_subnormal() && !y.is_subnormal());
     check(binary_values(StepOp::Prelu, &data, 1e-5));
 }
 
