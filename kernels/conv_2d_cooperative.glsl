@@ -168,7 +168,7 @@ f16vec4 fetch_quad(uint i, uint k) {
         [[unroll]] for (uint ky = 0; ky < TAPS_Y; ++ky)
             [[unroll]] for (uint kx = 0; kx < TAPS_X; ++kx)
                 sum += vec4(load_x(i, uvec2(ky, kx), own)) * vec4(d_4[((ky * TAPS_X + kx) * depth + own) >> 2]);
-        v = f16vec4(clamp(sum, D_LO, D_HI));
+        v = f16vec4(nan_or(sum, clamp(sum, D_LO, D_HI)));
     } else {
         uvec2 tap = tap_of(own, c);
         v = load_x(i, tap, c);
@@ -206,8 +206,8 @@ void fetch_octets(uint k) {
             }
         }
         [[unroll]] for (uint i = 0; i < A_LOADS; ++i)
-            a_next[i] = uvec4(pack(f16vec4(clamp(sums[2 * i], D_LO, D_HI))),
-                              pack(f16vec4(clamp(sums[2 * i + 1], D_LO, D_HI))));
+            a_next[i] = uvec4(pack(f16vec4(nan_or(sums[2 * i], clamp(sums[2 * i], D_LO, D_HI)))),
+                              pack(f16vec4(nan_or(sums[2 * i + 1], clamp(sums[2 * i + 1], D_LO, D_HI)))));
     } else {
         uint c;
         uvec2 tap = tap_of(own, c);

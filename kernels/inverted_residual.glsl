@@ -240,7 +240,8 @@ void expand(uint picture, ivec2 corner, uint c, uint subgroup) {
     [[unroll]] for (uint i = 0; i < EXPANDED; ++i) {
         uint m = first + i * ROWS;
         expanded[i] += MATRIX_C(bias);
-        [[unroll]] for (uint j = 0; j < expanded[i].length(); ++j) expanded[i][j] = clamp(expanded[i][j], E_LO, E_HI);
+        [[unroll]] for (uint j = 0; j < expanded[i].length(); ++j)
+            expanded[i][j] = nan_or(expanded[i][j], clamp(expanded[i][j], E_LO, E_HI));
         if (SEEN_M % ROWS == 0 || m < SEEN_M)
             coopMatStore(MATRIX_H(expanded[i]), pool, MID + m * MM * MID_ROW + n * MN / 8, MID_ROW,
                          gl_CooperativeMatrixLayoutRowMajor);
@@ -264,7 +265,7 @@ void convolve(ivec2 corner, uint c) {
                 sum += unpack(HALF(place, part)) * unpack(HALF(D_AT + (ky * TAPS_X + kx) * OCTETS + q / 2, part));
             }
         }
-        uvec2 v = own < middle ? pack(f16vec4(clamp(sum, D_LO, D_HI))) : uvec2(0);
+        uvec2 v = own < middle ? pack(f16vec4(nan_or(sum, clamp(sum, D_LO, D_HI)))) : uvec2(0);
         pool[i * MID_ROW + q / 2][part] = v.x;
         pool[i * MID_ROW + q / 2][part + 1] = v.y;
     }

@@ -1,6 +1,7 @@
 #version 450
 // y[n,oy,ox,c] = max or mean of x over a window of rows and columns.
-// The window is cut at the border; zeros that a PAD had put around x take part like its elements.
+// The window is cut at the border; zeros that a PAD had put around x take part like its elements. NaN is
+// never the largest.
 // One invocation computes four neighbouring channels, or one if channels % 4 != 0.
 //! variant STORE = f32 | f16
 #extension GL_GOOGLE_include_directive : require
@@ -43,8 +44,9 @@ WRITES(1, Y, y)
             uint first = (image + uint(from.x * x_size.y + from.y)) * width + lane; \
             uint below = first + uint(to.x <= x_size.x) * uint(x_size.y) * width; \
             uint right = uint(to.y <= x_size.y) * width; \
-            T a = max(T(data[first]), T(data[first + right])); \
-            return max(a, max(T(data[below]), T(data[below + right]))); \
+            T a = unless_nan(T(data[first]), start), b = unless_nan(T(data[first + right]), start); \
+            T c = unless_nan(T(data[below]), start), d = unless_nan(T(data[below + right]), start); \
+            return max(max(a, b), max(c, d)); \
         } \
         from = max(from, 0); \
         to = min(to, x_size); \
@@ -53,7 +55,7 @@ WRITES(1, Y, y)
         for (int h = from.x; h < to.x; ++h) { \
             for (int w = from.y; w < to.y; ++w) { \
                 T e = T(data[(image + uint(h * x_size.y + w)) * width + lane]); \
-                v = AVERAGE ? v + e : max(v, e); \
+                v = AVERAGE ? v + e : max(v, unless_nan(e, start)); \
             } \
         } \
         if (AVERAGE) return v / float(max(seen.x * seen.y, 1)); \
@@ -65,7 +67,7 @@ POOL(vec4, x4, 4)
 void main() {
     uint i = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
     if (i >= items) return;
-    float start = AVERAGE ? 0.0 : -3.402823466e38;
+    float start = AVERAGE ? 0.0 : uintBitsToFloat(0xff800000u);
     // Drivers that run on the CPU divide lane by lane.
     uint width = VEC4 ? channels >> 2 : channels, row = i / width, lane = i - row * width;
     if (VEC4) {

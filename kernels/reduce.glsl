@@ -2,7 +2,8 @@
 // y[k] = sum, product, largest or smallest of x[k, r] over all r, times a factor.
 // x is seen as up to three kept and three reduced dimensions. A workgroup computes RESULTS results,
 // or four times as many neighbouring ones (VEC4); SHARERS invocations share each, a power of two. Where
-// terms are many, several workgroups along z take a part each, and the last one joins the parts.
+// terms are many, several workgroups along z take a part each, and the last one joins the parts. NaN is
+// neither the largest nor the smallest.
 //! variant STORE = f32 | f16
 //! variant JOIN = memory | subgroups
 #extension GL_GOOGLE_include_directive : require
@@ -48,13 +49,14 @@ WRITES(1, Y, y)
 #define JOIN_RESULT (gl_LocalInvocationID.x % RESULTS)
 #include "lib/join.glsl"
 
-vec4 load(uint from) {
-    return VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0);
-}
-
 vec4 start() {
     float inf = uintBitsToFloat(0x7f800000u);
     return vec4(KIND == SUM ? 0.0 : KIND == PRODUCT ? 1.0 : KIND == LARGEST ? -inf : inf);
+}
+
+vec4 load(uint from) {
+    vec4 v = VEC4 ? vec4(x4[from]) : vec4(x[from], 0, 0, 0);
+    return KIND == LARGEST || KIND == SMALLEST ? unless_nan(v, start()) : v;
 }
 
 vec4 join(vec4 a, vec4 b) {

@@ -7,6 +7,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/types.glsl"
 #include "lib/workgroup.glsl"
+#include "lib/nan.glsl"
 
 layout(push_constant) uniform Push {
     uint rows;
@@ -40,7 +41,10 @@ void main() {
     float sum = 0;
     for (uint from = 0; from < row_end; from += ROW_PART) {
         row_reload(from, NONE);
-        [[unroll]] for (int i = 0; i < ROW_HELD; ++i) sum += held[i] == NONE ? 0 : exp(beta * (held[i] - most));
+        [[unroll]] for (int i = 0; i < ROW_HELD; ++i) {
+            float v = beta * (held[i] - most);
+            sum += held[i] == NONE ? 0 : nan_or(v, exp(v));
+        }
     }
     sum = join_sum(sum);
 
@@ -48,7 +52,7 @@ void main() {
         row_reload(from, NONE);
         [[unroll]] for (int i = 0; i < ROW_HELD; ++i) {
             float v = beta * (held[i] - most);
-            held[i] = LOGARITHM ? v - log(sum) : exp(v) / sum;
+            held[i] = LOGARITHM ? v - nan_or(sum, log(sum)) : nan_or(v, exp(v)) / sum;
         }
         row_store(from);
     }

@@ -12,6 +12,8 @@
 // and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
 // channels that are a multiple of four.
 
+#include "lib/nan.glsl"
+
 READS(EPI_BINDING, E0, e0_)
 READS(EPI_BINDING + 1, E1, e1_)
 READS(EPI_BINDING + 2, E2, e2_)
@@ -126,18 +128,29 @@ vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
     return vec4(epi_load(slot, epi_index(kind, row, c)));
 }
 
-// tanh that does not overflow: the built-in one may compute inf/inf.
-#define EPI_TANH(x) tanh(clamp(x, -15.0, 15.0))
+// tanh that does not overflow, and is x for what is near 0 or NaN: the built-in one may compute inf/inf, and
+// its error need not shrink with x.
+const uint EPI_TANH_NEAR = 0x39800000u;   // bits of 2⁻¹²
+bool epi_tanh_is(float x) {
+    return (floatBitsToUint(x) & 0x7fffffffu) - EPI_TANH_NEAR > uint(NAN_ABOVE) - EPI_TANH_NEAR;
+}
+float epi_tanh(float x) { return epi_tanh_is(x) ? x : tanh(clamp(x, -15.0, 15.0)); }
+vec4 epi_tanh(vec4 x) {
+    bvec4 near = bvec4(epi_tanh_is(x.x), epi_tanh_is(x.y), epi_tanh_is(x.z), epi_tanh_is(x.w));
+    return mix(tanh(clamp(x, -15.0, 15.0)), x, near);
+}
+
+bool lessThan(float x, float y) { return x < y; }
 
 #define EPI_COMMON(T) \
     if (f == STEP_ADD) return v + e; \
     if (f == STEP_SUB) return v - e; \
     if (f == STEP_MUL) return v * e; \
-    if (f == STEP_PRELU) return max(v, T(0)) + e * min(v, T(0)); \
-    if (f == STEP_CLAMP) return min(max(v, T(a)), T(b)); \
-    if (f == STEP_LEAKY_RELU) return max(v, T(0)) + a * min(v, T(0)); \
-    if (f == STEP_LOGISTIC) return T(1) / (T(1) + exp(-v)); \
-    if (f == STEP_TANH) return EPI_TANH(v); \
+    if (f == STEP_PRELU) return mix(v, e * v, lessThan(v, T(0))); \
+    if (f == STEP_CLAMP) return nan_or(v, min(max(v, T(a)), T(b))); \
+    if (f == STEP_LEAKY_RELU) return mix(v, a * v, lessThan(v, T(0))); \
+    if (f == STEP_LOGISTIC) return nan_or(v, T(1) / (T(1) + exp(-v))); \
+    if (f == STEP_TANH) return epi_tanh(v); \
     if (f == STEP_HARD_SWISH) return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
 
 // Whether the first step adds a vector of one element per channel, and the kernel does that at the start.

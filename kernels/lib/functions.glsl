@@ -275,8 +275,6 @@ float epi_floor_mod(float x, float y) {
 }
 EPI_EACH_PAIR(epi_floor_mod)
 
-bool lessThan(float x, float y) { return x < y; }
-
 // f is the number, v the value, e the operand, a and b the parameters.
 #define EPI_OTHER(T) \
     if (f == STEP_DIV) return v / e; \
@@ -285,7 +283,7 @@ bool lessThan(float x, float y) { return x < y; }
     if (f == STEP_SQUARED_DIFFERENCE) return (v - e) * (v - e); \
     if (f == STEP_ELU) return mix(v, epi_expm1(v), lessThan(v, T(0))); \
     if (f == STEP_GELU) return 0.5 * v * (T(1) + epi_erf(v * 0.70710678)); \
-    if (f == STEP_GELU_APPROXIMATE) return 0.5 * v * (T(1) + EPI_TANH(0.79788456 * (v + 0.044715 * v * v * v))); \
+    if (f == STEP_GELU_APPROXIMATE) return 0.5 * v * (T(1) + epi_tanh(0.79788456 * (v + 0.044715 * v * v * v))); \
     if (f == STEP_ABS) return abs(v); \
     if (f == STEP_NEG) return -v; \
     if (f == STEP_EXP) return epi_exp(v); \

@@ -39,7 +39,12 @@ pub struct Machine {
     /// Whether 16-bit arithmetic is no slower than 32-bit. V3D unpacks the halves of registers first; CPUs
     /// convert before and after each operation.
     pub fast_16: bool,
+    /// The most rounds of all loops of one invocation. Mesa's llvmpipe ends them in silence after some 65,500.
+    pub max_rounds: u32,
 }
+
+/// Rounds that a driver on the CPU runs, with room for those that nobody counts.
+const FEW_ROUNDS: u32 = 1 << 15;
 
 /// Cores of an NVIDIA H100 (SXM) and H200.
 const LARGE: u32 = 132;
@@ -78,6 +83,7 @@ impl Machine {
                 _ => Registers::Many,
             },
             fast_16: vendor != BROADCOM && kind != DeviceKind::Software,
+            max_rounds: if kind == DeviceKind::Software { FEW_ROUNDS } else { u32::MAX },
         }
     }
 }

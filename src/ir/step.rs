@@ -147,9 +147,27 @@ impl StepOp {
                 }
             }
             Self::SquaredDifference => (v - e) * (v - e),
-            Self::Prelu => v.max(0.0) + e * v.min(0.0),
-            Self::Clamp { lo, hi } => v.max(lo).min(hi),
-            Self::LeakyRelu { alpha } => v.max(0.0) + alpha * v.min(0.0),
+            Self::Prelu => {
+                if v < 0.0 {
+                    e * v
+                } else {
+                    v
+                }
+            }
+            Self::Clamp { lo, hi } => {
+                if v.is_nan() {
+                    v
+                } else {
+                    v.max(lo).min(hi)
+                }
+            }
+            Self::LeakyRelu { alpha } => {
+                if v < 0.0 {
+                    alpha * v
+                } else {
+                    v
+                }
+            }
             Self::Elu => {
                 if v < 0.0 {
                     v.exp_m1()

@@ -23,15 +23,33 @@ impl Lower<'_> {
         of_groups(self.caps, groups)
     }
 
-    /// The workgroup of kernels with `lib/row.glsl`: invocations that share a row, and rows.
-    pub fn row_workgroup(&self, channels: u32) -> [u32; 2] {
-        let most = match self.caps.kind {
+    /// The workgroup of kernels with `lib/row.glsl`, which read each row so many times: invocations that share a
+    /// row, and rows.
+    pub fn row_workgroup(&self, channels: u32, passes: u32) -> Result<[u32; 2], Unsupported> {
+        let rounds = |wg_x: u32| u64::from(passes) * u64::from(channels.div_ceil(ROW_HELD * wg_x));
+        let usual = match self.caps.kind {
             // There are few threads, and nothing should wait at a barrier.
             DeviceKind::Software => self.caps.subgroup_size.min(self.caps.max_joined()),
             _ => self.caps.max_joined(),
         };
+        let most = if self.runs(rounds(usual)) { usual } else { self.caps.max_joined() };
         let wg_x = channels.div_ceil(ROW_HELD).next_power_of_two().min(most);
-        [wg_x, (most.min(64) / wg_x).max(1)]
+        self.expect_rounds(rounds(wg_x))?;
+        Ok([wg_x, (most.min(64) / wg_x).max(1)])
+    }
+
+    /// Whether the device runs so many rounds, those of all loops of one invocation together.
+    pub fn runs(&self, rounds: u64) -> bool {
+        rounds <= self.caps.machine.max_rounds.into()
+    }
+
+    /// Refuses more rounds than the device runs.
+    pub fn expect_rounds(&self, rounds: u64) -> Result<(), Unsupported> {
+        if !self.runs(rounds) {
+            let most = self.caps.machine.max_rounds;
+            unsupported!("{rounds} rounds of loops in one invocation, of {most} that this driver runs");
+        }
+        Ok(())
     }
 
     /// How a workgroup that computes so many results reduces the values of its invocations.

@@ -91,6 +91,7 @@ impl Operator for BatchMatmul {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::batch_matmul::{Bind, Push, Spec, dispatch, kernel};
         let g = self.geometry(&cx.input(0).shape, &cx.input(1).shape)?;
+        cx.expect_rounds(g.depth.div_ceil(4).into())?;
         let blocks = u64::from(g.rows.div_ceil(4)) * u64::from(g.columns.div_ceil(4));
         let items = blocks * g.batch.iter().map(|&n| u64::from(n)).product::<u64>();
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;

@@ -137,6 +137,8 @@ impl Operator for DepthwiseConv2d {
             (5, 2, 1) => Taps::K5s2,
             _ => Taps::Any,
         };
+        let [rows, columns] = self.window.size.map(u64::from);
+        cx.expect_rounds(rows * (columns + 1))?;
         let short = cx.sums_16 && vec4 && taps != Taps::Any && self.window.taps() <= FEW;
         let sum = if short { Sum::F16 } else { Sum::F32 };
         let key = TacticKey::new("depthwise_conv_2d", cx.store)

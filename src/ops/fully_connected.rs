@@ -76,7 +76,8 @@ impl Operator for FullyConnected {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
         let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
         let depth = w.shape[1] as usize;
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(product).sum::<f64>() as f32;
         let rows = x.floats().chunks_exact(depth);
         let data = rows.flat_map(|r| w.floats().chunks_exact(depth).map(move |c| dot(r, c))).collect();
         Ok(vec![HostTensor::f32(shape, data)])
@@ -117,9 +118,13 @@ impl Workgroup {
             // With short sums a workgroup has room for more channels.
             let room = if caps.kind == DeviceKind::Software { 1 } else { 32 / deep };
             let group = Self { deep, wide: quads.min(room.max(*wide)) };
-            if group.deep * group.wide <= caps.max_joined() && !all.contains(&group) {
+            let runs = depth.div_ceil(4).div_ceil(deep) <= caps.machine.max_rounds;
+            if runs && group.deep * group.wide <= caps.max_joined() && !all.contains(&group) {
                 all.push(group);
             }
+        }
+        if all.is_empty() {
+            all.push(Self { deep: caps.max_joined(), wide: 1 });
         }
         all
     }
@@ -132,7 +137,8 @@ impl fmt::Display for Workgroup {
 }
 
 /// Result 0 = operand 0 (rows × depth) times operand 1 (channels × depth), through the epilogue. `few_rows`
-/// chooses the kernel that splits each sum among the invocations of a workgroup.
+/// chooses the kernel that splits each sum among the invocations of a workgroup; so does a depth that one
+/// invocation cannot sum up.
 pub fn product(
     cx: &mut Lower<'_>,
     rows: u32,
@@ -142,10 +148,10 @@ pub fn product(
 ) -> Result<(), Unsupported> {
     use crate::kernel::table::fully_connected::{Bind, Push, Spec, dispatch, kernel};
     let [.., max_rows] = cx.caps.max_grid;
-    if !few_rows || rows > max_rows {
+    let steps = depth.div_ceil(4);
+    if !few_rows && cx.runs(steps.into()) || rows > max_rows {
         return implicit_gemm::emit(cx, &Geometry::product(rows, depth, channels));
     }
-    let steps = depth.div_ceil(4);
     let length = 4 * steps as usize;
     let elements = u64::from(channels.next_multiple_of(4)) * u64::from(4 * steps);
     let w = cx.rearranged(1, "channels", elements, depth as usize, move |channel, k| channel * length + k)?;
@@ -153,6 +159,7 @@ pub fn product(
     let epilogue = cx.epilogue(&[], x)?;
     let key = TacticKey::new("fully_connected", cx.store).with("depth", [depth]).with("channels", [channels]);
     let Workgroup { deep, wide } = cx.choose(key, &Workgroup::candidates(cx.caps, channels, depth));
+    cx.expect_rounds(steps.div_ceil(deep).into())?;
     let ([grid_x, grid_y, _], row_groups) = cx.group_grid(u64::from(channels.div_ceil(4 * wide)))?;
     let spec = Spec {
         wg_x: deep,

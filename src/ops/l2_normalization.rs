@@ -43,7 +43,7 @@ impl Operator for L2Normalization {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::l2_normalization::{Bind, Push, Spec, dispatch, kernel};
         let shape = cx.output(0).shape;
-        let [wg_x, wg_y] = cx.row_workgroup(shape.channels());
+        let [wg_x, wg_y] = cx.row_workgroup(shape.channels(), 2)?;
         let (grid, row_groups) = cx.group_grid(u64::from(shape.rows().div_ceil(wg_y)))?;
         let push = Push { rows: shape.rows(), row_groups, channels: shape.channels() };
         let spec = Spec { wg_x, wg_y, ..Default::default() };

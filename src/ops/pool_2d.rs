@@ -11,9 +11,9 @@ use super::reduce;
 use crate::error::Unsupported;
 use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, Window};
 use crate::kernel::table;
-use crate::lower::Lower;
+use crate::lower::{Epilogue, Lower, MAX_STEPS};
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
-use crate::program::TacticKey;
+use crate::program::{BufferId, TacticKey};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -83,18 +83,59 @@ impl fmt::Display for Algorithm {
 }
 
 impl Pool2d {
+    /// Rounds of an invocation that visits a whole window.
+    fn rounds(&self) -> u64 {
+        let [rows, columns] = self.window.size.map(u64::from);
+        rows.saturating_mul(columns + 1)
+    }
+
+    /// The same pooling in two: along the height, then along the width.
+    fn halves(&self) -> [Self; 2] {
+        let Window { size: [h, w], stride, dilation, zeros, .. } = self.window;
+        let half = |size, stride, dilation, zeros| Self {
+            window: Window { size, stride, dilation, zeros, ..self.window },
+            ..self.clone()
+        };
+        let none = SpatialPadding::default();
+        [
+            half([h, 1], [stride[0], 1], [dilation[0], 1], SpatialPadding { h: zeros.h, ..none }),
+            half([1, w], [1, stride[1]], [1, dilation[1]], SpatialPadding { w: zeros.w, ..none }),
+        ]
+    }
+
     /// Emits the kernel for any window.
     fn windows(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let x = cx.x(0)?;
+        let (x_shape, y_shape, y) = (cx.input(0).shape, cx.output(0).shape, cx.y(0));
+        let epilogue = cx.epilogue(&[], x)?;
+        if cx.runs(self.rounds()) {
+            return self.dispatch(cx, [x, y], [x_shape, y_shape], epilogue);
+        }
+        // Means and maxima of windows are those of their columns'.
+        let [tall, wide] = self.halves();
+        let middle_shape = Shape::from([x_shape[0], y_shape[1], x_shape[2], x_shape[3]]);
+        let middle = cx.scratch(cx.store.bytes() * middle_shape.elements());
+        let plain = Epilogue { op: [0; MAX_STEPS], ..epilogue };
+        tall.dispatch(cx, [x, middle], [x_shape, middle_shape], plain)?;
+        wide.dispatch(cx, [middle, y], [middle_shape, y_shape], epilogue)
+    }
+
+    /// Pools `x` to `y`, window by window.
+    fn dispatch(
+        &self,
+        cx: &mut Lower<'_>,
+        [x, y]: [BufferId; 2],
+        [x_shape, y_shape]: [Shape; 2],
+        epilogue: Epilogue,
+    ) -> Result<(), Unsupported> {
         use table::pool_2d::{Bind, Push, Spec, dispatch, kernel};
-        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+        cx.expect_rounds(self.rounds())?;
         let [rows, columns] = self.window.extents(&x_shape)?;
         let Window { size, stride, zeros, .. } = self.window;
         let channels = y_shape.channels();
         let vec4 = channels % 4 == 0;
         let items = y_shape.elements() / if vec4 { 4 } else { 1 };
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-        let x = cx.x(0)?;
-        let epilogue = cx.epilogue(&[], x)?;
         let signed = |pair: [u32; 2]| pair.map(|n| n as i32);
         let push = Push {
             items: items as u32,
@@ -120,7 +161,7 @@ impl Pool2d {
             ..Default::default()
         };
         let [e0, e1, e2] = epilogue.e;
-        let bind = Bind { x, y: cx.y(0), e0, e1, e2 };
+        let bind = Bind { x, y, e0, e1, e2 };
         cx.dispatch(
             dispatch(kernel(cx.store), spec, push, bind, grid),
             y_shape.elements() * u64::from(self.window.taps()),
@@ -154,7 +195,7 @@ impl Operator for Pool2d {
         };
         reduce::emit(cx, kind, &[false, true, true, false])?;
         // In a larger image the window is only a part.
-        cx.spare(|cx| self.windows(cx))
+        if cx.runs(self.rounds()) { cx.spare(|cx| self.windows(cx)) } else { Ok(()) }
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -182,7 +223,7 @@ impl Operator for Pool2d {
             }
             match self.kind {
                 PoolKind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
-                PoolKind::Max => seen.into_iter().fold(f32::MIN, f32::max),
+                PoolKind::Max => seen.into_iter().fold(f32::NEG_INFINITY, f32::max),
             }
         })?;
         Ok(vec![y])

@@ -181,6 +181,8 @@ pub fn emit(cx: &mut Lower<'_>, kind: ReduceKind, reduced: &[bool]) -> Result<()
         unsupported!("{x_shape} has too many elements for one dispatch");
     };
     let parts = (busy / item_groups).clamp(1, u64::from(terms.div_ceil(PART)).max(1)) as u32;
+    let sharers = u64::from(threads / results);
+    let parts = parts.max(u64::from(terms).div_ceil(sharers * u64::from(cx.caps.machine.max_rounds)) as u32);
     // What has no elements has no memory to bind, and is not read.
     let x = if empty { cx.y(0) } else { cx.x(0)? };
     let epilogue = cx.epilogue(&[], x)?;

@@ -191,6 +191,10 @@ impl Operator for TransposeConv {
         if tiled && quads::fits(cx.caps) {
             return quads::emit_transposed(cx, self.x(), stride);
         }
+        // An invocation sums the taps of one phase.
+        let [rows, columns] = [0, 1].map(|d| u64::from(w_shape[d + 1].div_ceil(stride[d])));
+        let vectors = if depth % 4 == 0 { depth / 4 } else { depth };
+        cx.expect_rounds(rows * (columns * (u64::from(vectors) + 1) + 1))?;
         let t = Tiling::new(cx.caps, 1, channels, true);
         let products = w_shape[1] * w_shape[2] * depth;
         let w = t.weights(cx, 1, products)?;

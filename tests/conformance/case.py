@@ -17,6 +17,8 @@ class Case:
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
     placeholder  whether open sizes are stored as 1, as converters do
+    follows  the stock kernels that it must equal, "plain" or "default" (XNNPACK) or both; by default the
+             plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -27,6 +29,7 @@ class Case:
     oldest: bool = True
     values: list = ()
     placeholder: bool = False
+    follows: tuple = ()
     sensitive: bool = False
 
     @property

@@ -5,9 +5,9 @@
 The job names the library (or "none": the interpreter's own default kernels in place of the delegate, to try
 the harness; or "reference": only store what the stock interpreter computes), the delegate's options, the
 error limit and the cases.  A case is a model file and a file with the inputs of each run.  `want` names a
-file with the reference outputs; otherwise the first of the stock interpreter's `kernels` runs before the
-delegate.  `spread` tells how far those kernels are apart, by run and output: nobody need be nearer
-than three times that.  Where outputs are smaller than `scale`, errors count as parts of that.
+file with the reference outputs; otherwise each of the stock interpreter's `kernels` runs before the
+delegate, which must equal all.  `spread` tells how far those kernels are apart, by run and output: nobody
+need be nearer than three times that.  Where outputs are smaller than `scale`, errors count as parts of that.
 
 Before each case a line "@@ NAME" goes to stdout, so that what drivers print can be told apart; the case's
 record goes to the job's results file as one JSON line.  Needs numpy and a host package only.
@@ -62,9 +62,10 @@ def check(job, case):
         played = [play(host.reference(model, kernels), runs) for kernels in case["kernels"]]
         save_runs(case["want"], played[0])
         return {"case": case["name"], "faults": [], "spread": spread(played)}
-    want = (
-        load_runs(case["want"]) if "want" in case else play(host.reference(model, case["kernels"][0]), runs)
-    )
+    if "want" in case:
+        wanted = {"stored": load_runs(case["want"])}
+    else:
+        wanted = {kernels: play(host.reference(model, kernels), runs) for kernels in case["kernels"]}
     faults, record = [], {"case": case["name"]}
     if job["library"] == "none":
         it = host.Interpreter(model_content=model)
@@ -80,19 +81,27 @@ def check(job, case):
     # A partition in fp16 computes its first result in fp32.
     play(it, runs[:1])
     got = play(it, runs)
-    record["error"] = max(host.difference(w, g) for ws, gs in zip(want, got) for w, g in zip(ws, gs))
-    for run, (ws, gs) in enumerate(zip(want, got)):
-        for i, (w, g) in enumerate(zip(ws, gs)):
-            error = host.difference(w, g)
-            limit = max(job["limit"], 3 * case["spread"][run][i] if "spread" in case else 0)
-            if w.size:
-                limit *= max(1, case.get("scale", 0) / max(np.abs(w).max(), 1e-30))
-            if not error <= limit:
-                faults.append(f"run {run}, output {i}: error {error:.2e} > {limit:.1e}; {describe(w, g)}")
+    record["error"] = max(compare(want, got, job, case, kernels, faults) for kernels, want in wanted.items())
     # The last run has the first one's inputs.
     if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(got[0], got[-1])):
         faults.append("the repeated input gives other outputs")
     return dict(record, faults=faults)
+
+
+def compare(want, got, job, case, kernels, faults):
+    """The largest error of all runs and outputs; adds those beyond the limit to the faults."""
+    errors = []
+    for run, (ws, gs) in enumerate(zip(want, got)):
+        for i, (w, g) in enumerate(zip(ws, gs)):
+            error = host.difference(w, g)
+            errors.append(error)
+            limit = max(job["limit"], 3 * case["spread"][run][i] if "spread" in case else 0)
+            if w.size:
+                limit *= max(1, case.get("scale", 0) / max(np.abs(w).max(), 1e-30))
+            if not error <= limit:
+                place = f"run {run}, output {i}, {kernels} kernels"
+                faults.append(f"{place}: error {error:.2e} > {limit:.1e}; {describe(w, g)}")
+    return max(errors)
 
 
 def spread(played):

@@ -91,7 +91,8 @@ def write_case(folder, number, case):
     model, inputs = folder / f"{number}.tflite", folder / f"{number}.npz"
     model.write_bytes(case.model())
     save_runs(inputs, case.runs())
-    entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": [case.graph.kernels]}
+    kernels = list(case.follows) or [case.graph.kernels]
+    entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
     return dict(entry, left=case.left, partitions=case.partitions)
 
 

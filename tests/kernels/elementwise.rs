@@ -232,9 +232,18 @@ fn unary_functions_of_special_values() {
     // Negative denormal numbers may be 0 to a device: what jumps there is left out.
     let exact = [StepOp::Abs, StepOp::Sign, StepOp::Round];
     let near = [StepOp::Exp, StepOp::Log, StepOp::Sqrt, StepOp::Rsqrt, StepOp::Sin, StepOp::Cos, StepOp::Neg];
+    let activations = [
+        StepOp::Clamp { lo: 0.0, hi: f32::INFINITY },
+        StepOp::Clamp { lo: -1.0, hi: 6.0 },
+        StepOp::LeakyRelu { alpha: 0.25 },
+        StepOp::Logistic,
+        StepOp::Tanh,
+        StepOp::HardSwish,
+    ];
+    let near = near.into_iter().chain(activations);
     let exact = exact.into_iter().map(|op| (op, 0.0));
     let mut cases = Vec::new();
-    for (op, tolerance) in exact.chain(near.into_iter().map(|op| (op, 1e-5))) {
+    for (op, tolerance) in exact.chain(near.map(|op| (op, 1e-5))) {
         let finite = |x: &&f32| op != StepOp::Abs || x.is_nan() || x.is_normal() || **x == 0.0;
         let data: Vec<f32> = SPECIAL.iter().chain(&large).filter(finite).copied().collect();
         let data = &data[..data.len() / 4 * 4];
@@ -259,6 +268,13 @@ fn operations_of_special_values_are_exact() {
     ];
     let both = |(op, tolerance)| [&all, &hard].into_iter().flat_map(move |x| binary_values(op, x, tolerance));
     check(ops.into_iter().flat_map(both));
+}
+
+#[test]
+fn slopes_may_be_infinite() {
+    // A device may take denormal numbers for 0.
+    let data = pairs(|x, y| !x.is_subnormal() && !y.is_subnormal());
+    check(binary_values(StepOp::Prelu, &data, 1e-5));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Convolutions one behind the other that some devices compute in one dispatch.
 
-use tflite_vulkan::ir::{Padding, Step, StepOp};
+use tflite_vulkan::ir::{Padding, Shape, Step, StepOp};
 use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 
@@ -44,6 +44,19 @@ fn inverted_residual() {
     ];
     let clamps = [None, Some((0.0, 6.0)), Some((-1.0, 1.0))];
     check(rows.iter().flat_map(|row| clamps.map(|clamp| residual(row, clamp))));
+}
+
+/// NaN reaches the pixels whose windows see it, whatever is fused, and no others.
+#[test]
+fn no_clamp_swallows_nan() {
+    let rows: [Residual; 2] =
+        [([1, 9, 8, 24], [3, 3], [2, 2], [144, 32], Same), ([1, 13, 11, 16], [5, 5], [1, 1], [40, 8], Same)];
+    let with_nan = |row: &Residual| {
+        let x = Shape::from(row.0);
+        let numbers = (0..x.elements()).map(|i| if i == 3 { f32::NAN } else { (i % 7) as f32 / 4.0 - 0.5 });
+        residual(row, Some((0.0, 6.0))).numbers(numbers.collect())
+    };
+    check(rows.iter().map(with_nan));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! AVERAGE_POOL_2D, MAX_POOL_2D, RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR.
 
-use tflite_vulkan::ir::{Broadcast, Operand, Padding, SpatialPadding, Step, StepOp, Window};
+use tflite_vulkan::ir::{Broadcast, Operand, Padding, Shape, SpatialPadding, Step, StepOp, Window};
 use tflite_vulkan::ops::pool_2d::{Pool2d, PoolKind};
 use tflite_vulkan::ops::resize::Resize;
 
-use crate::harness::{Case, check, tensor};
+use crate::harness::{Arg, Case, check, tensor};
 
 /// x, window, stride.
 type Row = ([u32; 4], [u32; 2], [u32; 2]);
@@ -39,6 +39,22 @@ fn pool() {
             }
         }
     }
+    check(cases);
+}
+
+#[test]
+fn the_largest_is_a_number() {
+    let numbers = [f32::NAN, 1.0, -2.0, f32::NEG_INFINITY, f32::NAN, f32::NAN, 3.0, f32::INFINITY];
+    let cases = [1, 4].into_iter().flat_map(|channels| {
+        let data: Vec<f32> =
+            numbers.iter().cycle().take(64).flat_map(|x| vec![*x; channels as usize]).collect();
+        [([2, 2], [2, 2]), ([1, 2], [1, 1]), ([8, 8], [1, 1])].map(|(size, stride)| {
+            let zeros = SpatialPadding::default();
+            let window = Window { size, stride, dilation: [1, 1], padding: Padding::Valid, zeros };
+            let x = Arg::Numbers(Shape::from([1, 8, 8, channels]), data.clone());
+            Case::new(Pool2d { kind: PoolKind::Max, window }, [x]).values(0.0)
+        })
+    });
     check(cases);
 }
 

@@ -15,7 +15,7 @@ use tflite_vulkan::options::{Options, Precision};
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
-use crate::harness::{Case, check, tensor};
+use crate::harness::{Arg, Case, check, tensor};
 
 const REDUCTIONS: &[(&[u32], &[i64])] = &[
     (&[], &[]),
@@ -85,6 +85,36 @@ fn softmax() {
 #[test]
 fn l2_normalization() {
     check(ROWS.iter().map(|x| Case::new(L2Normalization, [tensor(x)])));
+}
+
+/// Rows with NaN and infinities, and rows of nothing else.
+const SPECIAL_ROWS: [[f32; 4]; 8] = [
+    [1.0, 2.0, f32::NAN, 3.0],
+    [f32::NAN, 1.0, 2.0, 3.0],
+    [f32::INFINITY, 1.0, f32::NAN, 3.0],
+    [f32::NEG_INFINITY, 1.0, 2.0, 3.0],
+    [f32::INFINITY, f32::NEG_INFINITY, 0.0, 1.0],
+    [f32::NEG_INFINITY; 4],
+    [f32::NAN; 4],
+    [f32::INFINITY, f32::INFINITY, 1.0, 2.0],
+];
+
+#[test]
+fn rows_of_special_values() {
+    let data = |channels: usize| SPECIAL_ROWS.iter().flatten().flat_map(|x| vec![*x; channels]).collect();
+    let x = |channels: u32| Arg::Numbers(Shape::from([8, 4, channels]), data(channels as usize));
+    let kinds = [ReduceKind::Mean, ReduceKind::Product, ReduceKind::Largest, ReduceKind::Smallest];
+    let reductions = [1, 8].into_iter().flat_map(|channels| {
+        let reduce = |(kind, axis)| {
+            Case::new(Reduce { kind, axes: vec![axis], keep_dims: false }, [x(channels)]).values(1e-5)
+        };
+        kinds.into_iter().flat_map(|kind| [0, 1].map(|axis| (kind, axis))).map(reduce).collect::<Vec<_>>()
+    });
+    let rows = || Arg::Numbers(Shape::from([8, 4]), data(1));
+    let softmax = [(1.0, false), (0.5, false), (1.0, true)]
+        .map(|(beta, logarithm)| Case::new(Softmax { beta, logarithm }, [rows()]).values(1e-5));
+    let norms = [Case::new(L2Normalization, [rows()]).values(1e-5)];
+    check(reductions.chain(softmax).chain(norms));
 }
 
 /// Split-K: the number of workgroups for a sum differs from shape to shape.

@@ -55,6 +55,9 @@ fn tiles(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     let part_count = if split { shares.clamp(1, (conv.depth / PART).max(1)) } else { 1 };
     let part = conv.depth.div_ceil(part_count).next_multiple_of(8);
     let part_count = conv.depth.div_ceil(part);
+    let vectors = if multiple(4) { part.div_ceil(4) } else { part };
+    let [rows, columns] = conv.taps.map(u64::from);
+    cx.expect_rounds(rows * (columns * (u64::from(vectors) + 1) + 1))?;
     let left = workgroups * u64::from(part_count) * u64::from(t.invocations * t.tm * t.tn) * 16;
     let [parts, arrived] = cx.parts(left, workgroups, part_count)?;
     let push = Push {

@@ -214,6 +214,7 @@ pub fn batch(
     weights: impl Fn(&[f32], &mut dyn FnMut([usize; 2], &[f32])) + Send + Sync + 'static,
 ) -> Result<(), Unsupported> {
     use crate::kernel::table::batch_product_quads::{Bind, Push, Spec, Tn, dispatch, kernel};
+    cx.expect_rounds((depth / 4).into())?;
     let blocks = Blocks::new(1, channels, depth);
     let (place, each) = (blocks.place(), blocks.elements(depth));
     let packing = format!("quads/{packing}/{}", blocks.tn);
@@ -253,6 +254,8 @@ fn product(
     spec: Spec,
     ops: u64,
 ) -> Result<(), Unsupported> {
+    let steps = if spec.pointwise { 1 } else { u64::from(push.steps[0]) * u64::from(push.steps[1]) };
+    cx.expect_rounds(steps * u64::from(push.run.div_ceil(4)))?;
     let x = cx.x(x)?;
     let epilogue = cx.epilogue(&[], x)?;
     let items = u64::from(push.rows.div_ceil(QUAD * PIXELS)) * u64::from(blocks.blocks);

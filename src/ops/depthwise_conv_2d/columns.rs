@@ -13,6 +13,8 @@ const PIXELS: u32 = codes::depthwise_conv_2d_columns::PIXELS;
 const WORKGROUP: u32 = 16;
 /// Invocations that keep a thread of the driver busy. With more, each has fewer rows, and loads cost more.
 const INVOCATIONS: u64 = 64;
+/// Rounds of an invocation's loops per row.
+const ROUNDS: u32 = 1 + PIXELS;
 /// The fewest rows that are worth an invocation.
 const ROWS: u32 = 4;
 
@@ -36,6 +38,7 @@ pub fn emit(cx: &mut Lower<'_>, window: &Window) -> Result<(), Unsupported> {
     let bands = (INVOCATIONS * u64::from(cx.caps.machine.cores))
         .div_ceil(columns.max(1))
         .min(y_shape[1].div_ceil(ROWS).into())
+        .max(u64::from(y_shape[1]).div_ceil(u64::from(cx.caps.machine.max_rounds / ROUNDS)))
         .max(1) as u32;
     let height = y_shape[1].div_ceil(bands);
     let bands = y_shape[1].div_ceil(height.max(1));

@@ -45,6 +45,7 @@ PLAIN = {
     "FLOOR_DIV": ((-9, 9, 0.25), (-3, 3, 0.5)),
     "FLOOR_MOD": ((-9, 9, 0.25), (-3, 3, 0.5)),
 }
+BOTH = ("plain", "default")
 INF, NAN = float("inf"), float("nan")
 ZEROS = (0.0, -0.0)
 SPECIAL = (1e-40, -1e-40, INF, -INF, NAN, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 12.0, 9.9, 3.3)
@@ -129,7 +130,7 @@ def values(operator, a, b, label=""):
     a, b = (np.float32(x).ravel() for x in np.meshgrid(a, b))
     g = Graph(f"{operator} of special values{label}")
     g.output(g.op(operator, g.input(len(a)), g.input(len(a))))
-    return Case(g, oldest=False, values=[a, b])
+    return Case(g, oldest=False, values=[a, b], follows=BOTH)
 
 
 def whole_powers():
@@ -139,4 +140,4 @@ def whole_powers():
     powers = np.float32([float(x) ** n for x, n in WHOLE])
     y = g.op("POW", g.input(len(x)), g.input(len(x)))
     g.output(g.op("SUB", y, g.const(powers)))
-    return Case(g, oldest=False, values=[x.copy(), n.copy()])
+    return Case(g, oldest=False, values=[x.copy(), n.copy()], follows=BOTH)
