@@ -33,7 +33,12 @@ pub struct Lowered {
     weights: HashMap<WeightKey, BufferId>,
     /// Values of floats in the other storage.
     converted: HashMap<(u32, Store), BufferId>,
+    /// Bytes of weights beyond the model's own, which faster algorithms need.
+    extra_weights: u64,
 }
+
+/// The most bytes of weights beyond the model's own, in a program.
+const MAX_EXTRA_WEIGHTS: u64 = 64 << 20;
 
 /// A choice of the node that is being lowered.
 pub(super) struct Decision {
@@ -60,6 +65,7 @@ pub struct Lower<'a> {
     pub(super) program: &'a mut Program,
     pub(super) weights: &'a mut HashMap<WeightKey, BufferId>,
     converted: &'a mut HashMap<(u32, Store), BufferId>,
+    extra_weights: &'a mut u64,
     /// Where results go that are stored otherwise than the node's kernels write them.
     staged: Vec<Option<BufferId>>,
 }
@@ -68,7 +74,7 @@ impl<'a> Lower<'a> {
     /// For the node at `site`.
     pub fn new(site: Site<'a>, target: Target<'a>, lowered: &'a mut Lowered) -> Self {
         let Target { caps, sums_16, tactics } = target;
-        let Lowered { program, weights, converted } = lowered;
+        let Lowered { program, weights, converted, extra_weights } = lowered;
         let store = site.store;
         let mut cx = Self {
             caps,
@@ -81,6 +87,7 @@ impl<'a> Lower<'a> {
             program,
             weights,
             converted,
+            extra_weights,
             staged: Vec::new(),
             site,
         };
@@ -180,6 +187,16 @@ impl<'a> Lower<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the program may hold so many bytes of weights beyond the model's own.
+    pub fn affords(&self, extra_weights: u64) -> bool {
+        *self.extra_weights + extra_weights <= MAX_EXTRA_WEIGHTS
+    }
+
+    /// Counts bytes of weights beyond the model's own.
+    pub fn spend(&mut self, extra_weights: u64) {
+        *self.extra_weights += extra_weights;
     }
 
     /// Runs `f` with `buffer` in the place of operand `i`.

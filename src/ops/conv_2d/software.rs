@@ -25,12 +25,11 @@ impl Algorithm {
         if conv.groups() > 1 || !winograd::fits(cx, conv) {
             return direct;
         }
-        let mut tiles = [OutputTile::Four, OutputTile::Two];
+        let mut tiles = vec![OutputTile::Four, OutputTile::Two];
+        tiles.retain(|tile| cx.affords(tile.extra_weights(conv)));
         tiles.sort_by_key(|tile| tile.cost(cx.caps, conv));
-        let tiles = tiles.map(Self::Winograd);
-        let [first, second] =
-            if winograd::pays(cx.caps, conv) { [&tiles[..], &direct] } else { [&direct[..], &tiles] };
-        [first, second].concat()
+        let tiles: Vec<Self> = tiles.into_iter().map(Self::Winograd).collect();
+        if winograd::pays(cx.caps, conv) { [tiles, direct].concat() } else { [direct, tiles].concat() }
     }
 }
 
@@ -57,6 +56,9 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry) -> Result<(), Unsupported> {
     }
     match cx.choose(key, &algorithms) {
         Algorithm::Direct(blocks) => quads::emit(cx, conv, &blocks),
-        Algorithm::Winograd(tile) => winograd::emit(cx, conv, tile),
+        Algorithm::Winograd(tile) => {
+            cx.spend(tile.extra_weights(conv));
+            winograd::emit(cx, conv, tile)
+        }
     }
 }

@@ -118,6 +118,14 @@ pub fn fits(cx: &Lower<'_>, conv: &Geometry) -> bool {
         && [OutputTile::Two, OutputTile::Four].into_iter().all(small)
 }
 
+impl OutputTile {
+    /// Bytes of the transformed filters beyond those of the model's.
+    pub fn extra_weights(self, conv: &Geometry) -> u64 {
+        let elements = u64::from(conv.depth) * u64::from(conv.channels);
+        u64::from(self.side().pow(2) - 9) * elements * Store::F32.bytes()
+    }
+}
+
 /// Whether the better tile is clearly faster than direct convolution.
 pub fn pays(caps: &Caps, conv: &Geometry) -> bool {
     let [depth, channels] = [conv.depth, conv.channels].map(u64::from);
