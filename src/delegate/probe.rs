@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::precision::Verdict;
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, ValueId};
 use crate::ir::DType;
+use crate::ir::bounded::filled;
 use crate::noise::Noise;
 use crate::program::Store;
 use crate::runtime::{Recording, Session};
@@ -99,8 +100,11 @@ fn run(
     graph: &Graph,
     inputs: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>> {
-    let bytes = |id| graph.value(id).ty.bytes() as usize;
-    let mut outputs: Vec<_> = graph.outputs().iter().map(|id| vec![0; bytes(*id)]).collect();
+    let zeros = |id: &ValueId| {
+        let value = graph.value(*id);
+        filled(value.ty.bytes(), 0, &value.name)
+    };
+    let mut outputs = graph.outputs().iter().map(zeros).collect::<Result<Vec<_>, _>>()?;
     let mut slices: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
     session.run(recording, inputs, &mut slices)?;
     Ok(outputs)

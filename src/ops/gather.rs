@@ -71,9 +71,8 @@ impl Operator for Gather {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::gather::{Bind, Push, Spec, dispatch, kernel};
         let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
-        let product = |dims: &[u32]| dims.iter().product::<u32>();
         let (size, words) = cx.element().size();
-        let inner = product(&x_shape[self.axis + 1..]) * words;
+        let inner = Shape::slice(&x_shape[self.axis + 1..]).saturating_mul(words);
         let wide = inner % 4 == 0;
         let lanes = if wide { 4 } else { 1 };
         let items = y_shape.elements() * u64::from(words) / u64::from(lanes);
@@ -82,9 +81,9 @@ impl Operator for Gather {
             items: items as u32,
             row_items,
             wide: wide.into(),
-            outer: product(&x_shape[self.batch_dims..self.axis]),
+            outer: Shape::slice(&x_shape[self.batch_dims..self.axis]),
             axis: x_shape[self.axis],
-            indices: product(&self.indices_shape[self.batch_dims..]),
+            indices: Shape::slice(&self.indices_shape[self.batch_dims..]),
             inner: inner / lanes,
         };
         let indices = self.indices.clone();

@@ -65,7 +65,8 @@ impl Operator for Pack {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let x = cx.input(0).shape;
         let (rows, width): (u32, u32) = (Shape::slice(&x[..self.axis]), Shape::slice(&x[self.axis..]));
-        side_by_side(cx, rows, &vec![width; self.count])
+        let widths: Vec<u32> = std::iter::repeat_n(width, self.count).collect();
+        side_by_side(cx, rows, &widths)
     }
 
     fn aliasing(&self, inputs: &[Option<Shape>]) -> Aliasing {

@@ -4,6 +4,7 @@
 //! axis and sizes.
 
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Operator, Parsed, every, operand};
@@ -96,8 +97,8 @@ impl Split {
         let axis = x.axis(self.axis)?;
         let size = x[axis];
         let parts = match &self.sizes {
-            Sizes::Equal(n) if *n > 0 && size.is_multiple_of(*n) => vec![size / n; *n as usize],
-            Sizes::Single(n) if *n == size => vec![1; size as usize],
+            Sizes::Equal(n) if *n > 0 && size.is_multiple_of(*n) => filled((*n).into(), size / n, x)?,
+            Sizes::Single(n) if *n == size => filled(size.into(), 1, x)?,
             Sizes::Given(sizes) => given(sizes, size)?,
             sizes => unsupported!("{size} indices into {sizes:?}"),
         };

@@ -62,8 +62,13 @@ impl BlockTile {
         [sm * fm * m, sn * fn_ * n, sk * fk * k]
     }
 
+    fn subgroup_count(&self) -> u32 {
+        let [m, n, k] = self.subgroups;
+        m * n * k
+    }
+
     fn invocations(&self, caps: &Caps) -> u32 {
-        self.subgroups.iter().product::<u32>() * caps.subgroup_size
+        self.subgroup_count() * caps.subgroup_size
     }
 
     /// Shared memory in bytes, as the kernel counts it.
@@ -71,7 +76,7 @@ impl BlockTile {
         let (m, n, k) = shape;
         let [bm, bn, bk] = self.block(shape);
         let step = bm * (bk / 8 + 1) + bn * (bk / k) * (k / 8 + 1);
-        let sums = self.subgroups.iter().product::<u32>() * m * (self.matrices[1] * n / 4 + 1);
+        let sums = self.subgroup_count() * m * (self.matrices[1] * n / 4 + 1);
         16 * step.max(sums)
     }
 
