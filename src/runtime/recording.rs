@@ -60,6 +60,7 @@ impl Resources<'_> {
             dispatches: program.dispatches.len(),
             bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
             timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
+            seconds: plan::expected_seconds(program, &self.peaks),
         };
         let mut recorder = Recorder::new(device, capacity)?;
         let alignment = device.caps().buffer_alignment;

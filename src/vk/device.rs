@@ -10,7 +10,9 @@ use super::features;
 use super::instance::Instance;
 use super::logical_device::LogicalDevice;
 use super::memory::{Mapping, Memory};
+use super::parked;
 use super::pipeline::{Pipeline, PipelineKey};
+use super::process;
 use super::properties;
 use super::select::{ambiguity, select};
 use super::shared_pipelines::SharedPipelines;
@@ -37,8 +39,10 @@ impl Device {
     /// # Errors
     /// [`Error::NoDevice`] says why none fits: no Vulkan library, no driver, no device, only software devices
     /// without `allow_software`, nothing that matches `device`. Without the option `device`, the best device
-    /// that opens is taken.
+    /// that opens is taken. [`Error::Forked`] in a forked child.
     pub fn open(options: &Options) -> Result<Arc<Self>> {
+        process::not_forked()?;
+        parked::free_idle();
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let instance = Instance::shared()?;
         let physical = instance.physical_devices()?;
@@ -119,7 +123,7 @@ impl Device {
     }
 
     /// # Errors
-    /// [`Error::DeviceLost`] if the device is lost.
+    /// [`Error::DeviceLost`] if the device is lost; [`Error::Forked`] in a forked child.
     pub fn alive(&self) -> Result<()> {
         self.logical.alive()
     }
@@ -127,7 +131,7 @@ impl Device {
     /// Declares the device lost, as the driver does when the GPU hangs. For tests of what follows.
     #[doc(hidden)]
     pub fn lose(&self) {
-        self.logical.lose();
+        self.logical.lose("a test");
     }
 
     /// The pipeline for `key` if some session of the device holds it.

@@ -8,6 +8,7 @@ use ash::{ext, khr, vk};
 use super::debug;
 use super::driver_error::{driver_error, name};
 use super::loader;
+use super::process;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 
@@ -32,13 +33,16 @@ impl Instance {
     ///
     /// # Errors
     /// [`Error::NoDevice`] if there is no Vulkan library, no driver, or only Vulkan 1.0. The next
-    /// call tries again.
+    /// call tries again. [`Error::Forked`] in a forked child.
     pub fn shared() -> Result<&'static Self> {
+        process::not_forked()?;
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(instance) = *shared {
             return Ok(instance);
         }
-        let instance = Box::leak(Box::new(Self::create(timed("Vulkan library loaded", loader::entry)?)?));
+        let entry = timed("Vulkan library loaded", loader::entry)?;
+        process::own();
+        let instance = Box::leak(Box::new(Self::create(entry)?));
         *shared = Some(instance);
         Ok(instance)
     }

@@ -21,6 +21,8 @@ pub struct Capacity {
     pub bindings: usize,
     /// Timestamps.
     pub timestamps: usize,
+    /// The time in seconds that a run is expected to take; 0 if nobody knows.
+    pub seconds: f64,
 }
 
 /// A part of a buffer.
@@ -94,7 +96,7 @@ impl Recorder {
         device.alive()?;
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
-        let mut commands = Commands::new(device, descriptors, timestamps)?;
+        let mut commands = Commands::new(device, descriptors, timestamps, capacity.seconds)?;
         commands.begin()?;
         if let Some(timestamps) = commands.timestamps() {
             // SAFETY: the command buffer is recording and holds the timestamps.
