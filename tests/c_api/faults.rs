@@ -157,6 +157,39 @@ fn first_call() {
     assert_eq!(vulkan.live(), 0);
 }
 
+/// Memory that runs out when tensors are allocated or resized: the host computes, and the log says so once.
+#[test]
+fn memory_that_runs_out_is_no_error() {
+    let printed = with_faults("faults::scarce");
+    let told = printed.matches("a partition runs on the host, slowly: out of memory: ").count();
+    assert_eq!(told, 1, "{printed}");
+    let steps: Vec<&str> = printed.lines().filter(|line| line.contains("@@ ")).collect();
+    assert_eq!(steps, ["@@ scarce: 2 on the host", "@@ plenty: 0 on the host", "@@ scarce: 2 on the host"]);
+}
+
+#[test]
+#[ignore = "a child of memory_that_runs_out_is_no_error"]
+fn scarce() {
+    let (vulkan, model) = (Vulkan::open(), Model::new("dynamic"));
+    let delegate = Delegate::plugin(&[("allow_software", "1"), ("log_level", "warn")]).unwrap();
+    let mut interpreter = Interpreter::new(&model, &delegate).unwrap();
+    let scarce = Fault { name: "scarce", result: -2, times: -1 };
+    let plenty = Fault { name: "plenty", ..NONE };
+    for (fault, rows) in [(scarce, 2), (plenty, 3), (scarce, 4)] {
+        vulkan.plan("vkAllocateMemory", 1, fault);
+        interpreter.resize(0, &[rows, 6]);
+        interpreter.resize(1, &[rows, 6]);
+        interpreter.allocate().unwrap();
+        vulkan.plan("vkQueueSubmit", 0, NONE);
+        for seed in 0..2 {
+            let a = numbers(rows as usize * 6, seed);
+            let want: Vec<f32> = a.iter().map(|a| a * 4.0).collect();
+            assert_close(&interpreter.run(&[&a, &a]), &want, 1e-6);
+        }
+        println!("\n@@ {}: {} on the host", fault.name, 2 - vulkan.calls());
+    }
+}
+
 /// A GPU that does not answer is given up after ten seconds, and what it may be at work on is kept until it is done.
 #[test]
 fn a_device_that_hangs_is_given_up() {

@@ -1,4 +1,6 @@
 //! A Vulkan library in which calls fail as a test wants, in front of the real one: `vulkan.c`.
+#![allow(unsafe_code, reason = "calls C")]
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::path::{Path, PathBuf};
