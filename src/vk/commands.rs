@@ -10,7 +10,7 @@ use super::buffer::Buffer;
 use super::descriptor::DescriptorPool;
 use super::fence::Fence;
 use super::logical_device::{LogicalDevice, Queue};
-use super::parked;
+use super::parked::{self, Work};
 use super::pipeline::Pipeline;
 use super::process;
 use super::timestamps::Timestamps;
@@ -224,7 +224,7 @@ impl Drop for Commands {
         } else if recorded.wait_until(Some(Instant::now() + GRACE)) == Ok(true) || recorded.is_idle() {
             drop(recorded);
         } else {
-            parked::park(recorded);
+            parked::park(Box::new(recorded));
         }
     }
 }
@@ -301,9 +301,10 @@ impl Recorded {
         self.ran |= done == Ok(true);
         done
     }
+}
 
-    /// Whether nothing is pending; does not wait.
-    pub fn is_idle(&self) -> bool {
+impl Work for Recorded {
+    fn is_idle(&self) -> bool {
         let done = |pending: Pending| pending.fenced && self.fence.is_signalled() == Ok(true);
         self.pending.is_none_or(done) || self.device.is_dead()
     }

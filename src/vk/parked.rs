@@ -1,22 +1,26 @@
-//! Commands that nobody needs any more while the device may still be at work on them. They cannot be freed before
-//! it is done, and nobody waits for that.
+//! What nobody needs any more while the device may still be at work on it. It cannot be freed before that is done,
+//! and nobody waits for it.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::commands::Recorded;
-
-static PARKED: Mutex<Vec<Recorded>> = Mutex::new(Vec::new());
-
-/// Keeps commands until they are idle.
-pub(super) fn park(recorded: Recorded) {
-    log::warn!("what the device may still be at work on is kept until it is done");
-    PARKED.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+/// Something that a device works on.
+pub(super) trait Work: Send {
+    /// Whether the device is done with it; does not wait.
+    fn is_idle(&self) -> bool;
 }
 
-/// Frees those that are idle by now.
+static PARKED: Mutex<Vec<Box<dyn Work>>> = Mutex::new(Vec::new());
+
+/// Keeps it until it is idle.
+pub(super) fn park(work: Box<dyn Work>) {
+    log::warn!("what the device may still be at work on is kept until it is done");
+    PARKED.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+}
+
+/// Frees what is idle by now.
 pub(super) fn free_idle() {
     let mut parked = PARKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let idle: Vec<Recorded> = parked.extract_if(.., |recorded| recorded.is_idle()).collect();
+    let idle: Vec<_> = parked.extract_if(.., |work| work.is_idle()).collect();
     drop(parked);
     drop(idle);
 }

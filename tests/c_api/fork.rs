@@ -18,6 +18,7 @@ const SOON: Duration = Duration::from_secs(2);
 const WITHOUT_LAYERS: [(&str, &str); 1] = [("VK_INSTANCE_LAYERS", "")];
 
 /// How a child ends.
+#[derive(PartialEq)]
 enum End {
     /// As programs do: what is registered for that runs.
     Exit,
@@ -33,11 +34,9 @@ fn in_a_child(what: &str, end: End, work: impl FnOnce()) {
     if child == 0 {
         let done = catch_unwind(AssertUnwindSafe(work)).is_ok();
         let code = if done { 0 } else { 101 };
+        let end = if end == End::Exit { libc::exit } else { libc::_exit };
         // SAFETY: neither returns.
-        match end {
-            End::Exit => unsafe { libc::exit(code) },
-            End::Abrupt => unsafe { libc::_exit(code) },
-        }
+        unsafe { end(code) };
     }
     assert!(child > 0, "{}", std::io::Error::last_os_error());
     let mut status = 0;
