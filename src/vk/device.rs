@@ -45,6 +45,18 @@ impl Device {
         parked::free_idle();
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let instance = Instance::shared()?;
+        let opened = Self::open_with(&instance, options, &mut shared);
+        if opened.is_err() {
+            instance.release();
+        }
+        opened
+    }
+
+    fn open_with(
+        instance: &Arc<Instance>,
+        options: &Options,
+        shared: &mut Vec<Weak<Self>>,
+    ) -> Result<Arc<Self>> {
         let physical = instance.physical_devices()?;
         let infos: Vec<DeviceInfo> =
             physical.iter().enumerate().map(|(i, device)| device_info::read(instance, *device, i)).collect();
@@ -75,7 +87,7 @@ impl Device {
         Err(failure.unwrap_or_else(|| unreachable!("the selection is empty")))
     }
 
-    fn create(instance: &Instance, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
+    fn create(instance: &Arc<Instance>, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
         let family = device_info::queue_family(instance, physical)
             .unwrap_or_else(|| unreachable!("{info} has no compute queue, yet it was selected"));
         let offer = features::query(instance, physical, info.api_version);
@@ -88,7 +100,8 @@ impl Device {
         log::debug!("opened {info}, driver {}, features {}", info.driver, caps.features);
         log::debug!("{}: {:?}", info.name, caps.machine);
         // SAFETY: the device is new, with one queue of this family.
-        let logical = Arc::new(unsafe { LogicalDevice::new(raw, family, info, limits, memory) });
+        let logical =
+            Arc::new(unsafe { LogicalDevice::new(instance.clone(), raw, family, info, limits, memory) });
         Ok(Self { physical, caps, pipelines: SharedPipelines::new(logical.clone()), logical })
     }
 

@@ -1,19 +1,22 @@
 //! The logical device and its queue: what everything that is made on a device stands on.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ash::vk;
 
 use super::device_info::DeviceInfo;
 use super::driver_error::driver_error;
+use super::instance::Instance;
 use super::memory::Memory;
 use super::process;
 use crate::error::{Error, Result};
 
 /// A `VkDevice` with its one compute queue. Whatever is made on it holds an `Arc` of it.
 pub(super) struct LogicalDevice {
+    /// Destroyed after the device.
+    _instance: Arc<Instance>,
     raw: ash::Device,
     info: DeviceInfo,
     limits: Limits,
@@ -49,9 +52,10 @@ impl LogicalDevice {
     /// Takes a device over.
     ///
     /// # Safety
-    /// Nobody else uses `raw`, which was created with one queue of `family`, from the process's instance and
-    /// from the physical device that the other arguments describe.
+    /// Nobody else uses `raw`, which was created with one queue of `family`, from `instance` and from the physical
+    /// device that the other arguments describe.
     pub unsafe fn new(
+        instance: Arc<Instance>,
         raw: ash::Device,
         family: u32,
         info: DeviceInfo,
@@ -62,7 +66,7 @@ impl LogicalDevice {
         let queue = unsafe { raw.get_device_queue(family, 0) };
         let queue = Mutex::new(Queue { raw: queue, bounds: Duration::ZERO });
         let (lost, dead) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { raw, info, limits, memory, family, queue, lost, dead }
+        Self { _instance: instance, raw, info, limits, memory, family, queue, lost, dead }
     }
 
     /// The functions of the device.
@@ -142,7 +146,7 @@ impl LogicalDevice {
 impl Drop for LogicalDevice {
     fn drop(&mut self) {
         // SAFETY: whatever was made on the device held an Arc of it and is gone, submissions included: their
-        // owners waited for them. The instance lives as long as the process.
+        // owners waited for them. The instance is destroyed later.
         self.free(|device| unsafe { device.destroy_device(None) });
         log::debug!("closed {}", self.info);
     }

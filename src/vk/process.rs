@@ -14,6 +14,11 @@ pub(super) fn own() {
     let _ = OWNER.compare_exchange(0, process::id(), Ordering::Relaxed, Ordering::Relaxed);
 }
 
+/// Forgets it: nothing of Vulkan is left in this process.
+pub(super) fn disown() {
+    OWNER.store(0, Ordering::Relaxed);
+}
+
 /// Whether this process was forked from one that has opened Vulkan.
 pub fn is_forked() -> bool {
     let owner = OWNER.load(Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Who goes first, who is shared, and what is left behind.
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char};
 
 use libloading::Library;
 use tflite_vulkan::tflite::sys::TfLiteDelegate;
@@ -186,6 +186,31 @@ fn close_and_open() {
     let growth = resident().saturating_sub(before);
     println!("{growth} bytes more after 100 cycles");
     assert!(growth < 1 << 20, "memory grew by {growth} bytes");
+}
+
+/// Drivers of which none is usable are unloaded again.
+#[test]
+fn what_is_of_no_use_is_not_kept() {
+    child::passes("life::use_nothing", &[("VK_INSTANCE_LAYERS", "")]);
+}
+
+#[test]
+#[ignore = "looks at the memory of its process"]
+fn use_nothing() {
+    // The file of the driver, as far as this machine's is known.
+    let mapped = |part: &str| std::fs::read_to_string("/proc/self/maps").unwrap().contains(part);
+    let drivers = ["vulkan_lvp", "vk_swiftshader", "GLX_nvidia"];
+    let loaded = |delegate: Delegate| {
+        let loaded = drivers.map(mapped);
+        drop(delegate);
+        loaded
+    };
+    let usable = loaded(Delegate::new());
+    assert!(usable.contains(&true), "none of {drivers:?} is this machine's driver");
+    let named = CString::new("no device has this name").unwrap();
+    let options = Options { device: named.as_ptr(), require_device: 0, log_level: 0, ..for_tests() };
+    assert_eq!(loaded(Delegate::create(&options).unwrap()), [false; 3]);
+    assert_eq!(loaded(Delegate::new()), usable);
 }
 
 /// What this process holds of the C heap: unlike its physical memory the same in every run.
