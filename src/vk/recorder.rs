@@ -8,6 +8,7 @@ use super::buffer::Buffer;
 use super::commands::{Commands, Slot};
 use super::descriptor::DescriptorPool;
 use super::device::Device;
+use super::parked;
 use super::pipeline::Pipeline;
 use super::timestamps::Timestamps;
 use crate::error::Result;
@@ -94,6 +95,7 @@ impl Recorder {
     pub fn new(device: &Device, capacity: Capacity) -> Result<Self> {
         let device = device.logical();
         device.alive()?;
+        parked::free_idle();
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
         let mut commands = Commands::new(device, descriptors, timestamps, capacity.seconds)?;

@@ -157,36 +157,65 @@ fn first_call() {
     assert_eq!(vulkan.live(), 0);
 }
 
-/// Memory that runs out when tensors are allocated or resized: the host computes, and the log says so once.
+/// What a resize asks for and the device does not have, the host computes, and the log says so once.
+fn resized_to_the_host(test: &str, why: &str, steps: [&str; 3]) {
+    let printed = with_faults(test);
+    let told = printed.matches("a partition runs on the host, slowly: ").count();
+    assert!(told == 1 && printed.contains(why), "{printed}");
+    let ran: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("@@ ")).collect();
+    assert_eq!(ran, steps, "{printed}");
+}
+
+/// Two runs of the model `dynamic`, of `rows` rows; prints where.
+fn run_resized(vulkan: &Vulkan, interpreter: &mut Interpreter<'_>, rows: i32, fault: Fault) {
+    vulkan.plan("vkAllocateMemory", 1, fault);
+    interpreter.resize(0, &[rows, 6]);
+    interpreter.resize(1, &[rows, 6]);
+    interpreter.allocate().unwrap();
+    vulkan.plan("vkQueueSubmit", 0, NONE);
+    for seed in 0..2 {
+        let a = numbers(rows as usize * 6, seed);
+        let want: Vec<f32> = a.iter().map(|a| a * 4.0).collect();
+        assert_close(&interpreter.run(&[&a, &a]), &want, 1e-6);
+    }
+    println!("\n@@ {rows} {}", if vulkan.calls() == 0 { "host" } else { "device" });
+}
+
+const WARNED: [(&str, &str); 2] = [("allow_software", "1"), ("log_level", "warn")];
+
 #[test]
 fn memory_that_runs_out_is_no_error() {
-    let printed = with_faults("faults::scarce");
-    let told = printed.matches("a partition runs on the host, slowly: out of memory: ").count();
-    assert_eq!(told, 1, "{printed}");
-    let steps: Vec<&str> = printed.lines().filter(|line| line.contains("@@ ")).collect();
-    assert_eq!(steps, ["@@ scarce: 2 on the host", "@@ plenty: 0 on the host", "@@ scarce: 2 on the host"]);
+    resized_to_the_host("faults::scarce", "slowly: out of memory", ["2 host", "3 device", "4 host"]);
 }
 
 #[test]
 #[ignore = "a child of memory_that_runs_out_is_no_error"]
 fn scarce() {
     let (vulkan, model) = (Vulkan::open(), Model::new("dynamic"));
-    let delegate = Delegate::plugin(&[("allow_software", "1"), ("log_level", "warn")]).unwrap();
-    let mut interpreter = Interpreter::new(&model, &delegate).unwrap();
+    let mut interpreter = Interpreter::new(&model, &Delegate::plugin(&WARNED).unwrap()).unwrap();
     let scarce = Fault { name: "scarce", result: -2, times: -1 };
-    let plenty = Fault { name: "plenty", ..NONE };
-    for (fault, rows) in [(scarce, 2), (plenty, 3), (scarce, 4)] {
-        vulkan.plan("vkAllocateMemory", 1, fault);
-        interpreter.resize(0, &[rows, 6]);
-        interpreter.resize(1, &[rows, 6]);
-        interpreter.allocate().unwrap();
-        vulkan.plan("vkQueueSubmit", 0, NONE);
-        for seed in 0..2 {
-            let a = numbers(rows as usize * 6, seed);
-            let want: Vec<f32> = a.iter().map(|a| a * 4.0).collect();
-            assert_close(&interpreter.run(&[&a, &a]), &want, 1e-6);
-        }
-        println!("\n@@ {}: {} on the host", fault.name, 2 - vulkan.calls());
+    for (rows, fault) in [(2, scarce), (3, NONE), (4, scarce)] {
+        run_resized(&vulkan, &mut interpreter, rows, fault);
+    }
+}
+
+#[test]
+fn a_resize_beyond_a_limit_is_no_error() {
+    resized_to_the_host(
+        "faults::limited",
+        "exceeds maxStorageBufferRange",
+        ["2 device", "500 host", "3 device"],
+    );
+}
+
+#[test]
+#[ignore = "a child of a_resize_beyond_a_limit_is_no_error"]
+fn limited() {
+    let (vulkan, model) = (Vulkan::open(), Model::new("dynamic"));
+    vulkan.set("fault_range", 4096);
+    let mut interpreter = Interpreter::new(&model, &Delegate::plugin(&WARNED).unwrap()).unwrap();
+    for rows in [2, 500, 3] {
+        run_resized(&vulkan, &mut interpreter, rows, NONE);
     }
 }
 

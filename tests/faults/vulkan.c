@@ -37,13 +37,13 @@ enum { SUCCESS = 0, NOT_READY = 1, TIMEOUT = 2, DEVICE_LOST = -4 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Lookup instance_lookup, device_lookup;
-static Properties properties;
+static Properties properties, properties2;
 static Arg device;
 
 /* The plan: the calls from number `first` on fail, `times` of them, or for good if that is negative. */
 static char only[64], failed[64];
 static long first, times, result, calls, live;
-static int lost, hung, kind;
+static int lost, hung, kind, range;
 
 void fault_plan(const char* name, long number, long count, long code) {
     pthread_mutex_lock(&lock);
@@ -61,6 +61,8 @@ long fault_live(void) { return live; }
 void fault_hang(int on) { hung = on; }
 /* Devices seem to be of this VkPhysicalDeviceType. */
 void fault_kind(int type) { kind = type; }
+/* Devices seem to have this maxStorageBufferRange. */
+void fault_range(int bytes) { range = bytes; }
 
 static int is(const char* name, const char* other) { return !strcmp(name, other); }
 
@@ -131,10 +133,22 @@ CALLS(DEFINE)
     }
 DESTROYERS(DEFINE_DESTROYER)
 
+/* In VkPhysicalDeviceProperties. */
+enum { DEVICE_TYPE = 16, MAX_STORAGE_BUFFER_RANGE = 296 + 28 };
+
+static void pretend(char* found) {
+    if (kind) memcpy(found + DEVICE_TYPE, &kind, sizeof kind);
+    if (range) memcpy(found + MAX_STORAGE_BUFFER_RANGE, &range, sizeof range);
+}
+
 static void our_properties(void* physical, char* found) {
     properties(physical, found);
-    /* VkPhysicalDeviceProperties.deviceType comes behind four numbers of 32 bits. */
-    if (kind) memcpy(found + 16, &kind, sizeof kind);
+    pretend(found);
+}
+
+static void our_properties2(void* physical, char* found) {
+    properties2(physical, found);
+    pretend(found + 2 * sizeof(void*));
 }
 
 static void* our_device_lookup(void* of, const char* name);
@@ -156,6 +170,10 @@ static void* ours(const char* name, void* real) {
     if (is(name, "vkGetPhysicalDeviceProperties")) {
         properties = (Properties)real;
         return (void*)our_properties;
+    }
+    if (is(name, "vkGetPhysicalDeviceProperties2")) {
+        properties2 = (Properties)real;
+        return (void*)our_properties2;
     }
     if (is(name, "vkGetDeviceProcAddr")) {
         device_lookup = (Lookup)real;

@@ -72,7 +72,7 @@ impl Vulkan {
         unsafe { self.function::<unsafe extern "C" fn() -> c_long>("fault_live")() }
     }
 
-    /// `fault_hang` or `fault_kind`.
+    /// `fault_hang`, `fault_kind` or `fault_range`.
     pub fn set(&self, name: &str, value: c_int) {
         // SAFETY: the callers name functions that take a number.
         unsafe { self.function::<unsafe extern "C" fn(c_int)>(name)(value) };
