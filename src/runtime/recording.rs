@@ -14,7 +14,8 @@ use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::{BufferId, BufferKind, Peaks, Program};
 use crate::vk::{Buffer, Capacity, Commands, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
-/// A program that is ready to run, with its memory. Dropping it waits until it is idle.
+/// A program that is ready to run, with its memory. Dropping it waits until it is idle, a second at most: what is
+/// not idle by then is freed later.
 pub struct Recording {
     commands: Mutex<Commands>,
     inputs: Io,

@@ -22,8 +22,11 @@ fn spin(kind: DeviceKind) -> Duration {
     }
 }
 
-/// How long one sleep may last before the log hears of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one sleep may last: another thread may find meanwhile that the device is lost.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// After how many of them the log hears of it.
+const PATIENCE: u32 = 20;
 
 /// How long a driver that cannot wait is asked again.
 const TOLERANCE: Duration = Duration::from_millis(500);
@@ -64,8 +67,8 @@ impl Fence {
         self.device.check("vkGetFenceStatus", done)
     }
 
-    /// Waits for the submission, until `until` if that is given; whether it is done. What the driver runs cannot
-    /// be cancelled.
+    /// Waits for the submission, until `until` if that is given or the device counts as lost; whether it is done.
+    /// What the driver runs cannot be cancelled.
     ///
     /// # Errors
     /// If the device is lost, or the driver does not tell.
@@ -80,19 +83,20 @@ impl Fence {
                 Err(_) => break,
             }
         }
-        let mut failing: Option<Instant> = None;
+        let (mut failing, mut slept): (Option<Instant>, u32) = (None, 0);
         loop {
             // Without a time to end it is looked at one last time.
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let nanoseconds = left.unwrap_or(PATIENCE).min(PATIENCE).as_nanos() as u64;
+            let nanoseconds = left.unwrap_or(SLEEP).min(SLEEP).as_nanos() as u64;
             // SAFETY: the fence is alive.
             match unsafe { self.device.raw().wait_for_fences(&[self.raw], true, nanoseconds) } {
-                Err(vk::Result::TIMEOUT) if left == Some(Duration::ZERO) => {
+                Err(vk::Result::TIMEOUT) if left == Some(Duration::ZERO) || self.device.is_lost() => {
                     return Ok(false);
                 }
                 Err(vk::Result::TIMEOUT) => {
-                    let seconds = started.elapsed().as_secs();
-                    if seconds >= PATIENCE.as_secs() {
+                    slept += 1;
+                    if slept.is_multiple_of(PATIENCE) {
+                        let seconds = started.elapsed().as_secs();
                         log::warn!("{} is busy for {seconds} s", self.device.info().name);
                     }
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::child;
 use crate::delegate::Delegate;
-use crate::run::{assert_close, numbers};
+use crate::run::{assert_close, numbers, want_static};
 use crate::tflite::{Interpreter, Model};
 use crate::vulkan::{Fault, LIBRARY, LOST, NONE, Vulkan, compile};
 
@@ -234,24 +234,29 @@ fn hang() {
     let (vulkan, model) = (Vulkan::open(), Model::new("static"));
     vulkan.set("fault_kind", DISCRETE);
     let delegate = Delegate::plugin(&[("log_level", "debug")]).unwrap();
-    let mut interpreter = Interpreter::allocated(&model, &delegate);
+    let mut interpreters = [(); 2].map(|()| Interpreter::allocated(&model, &delegate));
     let (a, b) = (numbers(24, 1), numbers(24, 2));
+    // Both at the same time.
     let mut run = |seconds: std::ops::Range<u64>| {
         let start = Instant::now();
-        assert_close(&interpreter.run(&[&a, &b]), &crate::run::want_static(&a, &b), 1e-6);
+        std::thread::scope(|scope| {
+            for interpreter in &mut interpreters {
+                scope.spawn(|| assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-6));
+            }
+        });
         let took = start.elapsed().as_secs();
         assert!(seconds.contains(&took), "{took} s, not {seconds:?}");
     };
     run(0..2);
     vulkan.set("fault_hang", 1);
-    run(10..13);
+    run(10..14);
     let kept = vulkan.live();
     vulkan.set("fault_hang", 0);
     // The host has computed that one; the device is opened again for this.
     run(0..2);
     run(0..2);
     let start = Instant::now();
-    drop(interpreter);
+    drop(interpreters);
     drop(delegate);
     assert!(start.elapsed() < DROPPED);
     assert!(kept > 0);
