@@ -10,7 +10,9 @@ use libloading::Library;
 
 /// Compiles the library for the children of one test.
 pub fn compile(test: &str) -> PathBuf {
-    let library = std::env::current_exe().unwrap().with_file_name(format!("libvulkan_{test}.so"));
+    let library = std::env::current_exe()
+        .unwrap()
+        .with_file_name(format!("libvulkan_{test}_{}.so", std::process::id()));
     let mut compiler = Command::new("cc");
     compiler.args([
         "-std=gnu11",
