@@ -22,8 +22,19 @@ fn main() {
     println!("cargo::rerun-if-changed={API}");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     kernels(&out);
+    keep_loaded();
     bind(ABI, "k?TfLite.*", true, &out.join("tflite.rs"));
     bind(API, "TfLiteVulkanDelegateOptions", false, &out.join("options.rs"));
+}
+
+/// Lets the library stay in its process, whatever the host closes: the Vulkan instance, the drivers' threads and
+/// the log live as long as the process, and another copy would make all of it anew. Where linkers know no such
+/// wish, libraries stay as a rule.
+fn keep_loaded() {
+    let system = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if matches!(system.as_str(), "linux" | "android") {
+        println!("cargo::rustc-link-arg-cdylib=-Wl,-z,nodelete");
+    }
 }
 
 /// Makes `kernels.rs`, or reports what is wrong with the kernels.

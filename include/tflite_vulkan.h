@@ -26,6 +26,12 @@
  * device once per interpreter; for each of the last four sets of input shapes an interpreter keeps
  * the memory of its intermediate tensors.
  *
+ * Processes. A child that was forked after the first delegate was created cannot use Vulkan: delegates
+ * that it creates leave the whole model to the CPU, and interpreters that it inherits fail with that reason.
+ *
+ * Failures. A device that is lost, for instance because the GPU hangs, is opened again. What it was to
+ * compute meanwhile is computed on the CPU, slowly, as is what its memory does not suffice for.
+ *
  * Vulkan. libvulkan is opened when the first delegate is created, not when this library is loaded.
  * Without it, without a driver or without a usable device a delegate is created all the same and
  * leaves the whole model to the CPU, unless require_device is set.

@@ -12,6 +12,7 @@ mod precision;
 mod probe;
 mod proving;
 mod recorded;
+mod retry;
 mod setup;
 mod survey;
 mod tactics;
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::logging::Verbosity;
 use crate::options::Options;
 use crate::tflite::Context;
+use crate::vk;
 pub use kernel::DelegateKernel;
 use setup::Setup;
 
@@ -59,6 +61,10 @@ impl Delegate {
     /// host will make of them. What cannot be taken stays on the CPU, whatever the reason.
     pub fn plan(&self, context: &Context<'_>) -> Vec<i32> {
         let Some(setup) = &self.setup else { return Vec::new() };
+        if let Err(e) = vk::not_forked() {
+            log::warn!("the whole model stays on the CPU: {e}");
+            return Vec::new();
+        }
         let chosen = survey::select(context, setup);
         let mut nodes: Vec<i32> = Vec::new();
         let mut planned = self.planned();
@@ -83,7 +89,9 @@ impl Delegate {
 
     /// Drops the kernels of a context that nobody has taken.
     pub fn forget(&self, context: usize) {
-        self.planned().retain(|(id, _), _| *id != context);
+        if !vk::is_forked() {
+            self.planned().retain(|(id, _), _| *id != context);
+        }
     }
 
     fn planned(&self) -> MutexGuard<'_, HashMap<(usize, Vec<i32>), DelegateKernel>> {

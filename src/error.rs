@@ -47,6 +47,8 @@ pub enum Error {
     },
     /// The device is lost (`VK_ERROR_DEVICE_LOST`).
     DeviceLost,
+    /// This process was forked from one that uses Vulkan, and cannot use it.
+    Forked,
     /// A driver call failed.
     Driver {
         /// The Vulkan command.
@@ -76,6 +78,10 @@ impl fmt::Display for Error {
         match self {
             Self::OutOfMemory { what, bytes } => write!(f, "out of memory: {bytes} bytes for {what}"),
             Self::DeviceLost => f.write_str("the Vulkan device is lost"),
+            Self::Forked => f.write_str(
+                "this process was forked from one that uses Vulkan, and cannot use it: start it anew (as \
+                 Python's multiprocessing does with \"spawn\"), or fork before the first delegate is created",
+            ),
             Self::Driver { call, result } => write!(f, "{call} failed: {result}"),
             Self::NoDevice(why) => f.write_str(why),
             Self::Model { node, what } => write!(f, "{node}: {what}"),

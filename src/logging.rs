@@ -1,14 +1,17 @@
 //! Where log records go: to standard error, one line each as `tflite-vulkan: info: …`; to logcat on
 //! Android. An application in Rust that has installed its own logger keeps it.
+//!
+//! Nothing here takes a lock: a thread that a forked child lacks might hold it for ever.
 
 use std::io::Write;
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::Instant;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// How many delegates want each level: the process logs at the most verbose one.
-static WANTED: Mutex<[usize; 6]> = Mutex::new([0; 6]);
+static WANTED: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
 
 /// Keeps the process logging at least at one level while it lives.
 #[derive(Debug)]
@@ -18,14 +21,16 @@ impl Verbosity {
     /// Installs our logger, if there is none yet, and raises its level to `level` if need be.
     pub fn at_least(level: LevelFilter) -> Self {
         LazyLock::force(&BEGIN);
-        count(level, |n| n + 1);
+        WANTED[level as usize].fetch_add(1, Ordering::SeqCst);
+        apply();
         Self(level)
     }
 }
 
 impl Drop for Verbosity {
     fn drop(&mut self) {
-        count(self.0, |n| n - 1);
+        WANTED[self.0 as usize].fetch_sub(1, Ordering::SeqCst);
+        apply();
     }
 }
 
@@ -41,12 +46,15 @@ pub fn timed<R>(what: &str, work: impl FnOnce() -> R) -> R {
     result
 }
 
-fn count(level: LevelFilter, change: fn(usize) -> usize) {
-    let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
-    wanted[level as usize] = change(wanted[level as usize]);
+/// Has the process log at the most verbose level that is wanted.
+fn apply() {
+    let is_wanted = |level: &LevelFilter| WANTED[*level as usize].load(Ordering::SeqCst) > 0;
+    let most = || LevelFilter::iter().filter(is_wanted).last().unwrap_or(LevelFilter::Off);
     if install() {
-        let verbose = LevelFilter::iter().filter(|level| wanted[*level as usize] > 0).last();
-        log::set_max_level(verbose.unwrap_or(LevelFilter::Off));
+        // Until no other thread has changed what is wanted meanwhile.
+        while log::max_level() != most() {
+            log::set_max_level(most());
+        }
     }
 }
 
@@ -86,10 +94,22 @@ impl Log for Stderr {
 
     fn log(&self, record: &Record<'_>) {
         // A host may have closed standard error: that is its choice.
-        let _ = std::io::stderr().lock().write_all(text(record).as_bytes());
+        let _ = write(text(record).as_bytes());
     }
 
     fn flush(&self) {}
+}
+
+/// Writes to standard error, past the lock that the standard library has for it.
+#[cfg(unix)]
+fn write(text: &[u8]) -> std::io::Result<()> {
+    use std::os::fd::AsFd;
+    std::fs::File::from(std::io::stderr().as_fd().try_clone_to_owned()?).write_all(text)
+}
+
+#[cfg(not(unix))]
+fn write(text: &[u8]) -> std::io::Result<()> {
+    std::io::stderr().write_all(text)
 }
 
 /// The record's lines, each with the prefix.

@@ -7,4 +7,4 @@ mod submissions;
 
 pub use barriers::{Barrier, Barriers, Hazard, HazardKind, barriers};
 pub use memory::{MemoryPlan, Placement, UsageRecord, memory};
-pub use submissions::submissions;
+pub use submissions::{expected_seconds, submissions};

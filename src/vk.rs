@@ -2,7 +2,7 @@
 //!
 //! What is public here is safe. Three rules make it so: an object holds an [`Arc`](std::sync::Arc)
 //! of the logical device that it came from; [`Commands`] own or share every buffer and pipeline that
-//! they name, and are not freed before the GPU is done with them; and mapped memory is reachable
+//! they name, and are not freed before the GPU is done with them, however late that may be; and mapped memory is reachable
 //! only through a unique reference to its buffer while no submission is pending. What cannot be
 //! checked is that kernels stay within their buffers: the SPIR-V is trusted.
 //!
@@ -24,8 +24,10 @@ mod instance;
 mod loader;
 mod logical_device;
 mod memory;
+mod parked;
 mod pipeline;
 mod pipeline_cache;
+mod process;
 mod properties;
 mod recorder;
 mod select;
@@ -39,4 +41,5 @@ pub use device_info::{DeviceInfo, devices};
 pub use loader::use_entry_point;
 pub use memory::{Mapping, MemoryUsage};
 pub use pipeline::{Pipeline, PipelineKey};
+pub use process::{is_forked, not_forked};
 pub use recorder::{Capacity, Recorder, Region, Stage};

@@ -36,8 +36,11 @@ pub struct Compiler {
 
 impl Compiler {
     /// A compiler for the device that is in use now.
-    pub fn new(setup: &Arc<Setup>) -> Self {
-        Self { setup: setup.clone(), device: setup.device(), taken: Taken::default() }
+    ///
+    /// # Errors
+    /// See [`Setup::device`].
+    pub fn new(setup: &Arc<Setup>) -> Result<Self> {
+        Ok(Self { setup: setup.clone(), device: setup.device()?, taken: Taken::default() })
     }
 
     /// What the device can do.

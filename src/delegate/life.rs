@@ -1,10 +1,11 @@
 //! The life of a partition.
 //!
 //! A partition for which fp16 is asked is [`Proving`] until its first run, which tries fp16. Then, or from the
-//! beginning, it is [`OnDevice`]. When the device is lost it becomes [`OnHost`] for good.
+//! beginning, it is [`OnDevice`]. When the device is lost, fails or lacks memory the partition is [`OnHost`], the
+//! last resort, until it can begin again.
 
-use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::compiler::Compiler;
 use super::on_device::OnDevice;
@@ -12,26 +13,50 @@ use super::on_host::OnHost;
 use super::partition::Refusal;
 use super::precision::{EffectivePrecision, Trial};
 use super::proving::Proving;
+use super::retry::Retry;
 use super::setup::Setup;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::Recording;
+use crate::vk;
 
-/// A state of a partition.
-pub enum Life {
+/// A partition in one of its states.
+pub struct Life {
+    setup: Arc<Setup>,
+    state: State,
+    /// When to leave the host again.
+    retry: Retry,
+    /// Whether the log knows that it was on the host.
+    warned: bool,
+}
+
+enum State {
     /// fp16 was asked for and is not tried yet.
     Proving(Box<Proving>),
     /// It runs on the device.
     OnDevice(Box<OnDevice>),
     /// It runs on the CPU.
-    OnHost(OnHost),
+    OnHost(OnHost, Until),
 }
 
-impl Default for Life {
-    fn default() -> Self {
-        Self::OnHost(OnHost::default())
+/// How long a partition stays on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// Until a run finds the device well again.
+    Recovery,
+    /// Until its inputs have other shapes: for these the device will not do.
+    Resize,
+}
+
+impl Until {
+    /// What a failure calls for.
+    fn after(e: &Error) -> Self {
+        match e {
+            Error::DeviceLost | Error::Driver { .. } => Self::Recovery,
+            _ => Self::Resize,
+        }
     }
 }
 
@@ -41,83 +66,72 @@ impl Life {
     /// # Errors
     /// If an operator or the driver refuses.
     pub fn begin(imported: &Graph, setup: &Arc<Setup>) -> Result<Self, Refusal> {
-        let mut compiler = Compiler::new(setup);
-        let mut session = compiler.session();
-        let asked = setup.options.precision;
-        let start = match Trial::needed(imported, asked, compiler.caps()) {
-            None => Ok(EffectivePrecision::untried(asked, compiler.caps())),
-            Some(trial) => match setup.verdicts.get(&trial) {
-                Some(verdict) => Ok(EffectivePrecision::tried(asked, verdict)),
-                None => Err(trial),
-            },
-        };
         let shapes: Vec<Shape> = imported.inputs().iter().map(|id| imported.value(*id).ty.shape).collect();
-        let runs = start.as_ref().map_or(Precision::Fp32, EffectivePrecision::runs);
-        let first = compiler.compile(imported, &shapes, &Mix::of(runs)).map_err(Refusal::unknown)?;
-        let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
-        let reasons = session.check(dispatches).map_err(Refusal::unknown)?;
-        let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
-        if let Some((dispatch, why)) = refused.next() {
-            let nodes = dispatch.origin.iter().map(|n| *n as i32).collect();
-            return Err(Refusal { nodes, why: why.0 });
-        }
-        Ok(match start {
-            Ok(precision) => Self::OnDevice(Box::new(OnDevice::new(compiler, session, precision, first))),
-            Err(trial) => Self::Proving(Box::new(Proving::new(compiler, session, trial, first))),
-        })
+        let state = State::begin(imported, &shapes, setup)?;
+        Ok(Self { setup: setup.clone(), state, retry: Retry::default(), warned: false })
     }
 
     /// The graph with the shapes in use; `None` before there are any.
     pub fn graph(&self) -> Option<&Graph> {
-        match self {
-            Self::Proving(proving) => proving.graph(),
-            Self::OnDevice(on_device) => on_device.graph(),
-            Self::OnHost(on_host) => on_host.graph(),
-        }
-    }
-
-    /// Makes the partition ready for inputs of these shapes.
-    ///
-    /// # Errors
-    /// If an operator refuses the shapes, or memory does not suffice; the shapes in use stay then.
-    pub fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
-        match self.prepare_on_device(imported, shapes) {
-            Err(Error::DeviceLost) => self.fall_back().prepare(imported, shapes),
-            result => result,
-        }
-    }
-
-    fn prepare_on_device(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
-        match self {
-            Self::Proving(proving) => proving.prepare(imported, shapes),
-            Self::OnDevice(on_device) => on_device.prepare(imported, shapes),
-            Self::OnHost(on_host) => on_host.prepare(imported, shapes),
+        match &self.state {
+            State::Proving(proving) => proving.graph(),
+            State::OnDevice(on_device) => on_device.graph(),
+            State::OnHost(on_host, _) => on_host.graph(),
         }
     }
 
     /// Whether fp16 is still to be tried.
     pub fn is_proving(&self) -> bool {
-        matches!(self, Self::Proving(_))
+        matches!(self.state, State::Proving(_))
     }
 
-    /// Computes the outputs, on the CPU if the device is lost meanwhile. The first time it does so in fp32,
+    /// Makes the partition ready for inputs of these shapes, on the host if the device will not do.
+    ///
+    /// # Errors
+    /// If an operator refuses the shapes; those in use stay then.
+    pub fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
+        vk::not_forked()?;
+        let prepared = match &mut self.state {
+            State::OnHost(on_host, Until::Resize) if on_host.shapes().as_deref() != Some(shapes) => {
+                self.resume(imported, shapes)
+            }
+            State::OnHost(on_host, _) => return on_host.prepare(imported, shapes),
+            state => caught(|| state.prepare(imported, shapes)).map_err(Error::from).and_then(|done| done),
+        };
+        let Err(e) = prepared else { return Ok(()) };
+        let mut on_host = OnHost::default();
+        on_host.prepare(imported, shapes)?;
+        self.fall_back(on_host, &e);
+        Ok(())
+    }
+
+    /// Computes the outputs, on the host if the device fails meanwhile. The first time it does so in fp32,
     /// and tries fp16 if it was asked for and no verdict on it is known.
     ///
     /// # Errors
-    /// If the driver fails, or nothing was prepared.
+    /// If nothing was prepared, or the host cannot compute it; [`Error::Forked`] in a forked child.
     pub fn run(&mut self, imported: &Graph, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
-        let result = match self {
-            Self::Proving(proving) => match proving.run(inputs, outputs) {
+        vk::not_forked()?;
+        if let State::OnHost(on_host, Until::Recovery) = &self.state
+            && let Some(shapes) = on_host.shapes()
+            && self.retry.is_due(Instant::now())
+            && let Err(e) = self.resume(imported, &shapes)
+        {
+            log::debug!("still on the host: {e}");
+        }
+        let result = match &mut self.state {
+            State::Proving(proving) => match proving.run(inputs, outputs) {
                 Ok(Some(recording)) => return self.settle(imported, recording, inputs, outputs),
                 result => result.map(|_| ()),
             },
-            Self::OnDevice(on_device) => on_device.run(inputs, outputs),
-            Self::OnHost(on_host) => return on_host.run(inputs, outputs),
+            State::OnDevice(on_device) => on_device.run(inputs, outputs),
+            State::OnHost(on_host, _) => return self.setup.on_host(|| on_host.run(inputs, outputs)),
         };
-        match result {
-            Err(Error::DeviceLost) => self.fall_back().run(inputs, outputs),
-            result => result,
-        }
+        let Err(e) = result else { return Ok(()) };
+        let on_host = OnHost::new(self.graph().cloned());
+        let computed = self.setup.on_host(|| on_host.run(inputs, outputs));
+        self.fall_back(on_host, &e);
+        computed
     }
 
     /// Tries fp16 on inputs for which `recording`, in fp32, has computed the outputs, and leaves [`Proving`].
@@ -129,27 +143,92 @@ impl Life {
         inputs: &[&[u8]],
         outputs: &[&mut [u8]],
     ) -> Result<()> {
-        let Self::Proving(proving) = mem::take(self) else { unreachable!("only that state has a trial") };
+        let elsewhere = State::OnHost(OnHost::new(self.graph().cloned()), Until::Recovery);
+        let State::Proving(proving) = std::mem::replace(&mut self.state, elsewhere) else {
+            unreachable!("only that state has a trial")
+        };
         let shapes = proving.shapes().to_vec();
-        match proving.settle(imported, recording, inputs, outputs) {
-            Some(on_device) => *self = Self::OnDevice(Box::new(on_device)),
-            None => _ = self.fall_back(),
+        if let Some(on_device) = proving.settle(imported, recording, inputs, outputs) {
+            self.state = State::OnDevice(Box::new(on_device));
         }
         self.prepare(imported, &shapes)
     }
 
-    /// Moves to the CPU, because the device is lost.
-    fn fall_back(&mut self) -> &mut OnHost {
-        log::error!("the device is lost: this partition runs on the CPU from now on, slowly");
-        let on_host = match mem::take(self) {
-            Self::Proving(proving) => proving.lost(),
-            Self::OnDevice(on_device) => on_device.lost(),
-            Self::OnHost(on_host) => on_host,
+    /// Begins again on the device.
+    fn resume(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
+        let begun = || {
+            let mut state = State::begin(imported, shapes, &self.setup).map_err(|failure| failure.error)?;
+            state.prepare(imported, shapes)?;
+            Ok(state)
         };
-        *self = Self::OnHost(on_host);
+        self.state = caught(begun).map_err(Error::from).and_then(|begun| begun)?;
+        Ok(())
+    }
+
+    /// Moves to the host, because of `e`. Of a lost device the log knows already.
+    fn fall_back(&mut self, on_host: OnHost, e: &Error) {
+        if *e != Error::DeviceLost && !self.warned {
+            log::warn!("a partition runs on the host, slowly: {e}");
+            self.warned = true;
+        } else {
+            log::debug!("a partition runs on the host: {e}");
+        }
+        self.state = State::OnHost(on_host, Until::after(e));
+    }
+}
+
+/// Why a partition could not begin.
+struct Failure {
+    /// The nodes that cause it; none if unknown.
+    nodes: Vec<i32>,
+    error: Error,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { nodes: Vec::new(), error }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(Failure { nodes, error }: Failure) -> Self {
+        Self { nodes, why: error.to_string() }
+    }
+}
+
+impl State {
+    /// Compiles the partition for inputs of these shapes, pipelines included.
+    fn begin(imported: &Graph, shapes: &[Shape], setup: &Arc<Setup>) -> Result<Self, Failure> {
+        let mut compiler = Compiler::new(setup)?;
+        let mut session = compiler.session();
+        let asked = setup.options.precision;
+        let start = match Trial::needed(imported, asked, compiler.caps()) {
+            None => Ok(EffectivePrecision::untried(asked, compiler.caps())),
+            Some(trial) => match setup.verdicts.get(&trial) {
+                Some(verdict) => Ok(EffectivePrecision::tried(asked, verdict)),
+                None => Err(trial),
+            },
+        };
+        let runs = start.as_ref().map_or(Precision::Fp32, EffectivePrecision::runs);
+        let first = compiler.compile(imported, shapes, &Mix::of(runs))?;
+        let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
+        let reasons = session.check(dispatches)?;
+        let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
+        if let Some((dispatch, why)) = refused.next() {
+            let nodes = dispatch.origin.iter().map(|n| *n as i32).collect();
+            return Err(Failure { nodes, error: Error::Host(why.0) });
+        }
+        Ok(match start {
+            Ok(precision) => Self::OnDevice(Box::new(OnDevice::new(compiler, session, precision, first))),
+            Err(trial) => Self::Proving(Box::new(Proving::new(compiler, session, trial, first))),
+        })
+    }
+
+    fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         match self {
-            Self::OnHost(on_host) => on_host,
-            _ => unreachable!("it was just put there"),
+            Self::Proving(proving) => proving.prepare(imported, shapes),
+            Self::OnDevice(on_device) => on_device.prepare(imported, shapes),
+            Self::OnHost(on_host, _) => on_host.prepare(imported, shapes),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A partition that runs on the device.
 
 use super::compiler::{Compiler, Reshaped};
-use super::on_host::OnHost;
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
@@ -49,7 +48,8 @@ impl OnDevice {
         self.recorded.first().map(|recorded| &recorded.graph)
     }
 
-    /// Makes a recording for inputs of these shapes the one in use.
+    /// Makes a recording for inputs of these shapes the one in use. Those for other shapes are given up where
+    /// memory does not suffice beside them.
     ///
     /// # Errors
     /// If an operator refuses the shapes; see [`Session::prepare`] too.
@@ -58,8 +58,17 @@ impl OnDevice {
             self.recorded[..=at].rotate_right(1);
             return Ok(());
         }
-        // Before recording: memory may not suffice for one more.
         self.recorded.truncate(KEPT - 1);
+        match self.record(imported, shapes) {
+            Err(Error::OutOfMemory { .. }) if !self.recorded.is_empty() => {
+                self.recorded.clear();
+                self.record(imported, shapes)
+            }
+            result => result,
+        }
+    }
+
+    fn record(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         let reshaped = match self.compiled.take() {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,
             _ => self.compiler.compile(imported, shapes, &Mix::of(self.precision.runs()))?,
@@ -79,10 +88,5 @@ impl OnDevice {
             return Err(Error::Host("invoke without prepare".into()));
         };
         recorded.run(&mut self.session, inputs, outputs)
-    }
-
-    /// The partition after its device was lost, with the same shapes.
-    pub fn lost(self) -> OnHost {
-        OnHost::new(self.recorded.into_iter().next().map(|recorded| recorded.graph))
     }
 }

@@ -1,4 +1,4 @@
-//! A partition whose device is lost.
+//! A partition that the device cannot run, for now or in these shapes.
 
 use super::compiler::{computes_nothing, reshaped};
 use crate::error::Result;
@@ -22,6 +22,12 @@ impl OnHost {
     /// The graph with the shapes in use.
     pub fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
+    }
+
+    /// The inputs' shapes in use; `None` before there are any.
+    pub fn shapes(&self) -> Option<Vec<Shape>> {
+        let graph = self.graph.as_ref()?;
+        Some(graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect())
     }
 
     /// Takes inputs of these shapes from now on.

@@ -2,7 +2,6 @@
 
 use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
-use super::on_host::OnHost;
 use super::precision::{EffectivePrecision, Trial, Verdict};
 use super::probe::Probe;
 use super::recorded::Recorded;
@@ -106,11 +105,6 @@ impl Proving {
         drop(session);
         let session = compiler.session();
         Some(OnDevice::new(compiler, session, precision, wide))
-    }
-
-    /// The partition after its device was lost, with the same shapes.
-    pub fn lost(self) -> OnHost {
-        OnHost::new(self.prepared.then_some(self.wide.graph))
     }
 }
 

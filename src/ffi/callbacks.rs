@@ -10,6 +10,7 @@ use super::guard::{c_text, guard};
 use crate::delegate::{Delegate, DelegateKernel};
 use crate::error::{Error, Result};
 use crate::tflite::{Context, Partition, sys};
+use crate::vk;
 
 /// A `TfLiteDelegate` with what is behind it. The host owns one reference and each kernel another:
 /// it lives until the delegate is deleted and the last kernel is freed, in whichever order.
@@ -57,7 +58,7 @@ impl Handle {
     pub unsafe fn take_back(raw: *mut sys::TfLiteDelegate) {
         if !raw.is_null() {
             // SAFETY: as the caller promises.
-            drop(unsafe { Arc::from_raw(raw.cast_const().cast::<Self>()) });
+            leave(unsafe { Arc::from_raw(raw.cast_const().cast::<Self>()) });
         }
     }
 
@@ -83,6 +84,13 @@ impl Handle {
     }
 }
 
+/// Drops what was the host's, but nothing in a forked child: threads that it lacks may have been at work on it.
+fn leave<T>(what: T) {
+    if vk::is_forked() {
+        std::mem::forget(what);
+    }
+}
+
 /// What `TfLiteNode.user_data` of a delegated partition points to.
 struct UserData {
     /// Or why there is none: a failing `init` would crash hosts, so the partition fails in `prepare`.
@@ -101,6 +109,8 @@ impl UserData {
         let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<Self>().as_ref()) };
         let data = data.ok_or_else(|| Error::Host("the node has no kernel".into()))?;
         let kernel = data.kernel.as_ref().map_err(Clone::clone)?;
+        // A thread that a forked child lacks may hold the lock.
+        vk::not_forked()?;
         Ok(kernel.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -194,7 +204,7 @@ unsafe extern "C" fn free_kernel(_context: *mut sys::TfLiteContext, user_data: *
         || {
             if !user_data.is_null() {
                 // SAFETY: the host frees once what `init_kernel` gave it.
-                drop(unsafe { Box::from_raw(user_data.cast::<UserData>()) });
+                leave(unsafe { Box::from_raw(user_data.cast::<UserData>()) });
             }
             Ok(())
         },

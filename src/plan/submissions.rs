@@ -1,7 +1,7 @@
 //! Where long programs are split into several submissions.
 
 use crate::caps::Submission;
-use crate::program::{Peaks, Program};
+use crate::program::{Dispatch, Peaks, Program};
 
 /// The expected time of a dispatch over its roofline time.
 const SLACK: f64 = 4.0;
@@ -15,7 +15,7 @@ pub fn submissions(program: &Program, peaks: &Peaks, most: Submission) -> Vec<us
     let (mut seconds, mut dispatches) = (0.0, 0);
     let mut starts = Vec::new();
     for (i, dispatch) in program.dispatches.iter().enumerate() {
-        let time = LAUNCH + SLACK * peaks.estimate(dispatch.cost, dispatch.kernel.needs);
+        let time = seconds_of(dispatch, peaks);
         if dispatches > 0 && (seconds + time > most.seconds || dispatches >= most.dispatches) {
             starts.push(i);
             (seconds, dispatches) = (0.0, 0);
@@ -26,11 +26,20 @@ pub fn submissions(program: &Program, peaks: &Peaks, most: Submission) -> Vec<us
     starts
 }
 
+/// The time in seconds that a run is expected to take.
+pub fn expected_seconds(program: &Program, peaks: &Peaks) -> f64 {
+    program.dispatches.iter().map(|dispatch| seconds_of(dispatch, peaks)).sum()
+}
+
+fn seconds_of(dispatch: &Dispatch, peaks: &Peaks) -> f64 {
+    LAUNCH + SLACK * peaks.estimate(dispatch.cost, dispatch.kernel.needs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::caps::Features;
-    use crate::program::{Cost, Dispatch, Kernel, Launch};
+    use crate::program::{Cost, Kernel, Launch};
 
     static ANY: Kernel = Kernel {
         name: "any",
@@ -68,6 +77,8 @@ mod tests {
         for (millis, seconds, dispatches, want) in cases {
             let most = Submission { seconds: *seconds, dispatches: *dispatches };
             assert_eq!(submissions(&program(millis), &PEAKS, most), *want, "{millis:?}");
+            let (all, expected) = (millis.iter().sum::<u64>(), expected_seconds(&program(millis), &PEAKS));
+            assert!((expected * 1e3 - all as f64).abs() < 1.0, "{expected} s");
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::{BufferId, BufferKind, Peaks, Program};
 use crate::vk::{Buffer, Capacity, Commands, Device, MemoryUsage, Recorder, Region, Slot, Stage};
 
-/// A program that is ready to run, with its memory. Dropping it waits until it is idle.
+/// A program that is ready to run, with its memory. Dropping it waits until it is idle, a second at most: what is
+/// not idle by then is freed later.
 pub struct Recording {
     commands: Mutex<Commands>,
     inputs: Io,
@@ -60,6 +61,7 @@ impl Resources<'_> {
             dispatches: program.dispatches.len(),
             bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
             timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
+            seconds: plan::expected_seconds(program, &self.peaks),
         };
         let mut recorder = Recorder::new(device, capacity)?;
         let alignment = device.caps().buffer_alignment;

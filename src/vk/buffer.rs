@@ -178,9 +178,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: commands that name the buffer own it or share it, and were waited for. Freeing
         // memory unmaps it; freeing NULL is allowed.
-        unsafe {
-            self.device.raw().destroy_buffer(self.raw, None);
-            self.device.raw().free_memory(self.memory, None);
-        }
+        self.device.free(|device| unsafe {
+            device.destroy_buffer(self.raw, None);
+            device.free_memory(self.memory, None);
+        });
     }
 }

@@ -1,17 +1,21 @@
 //! A recorded command buffer with all that it names: submitted, waited for, submitted again.
 
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ash::vk;
 
 use super::buffer::Buffer;
 use super::descriptor::DescriptorPool;
 use super::fence::Fence;
-use super::logical_device::LogicalDevice;
+use super::logical_device::{LogicalDevice, Queue};
+use super::parked::{self, Work};
 use super::pipeline::Pipeline;
+use super::process;
 use super::timestamps::Timestamps;
-use crate::error::Result;
+use crate::caps::DeviceKind;
+use crate::error::{Error, Result};
 
 /// A buffer that the commands own or share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +27,20 @@ enum Held {
     Shared(Arc<Buffer>),
 }
 
+/// What a submission may take at least, before the device counts as lost.
+const LEAST_BOUND: Duration = Duration::from_secs(10);
+
+/// What a submission may take, over the time that is expected of it.
+const BOUND: f64 = 20.0;
+
+/// What dropping waits for pending work.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// One or several `VkCommandBuffer`s that were recorded once.
-pub struct Commands {
+pub struct Commands(ManuallyDrop<Recorded>);
+
+/// Command buffers with all that they name. Dropped only when nothing of it is pending.
+pub(super) struct Recorded {
     device: Arc<LogicalDevice>,
     pool: vk::CommandPool,
     /// In the order of submission; while recording, the last one is open.
@@ -32,41 +48,55 @@ pub struct Commands {
     descriptors: DescriptorPool,
     timestamps: Option<Timestamps>,
     fence: Fence,
-    pending: bool,
+    /// How long a submission may take; for ever if `None`.
+    bound: Option<Duration>,
+    pending: Option<Pending>,
     ran: bool,
     buffers: Vec<Held>,
     pipelines: Vec<Arc<Pipeline>>,
 }
 
+/// A submission that was not waited for.
+#[derive(Clone, Copy)]
+struct Pending {
+    /// When it should be done.
+    until: Option<Instant>,
+    /// The fence tells when it is done. Otherwise nothing does.
+    fenced: bool,
+}
+
 impl Commands {
+    /// Nothing yet. One submission is expected to take so many `seconds`.
     pub(super) fn new(
         device: &Arc<LogicalDevice>,
         descriptors: DescriptorPool,
         timestamps: Option<Timestamps>,
+        seconds: f64,
     ) -> Result<Self> {
         let fence = Fence::new(device)?;
         let info = vk::CommandPoolCreateInfo::default().queue_family_index(device.family());
         // SAFETY: the device is alive and has this queue family.
         let pool = unsafe { device.raw().create_command_pool(&info, None) };
-        Ok(Self {
+        Ok(Self(ManuallyDrop::new(Recorded {
             device: device.clone(),
             pool: device.check("vkCreateCommandPool", pool)?,
             raw: Vec::new(),
             descriptors,
             timestamps,
             fence,
-            pending: false,
+            bound: bound(device.info().kind, seconds),
+            pending: None,
             ran: false,
             buffers: Vec::new(),
             pipelines: Vec::new(),
-        })
+        })))
     }
 
     /// Opens one more command buffer.
     pub(super) fn begin(&mut self) -> Result<()> {
-        let device = &self.device;
+        let device = &self.0.device;
         let info = vk::CommandBufferAllocateInfo::default()
-            .command_pool(self.pool)
+            .command_pool(self.0.pool)
             .level(vk::CommandBufferLevel::PRIMARY)
             .command_buffer_count(1);
         // SAFETY: the pool is alive and ours alone.
@@ -75,59 +105,35 @@ impl Commands {
         let info = vk::CommandBufferBeginInfo::default();
         // SAFETY: the command buffer is new.
         device.check("vkBeginCommandBuffer", unsafe { device.raw().begin_command_buffer(raw, &info) })?;
-        self.raw.push(raw);
+        self.0.raw.push(raw);
         Ok(())
     }
 
     /// Closes the open command buffer.
     pub(super) fn end(&self) -> Result<()> {
+        let device = &self.0.device;
         // SAFETY: the command buffer is recording.
-        let ended = unsafe { self.device.raw().end_command_buffer(self.raw()) };
-        self.device.check("vkEndCommandBuffer", ended)
+        device.check("vkEndCommandBuffer", unsafe { device.raw().end_command_buffer(self.raw()) })
     }
 
     /// Starts the work. What the host wrote into mapped memory before is visible to it.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost), at once if it was lost before.
+    /// [`Error::DeviceLost`], at once if it was lost before.
     pub fn submit(&mut self) -> Result<()> {
         self.wait()?;
-        self.device.alive()?;
-        self.fence.reset()?;
-        let queue = self.device.queue().lock().unwrap_or_else(PoisonError::into_inner);
-        for (i, raw) in self.raw.iter().enumerate() {
-            let buffers = [*raw];
-            let submit = [vk::SubmitInfo::default().command_buffers(&buffers)];
-            // The queue works in order: when the last one is done, all are.
-            let fence = if i + 1 == self.raw.len() { self.fence.raw() } else { vk::Fence::null() };
-            // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
-            // keeps the queue to this thread.
-            let submitted = unsafe { self.device.raw().queue_submit(*queue, &submit, fence) };
-            if submitted.is_err() && i > 0 {
-                // SAFETY: as above. No fence tells when those before are done.
-                let idle = unsafe { self.device.raw().queue_wait_idle(*queue) };
-                self.device.check("vkQueueWaitIdle", idle)?;
-            }
-            self.device.check("vkQueueSubmit", submitted)?;
-        }
-        drop(queue);
-        self.pending = true;
-        Ok(())
+        self.0.device.alive()?;
+        self.0.fence.reset()?;
+        self.0.submit()
     }
 
-    /// Returns when nothing is pending.
+    /// Returns when nothing is pending. On devices other than software that takes at most ten seconds, or
+    /// twenty times what is expected of all that was submitted, whichever is more.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost); results are undefined then.
+    /// [`Error::DeviceLost`]; results are undefined then.
     pub fn wait(&mut self) -> Result<()> {
-        if !self.pending {
-            return Ok(());
-        }
-        let result = self.fence.wait();
-        // A lost device executes nothing anymore. After any other failure it is still at work.
-        self.pending = result.is_err() && !self.device.is_lost();
-        self.ran |= result.is_ok();
-        result
+        self.0.wait()
     }
 
     /// The mapped memory of a buffer that the commands own, once nothing is pending; empty for one
@@ -153,70 +159,181 @@ impl Commands {
     /// first submission, or if no time was to be taken.
     pub fn times(&mut self) -> Result<Option<Vec<Duration>>> {
         self.wait()?;
-        self.device.alive()?;
-        self.timestamps.as_ref().filter(|_| self.ran).map(Timestamps::read).transpose()
+        self.0.device.alive()?;
+        self.0.timestamps.as_ref().filter(|_| self.0.ran).map(Timestamps::read).transpose()
     }
 
     fn owned(&mut self, slot: Slot) -> &mut Buffer {
-        match &mut self.buffers[slot.0] {
+        match &mut self.0.buffers[slot.0] {
             Held::Owned(buffer) => buffer,
-            Held::Shared(_) => unreachable!("{slot:?} is shared, its content is not for the host"),
+            Held::Shared(_) => unreachable!("{slot:?} is shared with other commands"),
         }
     }
 
     pub(super) fn own(&mut self, buffer: Buffer) -> Slot {
-        self.buffers.push(Held::Owned(buffer));
-        Slot(self.buffers.len() - 1)
+        self.0.buffers.push(Held::Owned(buffer));
+        Slot(self.0.buffers.len() - 1)
     }
 
     pub(super) fn share(&mut self, buffer: &Arc<Buffer>) -> Slot {
-        self.buffers.push(Held::Shared(buffer.clone()));
-        Slot(self.buffers.len() - 1)
+        self.0.buffers.push(Held::Shared(buffer.clone()));
+        Slot(self.0.buffers.len() - 1)
     }
 
     pub(super) fn hold(&mut self, pipeline: &Arc<Pipeline>) {
-        self.pipelines.push(pipeline.clone());
+        self.0.pipelines.push(pipeline.clone());
     }
 
     pub(super) fn buffer(&self, slot: Slot) -> &Buffer {
-        match &self.buffers[slot.0] {
+        match &self.0.buffers[slot.0] {
             Held::Owned(buffer) => buffer,
             Held::Shared(buffer) => buffer,
         }
     }
 
     pub(super) fn timestamps(&self) -> Option<&Timestamps> {
-        self.timestamps.as_ref()
+        self.0.timestamps.as_ref()
     }
 
     pub(super) fn timestamps_mut(&mut self) -> Option<&mut Timestamps> {
-        self.timestamps.as_mut()
+        self.0.timestamps.as_mut()
     }
 
     pub(super) fn descriptors(&mut self) -> &mut DescriptorPool {
-        &mut self.descriptors
+        &mut self.0.descriptors
     }
 
     pub(super) fn device(&self) -> &Arc<LogicalDevice> {
-        &self.device
+        &self.0.device
     }
 
     /// The open command buffer.
     pub(super) fn raw(&self) -> vk::CommandBuffer {
-        *self.raw.last().unwrap_or_else(|| unreachable!("recording begins with a command buffer"))
+        *self.0.raw.last().unwrap_or_else(|| unreachable!("recording begins with a command buffer"))
     }
 }
 
 impl Drop for Commands {
+    /// Takes at most a second: what is still pending then is parked.
     fn drop(&mut self) {
-        while self.pending {
-            if let Err(e) = self.wait() {
-                log::error!("waiting for the device: {e}");
-                std::thread::sleep(std::time::Duration::from_millis(10));
+        // SAFETY: nobody uses the field afterwards.
+        let mut recorded = unsafe { ManuallyDrop::take(&mut self.0) };
+        if process::is_forked() {
+            // It belongs to the parent.
+            std::mem::forget(recorded);
+        } else if recorded.wait_until(Some(Instant::now() + GRACE)) == Ok(true) || recorded.is_idle() {
+            drop(recorded);
+        } else {
+            parked::park(Box::new(recorded));
+        }
+    }
+}
+
+impl Recorded {
+    /// Submits every command buffer; none is pending.
+    fn submit(&mut self) -> Result<()> {
+        let device = self.device.clone();
+        let mut queue = device.queue().lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, raw) in self.raw.iter().enumerate() {
+            // The queue works in order: when the last one is done, all are.
+            let fence = if i + 1 == self.raw.len() { self.fence.raw() } else { vk::Fence::null() };
+            let buffers = [*raw];
+            let work = [vk::SubmitInfo::default().command_buffers(&buffers)];
+            // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
+            // keeps the queue to this thread.
+            let submitted = unsafe { device.raw().queue_submit(queue.raw, &work, fence) };
+            if let Err(e) = submitted {
+                let failed = device.check("vkQueueSubmit", Err(e));
+                if i > 0 && !device.is_dead() {
+                    self.close(&mut queue);
+                }
+                return failed;
             }
         }
+        self.begin_waiting(&mut queue, true);
+        Ok(())
+    }
+
+    /// Sees to it that something tells when the first parts are done, after a later one was not submitted.
+    fn close(&mut self, queue: &mut MutexGuard<'_, Queue>) {
+        let device = self.device.clone();
+        // SAFETY: the fence is reset and nothing else names it; the lock keeps the queue to this thread.
+        let fenced = unsafe { device.raw().queue_submit(queue.raw, &[], self.fence.raw()) }.is_ok();
+        // SAFETY: as above.
+        if fenced || unsafe { device.raw().queue_wait_idle(queue.raw) }.is_err() {
+            self.begin_waiting(queue, fenced);
+        }
+    }
+
+    fn begin_waiting(&mut self, queue: &mut Queue, fenced: bool) {
+        // Those before it in the queue have their own time.
+        queue.bounds += self.bound.unwrap_or_default();
+        let until = self.bound.map(|_| Instant::now() + queue.bounds);
+        self.pending = Some(Pending { until, fenced });
+    }
+
+    /// Returns when nothing is pending. What is not done by then makes the device count as lost, though it may
+    /// still be at work.
+    fn wait(&mut self) -> Result<()> {
+        let Some(pending) = self.pending else { return Ok(()) };
+        process::not_forked()?;
+        let why = match self.wait_until(pending.until) {
+            Ok(true) => return Ok(()),
+            Ok(false) if pending.fenced => "it takes too long".to_owned(),
+            Ok(false) => "nothing tells when it is done".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        self.device.lose(&why);
+        Err(Error::DeviceLost)
+    }
+
+    /// Waits for what is pending; whether nothing is any more. Once the device is lost it only looks.
+    fn wait_until(&mut self, until: Option<Instant>) -> Result<bool> {
+        let Some(pending) = self.pending else { return Ok(true) };
+        let until = if self.device.is_lost() { Some(Instant::now()) } else { until };
+        let done = if pending.fenced { self.fence.wait(until) } else { Ok(false) };
+        // A device that is dead executes nothing any more.
+        if done == Ok(true) || self.device.is_dead() {
+            let mut queue = self.device.queue().lock().unwrap_or_else(PoisonError::into_inner);
+            queue.bounds = queue.bounds.saturating_sub(self.bound.unwrap_or_default());
+            self.pending = None;
+        }
+        self.ran |= done == Ok(true);
+        done
+    }
+}
+
+impl Work for Recorded {
+    fn is_idle(&self) -> bool {
+        let done = |pending: Pending| pending.fenced && self.fence.is_signalled() == Ok(true);
+        self.pending.is_none_or(done) || self.device.is_dead()
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
         // SAFETY: nothing is pending. The pool frees its command buffers; fence, descriptors, buffers
         // and pipelines follow as fields.
-        unsafe { self.device.raw().destroy_command_pool(self.pool, None) };
+        self.device.free(|device| unsafe { device.destroy_command_pool(self.pool, None) });
+    }
+}
+
+/// How long a submission may take that is expected to take so many `seconds`. What a CPU runs may take
+/// minutes, and it does not hang.
+fn bound(kind: DeviceKind, seconds: f64) -> Option<Duration> {
+    let expected = Duration::try_from_secs_f64(seconds * BOUND).unwrap_or(Duration::from_secs(3600));
+    (kind != DeviceKind::Software).then_some(expected.max(LEAST_BOUND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpus_have_a_bound_and_cpus_none() {
+        let seconds = |s| bound(DeviceKind::Integrated, s).map(|bound| bound.as_secs());
+        assert_eq!([0.0, 0.4, 0.6, 10.0].map(seconds), [10, 10, 12, 200].map(Some));
+        assert_eq!([f64::INFINITY, f64::NAN].map(seconds), [Some(3600); 2]);
+        assert_eq!(bound(DeviceKind::Software, 0.0), None);
     }
 }

@@ -56,6 +56,6 @@ impl DescriptorPool {
 impl Drop for DescriptorPool {
     fn drop(&mut self) {
         // SAFETY: the owner waited for the commands that bind its sets.
-        unsafe { self.device.raw().destroy_descriptor_pool(self.raw, None) };
+        self.device.free(|device| unsafe { device.destroy_descriptor_pool(self.raw, None) });
     }
 }

@@ -10,7 +10,9 @@ use super::features;
 use super::instance::Instance;
 use super::logical_device::LogicalDevice;
 use super::memory::{Mapping, Memory};
+use super::parked;
 use super::pipeline::{Pipeline, PipelineKey};
+use super::process;
 use super::properties;
 use super::select::{ambiguity, select};
 use super::shared_pipelines::SharedPipelines;
@@ -37,10 +39,24 @@ impl Device {
     /// # Errors
     /// [`Error::NoDevice`] says why none fits: no Vulkan library, no driver, no device, only software devices
     /// without `allow_software`, nothing that matches `device`. Without the option `device`, the best device
-    /// that opens is taken.
+    /// that opens is taken. [`Error::Forked`] in a forked child.
     pub fn open(options: &Options) -> Result<Arc<Self>> {
+        process::not_forked()?;
+        parked::free_idle();
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let instance = Instance::shared()?;
+        let opened = Self::open_with(&instance, options, &mut shared);
+        if opened.is_err() {
+            instance.release();
+        }
+        opened
+    }
+
+    fn open_with(
+        instance: &Arc<Instance>,
+        options: &Options,
+        shared: &mut Vec<Weak<Self>>,
+    ) -> Result<Arc<Self>> {
         let physical = instance.physical_devices()?;
         let infos: Vec<DeviceInfo> =
             physical.iter().enumerate().map(|(i, device)| device_info::read(instance, *device, i)).collect();
@@ -71,7 +87,7 @@ impl Device {
         Err(failure.unwrap_or_else(|| unreachable!("the selection is empty")))
     }
 
-    fn create(instance: &Instance, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
+    fn create(instance: &Arc<Instance>, physical: vk::PhysicalDevice, info: DeviceInfo) -> Result<Self> {
         let family = device_info::queue_family(instance, physical)
             .unwrap_or_else(|| unreachable!("{info} has no compute queue, yet it was selected"));
         let offer = features::query(instance, physical, info.api_version);
@@ -84,7 +100,8 @@ impl Device {
         log::debug!("opened {info}, driver {}, features {}", info.driver, caps.features);
         log::debug!("{}: {:?}", info.name, caps.machine);
         // SAFETY: the device is new, with one queue of this family.
-        let logical = Arc::new(unsafe { LogicalDevice::new(raw, family, info, limits, memory) });
+        let logical =
+            Arc::new(unsafe { LogicalDevice::new(instance.clone(), raw, family, info, limits, memory) });
         Ok(Self { physical, caps, pipelines: SharedPipelines::new(logical.clone()), logical })
     }
 
@@ -119,7 +136,7 @@ impl Device {
     }
 
     /// # Errors
-    /// [`Error::DeviceLost`] if the device is lost.
+    /// [`Error::DeviceLost`] if the device is lost; [`Error::Forked`] in a forked child.
     pub fn alive(&self) -> Result<()> {
         self.logical.alive()
     }
@@ -127,7 +144,7 @@ impl Device {
     /// Declares the device lost, as the driver does when the GPU hangs. For tests of what follows.
     #[doc(hidden)]
     pub fn lose(&self) {
-        self.logical.lose();
+        self.logical.lose("a test");
     }
 
     /// The pipeline for `key` if some session of the device holds it.

@@ -67,7 +67,7 @@ impl fmt::Display for DeviceInfo {
 pub fn devices() -> Result<Vec<DeviceInfo>> {
     let instance = Instance::shared()?;
     let physical = instance.physical_devices()?;
-    Ok(physical.iter().enumerate().map(|(i, device)| read(instance, *device, i)).collect())
+    Ok(physical.iter().enumerate().map(|(i, device)| read(&instance, *device, i)).collect())
 }
 
 /// The facts of one physical device of `instance`.

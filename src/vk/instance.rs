@@ -1,13 +1,15 @@
 //! The Vulkan instance: one for the whole process, made at the first use.
 
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ash::{ext, khr, vk};
 
 use super::debug;
 use super::driver_error::{driver_error, name};
 use super::loader;
+use super::process;
 use crate::error::{Error, Result};
 use crate::logging::timed;
 
@@ -21,26 +23,48 @@ pub(super) const OLDEST: u32 = vk::API_VERSION_1_1;
 pub(super) struct Instance {
     raw: ash::Instance,
     entry: ash::Entry,
+    messenger: Option<(ext::debug_utils::Instance, vk::DebugUtilsMessengerEXT)>,
 }
 
-/// Kept for the life of the process. Destroying the instance unloads the drivers, and not all can
-/// be loaded again: NVIDIA's fails after some twenty times.
-static SHARED: Mutex<Option<&Instance>> = Mutex::new(None);
+/// Kept for the life of the process if a device is usable. Destroying the instance unloads the drivers, and not
+/// all can be loaded again: NVIDIA's fails after some twenty times.
+static SHARED: Mutex<Option<Arc<Instance>>> = Mutex::new(None);
+
+/// How often it was let go.
+static RELEASED: AtomicU32 = AtomicU32::new(0);
+
+/// How often it may be: drivers take tens of megabytes, which are for nothing where no device is usable.
+const RELEASES: u32 = 4;
 
 impl Instance {
     /// The process's instance.
     ///
     /// # Errors
     /// [`Error::NoDevice`] if there is no Vulkan library, no driver, or only Vulkan 1.0. The next
-    /// call tries again.
-    pub fn shared() -> Result<&'static Self> {
+    /// call tries again. [`Error::Forked`] in a forked child.
+    pub fn shared() -> Result<Arc<Self>> {
+        process::not_forked()?;
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(instance) = *shared {
-            return Ok(instance);
+        if let Some(instance) = &*shared {
+            return Ok(instance.clone());
         }
-        let instance = Box::leak(Box::new(Self::create(timed("Vulkan library loaded", loader::entry)?)?));
-        *shared = Some(instance);
+        let entry = timed("Vulkan library loaded", loader::entry)?;
+        process::own();
+        let instance = Arc::new(Self::create(entry)?);
+        *shared = Some(instance.clone());
         Ok(instance)
+    }
+
+    /// Lets the process's instance go, with its drivers, unless somebody else uses it; the next call of
+    /// [`shared`](Self::shared) makes another.
+    pub fn release(self: Arc<Self>) {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self);
+        let unused = shared.as_ref().is_some_and(|instance| Arc::strong_count(instance) == 1);
+        if unused && RELEASED.fetch_add(1, Ordering::Relaxed) < RELEASES {
+            timed("drivers unloaded", || *shared = None);
+            process::disown();
+        }
     }
 
     fn create(entry: ash::Entry) -> Result<Self> {
@@ -85,15 +109,14 @@ impl Instance {
         // SAFETY: everything that `info` points to lives until the end of this call.
         let create = || unsafe { entry.create_instance(&info, None) };
         let raw = timed("instance created", create).map_err(|e| no_instance("vkCreateInstance", e))?;
-        if debug {
+        let messenger = debug.then(|| {
             let functions = ext::debug_utils::Instance::new(&entry, &raw);
             // SAFETY: the extension is enabled; the callback is a function of ours.
-            if let Err(e) = unsafe { functions.create_debug_utils_messenger(&debug::messenger_info(), None) }
-            {
-                log::warn!("layers stay mute: vkCreateDebugUtilsMessengerEXT failed: {}", name(e));
-            }
-        }
-        Ok(Self { raw, entry })
+            let made = unsafe { functions.create_debug_utils_messenger(&debug::messenger_info(), None) };
+            let mute = |e| log::warn!("layers stay mute: vkCreateDebugUtilsMessengerEXT failed: {}", name(e));
+            Some((functions, made.map_err(mute).ok()?))
+        });
+        Ok(Self { raw, entry, messenger: messenger.flatten() })
     }
 
     /// The functions of the instance.
@@ -114,6 +137,21 @@ impl Instance {
             // What some loaders answer when every driver failed.
             Err(vk::Result::ERROR_INITIALIZATION_FAILED) => Ok(Vec::new()),
             Err(e) => Err(driver_error("vkEnumeratePhysicalDevices", e)),
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if process::is_forked() {
+            return;
+        }
+        // SAFETY: every device of the instance held an Arc of it and is gone.
+        unsafe {
+            if let Some((functions, messenger)) = &self.messenger {
+                functions.destroy_debug_utils_messenger(*messenger, None);
+            }
+            self.raw.destroy_instance(None);
         }
     }
 }

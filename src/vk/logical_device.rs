@@ -1,24 +1,39 @@
 //! The logical device and its queue: what everything that is made on a device stands on.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ash::vk;
 
 use super::device_info::DeviceInfo;
 use super::driver_error::driver_error;
+use super::instance::Instance;
 use super::memory::Memory;
+use super::process;
 use crate::error::{Error, Result};
 
 /// A `VkDevice` with its one compute queue. Whatever is made on it holds an `Arc` of it.
 pub(super) struct LogicalDevice {
+    /// Destroyed after the device.
+    _instance: Arc<Instance>,
     raw: ash::Device,
     info: DeviceInfo,
     limits: Limits,
     memory: Memory,
     family: u32,
-    queue: Mutex<vk::Queue>,
+    queue: Mutex<Queue>,
+    /// Nothing more is to be done on it.
     lost: AtomicBool,
+    /// The driver says that it is lost: nothing runs on it any more.
+    dead: AtomicBool,
+}
+
+/// The queue, and how long what was submitted to it may take.
+pub(super) struct Queue {
+    pub raw: vk::Queue,
+    /// The bounds of all pending submissions together.
+    pub bounds: Duration,
 }
 
 /// Limits that only this module respects.
@@ -37,9 +52,10 @@ impl LogicalDevice {
     /// Takes a device over.
     ///
     /// # Safety
-    /// Nobody else uses `raw`, which was created with one queue of `family`, from the process's instance and
-    /// from the physical device that the other arguments describe.
+    /// Nobody else uses `raw`, which was created with one queue of `family`, from `instance` and from the physical
+    /// device that the other arguments describe.
     pub unsafe fn new(
+        instance: Arc<Instance>,
         raw: ash::Device,
         family: u32,
         info: DeviceInfo,
@@ -47,8 +63,10 @@ impl LogicalDevice {
         memory: Memory,
     ) -> Self {
         // SAFETY: the caller vouches for the queue.
-        let queue = Mutex::new(unsafe { raw.get_device_queue(family, 0) });
-        Self { raw, info, limits, memory, family, queue, lost: AtomicBool::new(false) }
+        let queue = unsafe { raw.get_device_queue(family, 0) };
+        let queue = Mutex::new(Queue { raw: queue, bounds: Duration::ZERO });
+        let (lost, dead) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { _instance: instance, raw, info, limits, memory, family, queue, lost, dead }
     }
 
     /// The functions of the device.
@@ -75,7 +93,7 @@ impl LogicalDevice {
     }
 
     /// Its queue, for one thread at a time.
-    pub fn queue(&self) -> &Mutex<vk::Queue> {
+    pub fn queue(&self) -> &Mutex<Queue> {
         &self.queue
     }
 
@@ -84,14 +102,25 @@ impl LogicalDevice {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Declares the device lost.
-    pub fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
+    /// Whether the driver says so, and not only we: nothing is pending then.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Declares the device lost; the first time the log tells why.
+    pub fn lose(&self, why: &str) {
+        if !self.lost.swap(true, Ordering::AcqRel) {
+            log::error!(
+                "{} is lost ({why}): its work is done on the host, slowly, until it is back",
+                self.info
+            );
+        }
     }
 
     /// # Errors
-    /// [`Error::DeviceLost`] if the device is lost.
+    /// [`Error::DeviceLost`] if the device is lost; [`Error::Forked`] in a forked child.
     pub fn alive(&self) -> Result<()> {
+        process::not_forked()?;
         if self.is_lost() { Err(Error::DeviceLost) } else { Ok(()) }
     }
 
@@ -99,19 +128,26 @@ impl LogicalDevice {
     pub fn check<T>(&self, call: &'static str, result: ash::prelude::VkResult<T>) -> Result<T> {
         result.map_err(|e| {
             if e == vk::Result::ERROR_DEVICE_LOST {
-                log::error!("{call}: {} is lost", self.info);
-                self.lose();
+                self.dead.store(true, Ordering::Release);
+                self.lose(call);
             }
             driver_error(call, e)
         })
+    }
+
+    /// Frees something, but nothing in a forked child: it belongs to the parent.
+    pub fn free(&self, free: impl FnOnce(&ash::Device)) {
+        if !process::is_forked() {
+            free(&self.raw);
+        }
     }
 }
 
 impl Drop for LogicalDevice {
     fn drop(&mut self) {
         // SAFETY: whatever was made on the device held an Arc of it and is gone, submissions included: their
-        // owners waited for them. The instance lives as long as the process.
-        unsafe { self.raw.destroy_device(None) };
+        // owners waited for them. The instance is destroyed later.
+        self.free(|device| unsafe { device.destroy_device(None) });
         log::debug!("closed {}", self.info);
     }
 }

@@ -94,10 +94,10 @@ impl Drop for Layout {
     fn drop(&mut self) {
         // SAFETY: pipelines of this layout share it, so none is left, nor a recording that binds one.
         // Destroying NULL is allowed.
-        unsafe {
-            self.device.raw().destroy_pipeline_layout(self.pipeline, None);
-            self.device.raw().destroy_descriptor_set_layout(self.set, None);
-        }
+        self.device.free(|device| unsafe {
+            device.destroy_pipeline_layout(self.pipeline, None);
+            device.destroy_descriptor_set_layout(self.set, None);
+        });
     }
 }
 
@@ -167,6 +167,6 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         // SAFETY: commands that bind the pipeline share it, and were waited for.
-        unsafe { self.device.raw().destroy_pipeline(self.raw, None) };
+        self.device.free(|device| unsafe { device.destroy_pipeline(self.raw, None) });
     }
 }

@@ -71,7 +71,8 @@ impl PipelineCache {
 
 impl Drop for PipelineCache {
     fn drop(&mut self) {
+        let raw = *self.raw.get_mut().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the unique reference excludes other users; NULL is allowed.
-        self.with(|raw| unsafe { self.device.raw().destroy_pipeline_cache(raw, None) });
+        self.device.free(|device| unsafe { device.destroy_pipeline_cache(raw, None) });
     }
 }

@@ -8,6 +8,7 @@ use super::buffer::Buffer;
 use super::commands::{Commands, Slot};
 use super::descriptor::DescriptorPool;
 use super::device::Device;
+use super::parked;
 use super::pipeline::Pipeline;
 use super::timestamps::Timestamps;
 use crate::error::Result;
@@ -21,6 +22,8 @@ pub struct Capacity {
     pub bindings: usize,
     /// Timestamps.
     pub timestamps: usize,
+    /// The time in seconds that a run is expected to take; 0 if nobody knows.
+    pub seconds: f64,
 }
 
 /// A part of a buffer.
@@ -92,9 +95,10 @@ impl Recorder {
     pub fn new(device: &Device, capacity: Capacity) -> Result<Self> {
         let device = device.logical();
         device.alive()?;
+        parked::free_idle();
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
-        let mut commands = Commands::new(device, descriptors, timestamps)?;
+        let mut commands = Commands::new(device, descriptors, timestamps, capacity.seconds)?;
         commands.begin()?;
         if let Some(timestamps) = commands.timestamps() {
             // SAFETY: the command buffer is recording and holds the timestamps.

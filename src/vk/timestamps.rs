@@ -74,6 +74,6 @@ impl Timestamps {
 impl Drop for Timestamps {
     fn drop(&mut self) {
         // SAFETY: the owner waited for the commands that write to it.
-        unsafe { self.device.raw().destroy_query_pool(self.raw, None) };
+        self.device.free(|device| unsafe { device.destroy_query_pool(self.raw, None) });
     }
 }

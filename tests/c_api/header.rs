@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where cargo puts the shared library.
-fn library_folder() -> PathBuf {
+pub fn library_folder() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let folder = exe.ancestors().find(|folder| folder.join("libtflite_vulkan.so").exists());
     folder.expect("cargo builds the shared library before its tests").to_owned()

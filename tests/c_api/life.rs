@@ -1,7 +1,13 @@
 //! Who goes first, who is shared, and what is left behind.
 
+use std::ffi::{CString, c_char};
+
+use libloading::Library;
+use tflite_vulkan::tflite::sys::TfLiteDelegate;
+
 use crate::child;
-use crate::delegate::{Delegate, Options, for_tests};
+use crate::delegate::{Delegate, Options, ReportError, for_tests};
+use crate::header::library_folder;
 use crate::run::{assert_close, numbers, want_static};
 use crate::tflite::{Interpreter, Model};
 
@@ -138,6 +144,73 @@ fn two_hundred_lives() {
     let growth = allocated_bytes().saturating_sub(before);
     println!("{growth} bytes more after the last {} lives", LOOPS - WARM_UP);
     assert!(growth <= GROWTH, "memory grew by {growth} bytes");
+}
+
+/// Hosts that load and unload delegates get the same library again, not another Vulkan instance each time.
+#[test]
+fn the_library_may_be_closed_and_opened() {
+    child::passes("life::close_and_open", &[("VK_INSTANCE_LAYERS", "")]);
+}
+
+#[test]
+#[ignore = "measures the memory of its process"]
+fn close_and_open() {
+    type Create = unsafe extern "C" fn(
+        *const *const c_char,
+        *const *const c_char,
+        usize,
+        ReportError,
+    ) -> *mut TfLiteDelegate;
+    let path = library_folder().join("libtflite_vulkan.so");
+    let options = [[c"allow_software", c"1"], [c"require_device", c"1"], [c"log_level", c"error"]];
+    let [keys, values] = [0, 1].map(|i| options.map(|pair| pair[i].as_ptr()));
+    let cycle = || {
+        // SAFETY: the functions have these types, and are not used after the library is closed.
+        unsafe {
+            let library = Library::new(&path).unwrap();
+            let create = library.get::<Create>(b"tflite_plugin_create_delegate").unwrap();
+            let destroy =
+                library.get::<unsafe extern "C" fn(*mut TfLiteDelegate)>(b"tflite_plugin_destroy_delegate");
+            let delegate = create(keys.as_ptr(), values.as_ptr(), options.len(), None);
+            assert!(!delegate.is_null());
+            destroy.unwrap()(delegate);
+        }
+    };
+    let resident = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() << 12
+    };
+    (0..20).for_each(|_| cycle());
+    let before = resident();
+    (0..100).for_each(|_| cycle());
+    let growth = resident().saturating_sub(before);
+    println!("{growth} bytes more after 100 cycles");
+    assert!(growth < 1 << 20, "memory grew by {growth} bytes");
+}
+
+/// Drivers of which none is usable are unloaded again.
+#[test]
+fn what_is_of_no_use_is_not_kept() {
+    child::passes("life::use_nothing", &[("VK_INSTANCE_LAYERS", "")]);
+}
+
+#[test]
+#[ignore = "looks at the memory of its process"]
+fn use_nothing() {
+    // The file of the driver, as far as this machine's is known.
+    let mapped = |part: &str| std::fs::read_to_string("/proc/self/maps").unwrap().contains(part);
+    let drivers = ["vulkan_lvp", "vk_swiftshader", "GLX_nvidia"];
+    let loaded = |delegate: Delegate| {
+        let loaded = drivers.map(mapped);
+        drop(delegate);
+        loaded
+    };
+    let usable = loaded(Delegate::new());
+    assert!(usable.contains(&true), "none of {drivers:?} is this machine's driver");
+    let named = CString::new("no device has this name").unwrap();
+    let options = Options { device: named.as_ptr(), require_device: 0, log_level: 0, ..for_tests() };
+    assert_eq!(loaded(Delegate::create(&options).unwrap()), [false; 3]);
+    assert_eq!(loaded(Delegate::new()), usable);
 }
 
 /// What this process holds of the C heap: unlike its physical memory the same in every run.

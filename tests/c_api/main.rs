@@ -4,9 +4,13 @@
 
 mod child;
 mod delegate;
+mod faults;
+mod fork;
 mod header;
 mod life;
 mod options;
 mod probe;
 mod run;
 mod tflite;
+#[path = "../faults/vulkan.rs"]
+mod vulkan;

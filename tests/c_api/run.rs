@@ -259,15 +259,17 @@ fn inputs_may_share_memory_with_outputs() {
 #[test]
 fn a_lost_device_is_survived() {
     let printed = child::passes("run::lose_the_device", &[]);
-    let told = printed.matches("this partition runs on the CPU from now on").count();
-    assert_eq!(told, 3, "one message for each of three partitions: {printed}");
+    assert_eq!(printed.matches("is lost (a test)").count(), 1, "one message for all partitions: {printed}");
+    // The third partition is resized before it runs.
+    assert_eq!(printed.matches("on the host, slowly in").count(), 2, "one run of each partition: {printed}");
+    assert_eq!(printed.matches(" is open again").count(), 2, "once for each delegate: {printed}");
 }
 
 #[test]
-#[ignore = "makes the device useless for its process"]
+#[ignore = "makes the device useless"]
 fn lose_the_device() {
     let (model, open) = (Model::new("static"), Model::new("dynamic"));
-    let delegate = Delegate::new();
+    let delegate = Delegate::create(&Options { log_level: 4, ..for_tests() }).unwrap();
     let mut whole = Interpreter::allocated(&model, &delegate);
     let mut open = Interpreter::allocated(&open, &delegate);
     let halves = Delegate::create(&Options { precision: 1, ..for_tests() }).unwrap();
@@ -276,14 +278,16 @@ fn lose_the_device() {
     assert_close(&whole.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
     let options = tflite_vulkan::options::Options { allow_software: true, ..Default::default() };
     tflite_vulkan::vk::Device::open(&options).unwrap().lose();
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_close(&whole.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
-        assert_close(&untried.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
+        assert_close(&untried.run(&[&a, &b]), &want_static(&a, &b), 1e-2);
     }
     // A shape that was not recorded before.
     open.resize(0, &[2, 6]);
     open.resize(1, &[2, 6]);
     open.allocate().unwrap();
     let want: Vec<f32> = a[..12].iter().zip(&b).map(|(a, b)| (a + b) * 2.0).collect();
-    assert_close(&open.run(&[&a[..12], &b[..12]]), &want, 1e-6);
+    for _ in 0..2 {
+        assert_close(&open.run(&[&a[..12], &b[..12]]), &want, 1e-6);
+    }
 }

@@ -19,6 +19,8 @@ CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
 OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
 # What the library logs when a partition that should run in fp16 does not.
 KEPT_FP32 = "this partition runs in fp32"
+# What it logs when it computes on the host what the device cannot: a last resort, no answer.
+ON_HOST = "on the host, slowly"
 LIMITS = {"fp32": 1e-4, "fp16": 1e-2}
 TIMEOUT = 900  # seconds for one child
 OUTSIDE = "start and exit"  # where what belongs to no case is reported
@@ -138,8 +140,10 @@ def run(entries, folder, library, config, validate=True):
         printed = sections(output.read_text(errors="replace"))
         everything.update(printed)
         for section, text in printed.items():
+            place = section if section in faults else OUTSIDE
+            if ON_HOST in text:
+                faults[place].append(f"computed on the host, during {section}:\n{text}")
             if drivers.validation_messages(text):
-                place = section if section in faults else OUTSIDE
                 faults[place].append(f"validation layer, during {section}:\n{text}")
         if code == 0:
             break

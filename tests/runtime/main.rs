@@ -5,6 +5,7 @@
 mod cache;
 mod child;
 mod drivers;
+mod faults;
 mod kernels;
 mod life;
 mod net;
@@ -12,3 +13,5 @@ mod refuse;
 mod run;
 mod share;
 mod transfer;
+#[path = "../faults/vulkan.rs"]
+mod vulkan;
