@@ -8,6 +8,7 @@ use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ir::Shape;
+use crate::program::Cost;
 use crate::tflite::Context;
 
 /// A delegated partition.
@@ -37,6 +38,11 @@ impl DelegateKernel {
     ) -> Result<Self, Refusal> {
         let life = Life::begin(&graph, setup)?;
         Ok(Self { graph, inputs, outputs, setup: setup.clone(), life })
+    }
+
+    /// What its dispatches cost for the shapes with which it was made.
+    pub(super) fn cost(&self) -> Cost {
+        self.life.cost()
     }
 
     /// How many of the model's nodes it stands for.

@@ -19,6 +19,7 @@ use crate::error::{Error, Result, caught};
 use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
 use crate::options::Precision;
+use crate::program::Cost;
 use crate::runtime::Recording;
 use crate::vk;
 
@@ -26,6 +27,8 @@ use crate::vk;
 pub struct Life {
     setup: Arc<Setup>,
     state: State,
+    /// What its dispatches cost for the shapes with which it began.
+    cost: Cost,
     /// When to leave the host again.
     retry: Retry,
     /// Whether the log knows that it was on the host.
@@ -67,8 +70,13 @@ impl Life {
     /// If an operator or the driver refuses.
     pub fn begin(imported: &Graph, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let shapes: Vec<Shape> = imported.inputs().iter().map(|id| imported.value(*id).ty.shape).collect();
-        let state = State::begin(imported, &shapes, setup)?;
-        Ok(Self { setup: setup.clone(), state, retry: Retry::default(), warned: false })
+        let (state, cost) = State::begin(imported, &shapes, setup)?;
+        Ok(Self { setup: setup.clone(), state, cost, retry: Retry::default(), warned: false })
+    }
+
+    /// What its dispatches cost for the shapes with which it began.
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// The graph with the shapes in use; `None` before there are any.
@@ -157,7 +165,8 @@ impl Life {
     /// Begins again on the device.
     fn resume(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         let begun = || {
-            let mut state = State::begin(imported, shapes, &self.setup).map_err(|failure| failure.error)?;
+            let (mut state, _) =
+                State::begin(imported, shapes, &self.setup).map_err(|failure| failure.error)?;
             state.prepare(imported, shapes)?;
             Ok(state)
         };
@@ -197,8 +206,8 @@ impl From<Failure> for Refusal {
 }
 
 impl State {
-    /// Compiles the partition for inputs of these shapes, pipelines included.
-    fn begin(imported: &Graph, shapes: &[Shape], setup: &Arc<Setup>) -> Result<Self, Failure> {
+    /// Compiles the partition for inputs of these shapes, pipelines included. Gives what its dispatches cost too.
+    fn begin(imported: &Graph, shapes: &[Shape], setup: &Arc<Setup>) -> Result<(Self, Cost), Failure> {
         let mut compiler = Compiler::new(setup)?;
         let mut session = compiler.session();
         let asked = setup.options.precision;
@@ -213,15 +222,17 @@ impl State {
         let first = compiler.compile(imported, shapes, &Mix::of(runs))?;
         let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
         let reasons = session.check(dispatches)?;
+        let cost = dispatches.iter().map(|dispatch| dispatch.cost).sum();
         let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));
         if let Some((dispatch, why)) = refused.next() {
             let nodes = dispatch.origin.iter().map(|n| *n as i32).collect();
             return Err(Failure { nodes, error: Error::Host(why.0) });
         }
-        Ok(match start {
+        let state = match start {
             Ok(precision) => Self::OnDevice(Box::new(OnDevice::new(compiler, session, precision, first))),
             Err(trial) => Self::Proving(Box::new(Proving::new(compiler, session, trial, first))),
-        })
+        };
+        Ok((state, cost))
     }
 
     fn prepare(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use crate::error::{Result, caught};
+use crate::program::Cost;
 use crate::tflite::Partition;
 
 /// What a node reads and writes.
@@ -44,6 +45,8 @@ pub trait SubgraphHost {
     fn nodes(&self) -> &BTreeMap<i32, Outline>;
     /// How the host would divide these nodes.
     fn divide(&self, nodes: &[i32]) -> Result<Vec<Partition>>;
+    /// What a compiled partition costs.
+    fn cost(&self, kernel: &Self::DelegateKernel) -> Cost;
     /// Compiles a partition.
     fn compile(&self, partition: &Partition) -> Result<Self::DelegateKernel, Refusal>;
 }
@@ -87,6 +90,9 @@ pub fn select<H: SubgraphHost>(
                     Err(refusal) => out.extend(blame(host, partition, refusal)),
                 }
             }
+        }
+        if out.is_empty() {
+            out = too_small(host, &partitions, &kernels);
         }
         out.retain(|(node, _)| nodes.remove(node));
         if out.is_empty() {
@@ -139,6 +145,33 @@ fn beyond_limit(all: &BTreeMap<i32, Outline>, partitions: &[Partition], limit: u
     by_size[limit..].iter().flat_map(|(_, p)| &p.nodes).map(|node| (*node, why.clone())).collect()
 }
 
+/// How many partitions of any size cost a host little.
+const FEW_PARTITIONS: usize = 4;
+
+/// The nodes of partitions that a CPU computes sooner than a device takes to begin, where there are many.
+fn too_small<H: SubgraphHost>(
+    host: &H,
+    partitions: &[Partition],
+    kernels: &HashMap<Partition, H::DelegateKernel>,
+) -> Vec<(i32, String)> {
+    // About a core's operations and bytes per second, and what a submission takes.
+    let (ops, bytes, submission) = (20e9, 20e9, 50e-6);
+    let on_cpu = |cost: Cost| cost.ops as f64 / ops + cost.bytes as f64 / bytes;
+    let small = |p: &&Partition| kernels.get(*p).is_some_and(|k| on_cpu(host.cost(k)) < submission);
+    if partitions.len() <= FEW_PARTITIONS {
+        return Vec::new();
+    }
+    let why = "one of many partitions that are less work than a submission";
+    let computes = |p: &&Partition| p.nodes.iter().any(|n| host.nodes().get(n).is_some_and(|n| !n.folded));
+    partitions
+        .iter()
+        .filter(computes)
+        .filter(small)
+        .flat_map(|p| &p.nodes)
+        .map(|node| (*node, why.into()))
+        .collect()
+}
+
 /// The nodes of partitions that compute no floats, if the CPU has nodes too: what is taken from between
 /// these costs more to bring to the device and back than to compute.
 fn between_cpu_nodes(all: &BTreeMap<i32, Outline>, partitions: &[Partition]) -> Vec<(i32, String)> {
@@ -189,6 +222,8 @@ mod tests {
         /// The compiler panics instead.
         panics: bool,
         compiled: RefCell<usize>,
+        /// Operations of each node.
+        ops: u64,
     }
 
     impl Mock {
@@ -208,22 +243,27 @@ mod tests {
                 names_bad: false,
                 panics: false,
                 compiled: RefCell::new(0),
+                ops: 1 << 30,
             }
         }
 
         fn chosen(&self, supported: &[i32], limit: usize) -> Vec<Vec<i32>> {
             let selection = select(self, supported, limit).unwrap();
-            let taken: usize = selection.partitions.iter().map(|(p, ())| p.nodes.len()).sum();
+            let taken: usize = selection.partitions.iter().map(|(p, _)| p.nodes.len()).sum();
             assert_eq!(taken + selection.refused.len(), supported.len());
-            selection.partitions.into_iter().map(|(p, ())| p.nodes).collect()
+            selection.partitions.into_iter().map(|(p, _)| p.nodes).collect()
         }
     }
 
     impl SubgraphHost for Mock {
-        type DelegateKernel = ();
+        type DelegateKernel = u64;
 
         fn nodes(&self) -> &BTreeMap<i32, Outline> {
             &self.nodes
+        }
+
+        fn cost(&self, kernel: &u64) -> Cost {
+            Cost { ops: *kernel, bytes: 0 }
         }
 
         fn divide(&self, taken: &[i32]) -> Result<Vec<Partition>> {
@@ -274,12 +314,12 @@ mod tests {
             Ok(ours.map(partition).collect())
         }
 
-        fn compile(&self, partition: &Partition) -> Result<(), Refusal> {
+        fn compile(&self, partition: &Partition) -> Result<u64, Refusal> {
             *self.compiled.borrow_mut() += 1;
             let bad: Vec<i32> = partition.nodes.iter().copied().filter(|n| self.bad.contains(n)).collect();
             match bad.first() {
                 Some(n) if self.panics => panic!("{n} is bad"),
-                None => Ok(()),
+                None => Ok(self.ops * partition.nodes.len() as u64),
                 Some(n) => Err(Refusal {
                     nodes: if self.names_bad { bad.clone() } else { vec![] },
                     why: format!("{n} is bad"),
@@ -321,12 +361,22 @@ mod tests {
     }
 
     #[test]
+    fn many_small_partitions_stay() {
+        let taken = |ops| Mock { ops, ..chain(11) }.chosen(&[0, 2, 4, 6, 8, 9, 10], 0).len();
+        assert_eq!(taken(1 << 30), 5);
+        assert_eq!(taken(10), 0);
+        // Three nodes together are enough.
+        assert_eq!(taken(400_000), 1);
+        assert_eq!(Mock { ops: 10, ..chain(8) }.chosen(&[0, 2, 4, 6], 0).len(), 4);
+    }
+
+    #[test]
     fn what_cannot_be_compiled_stays_and_the_rest_goes() {
         for names_bad in [false, true] {
             let model = Mock { bad: vec![1], names_bad, ..chain(4) };
             let selection = select(&model, &[0, 1, 2, 3], 0).unwrap();
             assert_eq!(selection.refused, [(1, "1 is bad".to_string())]);
-            let nodes: Vec<_> = selection.partitions.into_iter().map(|(p, ())| p.nodes).collect();
+            let nodes: Vec<_> = selection.partitions.into_iter().map(|(p, _)| p.nodes).collect();
             assert_eq!(nodes, [vec![0], vec![2, 3]]);
         }
         let model = Mock { bad: vec![0, 1], ..chain(2) };

@@ -11,6 +11,7 @@ use crate::compile::import;
 use crate::error::{Error, Result, caught};
 use crate::logging::timed;
 use crate::op::Findings;
+use crate::program::Cost;
 use crate::tflite::{Context, Partition, Subgraph, TensorView};
 
 /// A subgraph whose foldable nodes are known to it.
@@ -98,6 +99,10 @@ impl SubgraphHost for Survey<'_> {
 
     fn divide(&self, nodes: &[i32]) -> Result<Vec<Partition>> {
         self.subgraph.context().preview(nodes)
+    }
+
+    fn cost(&self, kernel: &DelegateKernel) -> Cost {
+        kernel.cost()
     }
 
     fn compile(&self, partition: &Partition) -> Result<DelegateKernel, Refusal> {

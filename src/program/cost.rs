@@ -1,6 +1,7 @@
 //! What work costs, and the least time that it can take (roofline).
 
 use std::fmt;
+use std::iter::Sum;
 
 use crate::caps::{DeviceKind, Features};
 
@@ -11,6 +12,15 @@ pub struct Cost {
     pub ops: u64,
     /// Bytes read and written, each once.
     pub bytes: u64,
+}
+
+impl Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), |all, cost| Self {
+            ops: all.ops + cost.ops,
+            bytes: all.bytes + cost.bytes,
+        })
+    }
 }
 
 /// What a device reaches at best.
