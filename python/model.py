@@ -115,12 +115,21 @@ class Graph:
         self.tensors.append(t)
         return len(self.tensors) - 1
 
-    def input(self, *shape, dtype="float32", signature=None, low=None, high=None, step=None):
+    def input(
+        self,
+        *shape,
+        dtype="float32",
+        signature=None,
+        low=None,
+        high=None,
+        step=None,
+        quantisation=None,
+    ):
         """An input of the model, fed with normal numbers, or with uniform ones of low..high.
 
         With a step they are its multiples, without zero: such numbers are the same in 16 bits.
         """
-        t = self._tensor(shape, dtype)
+        t = self._tensor(shape, dtype, quantisation)
         if signature is not None:
             self.tensors[t].shapeSignature = list(signature)
         self.inputs.append(t)
@@ -170,7 +179,7 @@ class Graph:
         self.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
         return t
 
-    def op(self, name, *inputs, outputs=1, dtype="float32", version=1, **options):
+    def op(self, name, *inputs, outputs=1, dtype="float32", version=1, quantisation=None, **options):
         """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them."""
         node = schema.OperatorT(inputs=list(inputs))
         if "activation" in options:
@@ -184,7 +193,7 @@ class Graph:
             getattr(node.builtinOptions, camel(key))  # AttributeError for a misspelt option
             setattr(node.builtinOptions, camel(key), value)
         code = getattr(schema.BuiltinOperator, name)
-        return self._node(node, outputs, dtype, (code, None, version))
+        return self._node(node, outputs, dtype, (code, None, version), quantisation)
 
     def custom(self, name, *inputs, shape, options=b"", dtype="float32"):
         """A custom operator with one output of this shape; its options are bytes."""
@@ -193,11 +202,11 @@ class Graph:
         self.tensors[output].shape = list(shape)
         return output
 
-    def _node(self, node, outputs, dtype, code):
+    def _node(self, node, outputs, dtype, code, quantisation=None):
         if code not in self.codes:
             self.codes.append(code)
         node.opcodeIndex = self.codes.index(code)
-        node.outputs = [self._tensor((), dtype) for _ in range(outputs)]
+        node.outputs = [self._tensor((), dtype, quantisation) for _ in range(outputs)]
         self.nodes.append(node)
         return node.outputs[0] if outputs == 1 else tuple(node.outputs)
 

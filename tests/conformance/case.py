@@ -3,7 +3,9 @@
 import dataclasses
 
 import numpy as np
-from model import Graph, generator
+from model import DTYPES, Graph, generator
+
+NAMES = {code: name for name, code in DTYPES.items()}
 
 
 @dataclasses.dataclass
@@ -47,11 +49,11 @@ class Case:
     def _draw(self, shapes, number):
         random, tensors = generator(self.name, "input", number), []
         for t, shape, span in zip(self.graph.inputs, shapes, self.graph.ranges):
-            dtype = {0: "float32", 1: "float16", 2: "int32", 4: "int64", 9: "int8", 3: "uint8"}[
-                self.graph.tensors[t].type
-            ]
+            dtype = NAMES[self.graph.tensors[t].type]
             low, high, step = span or (-9, 10, None)
-            if np.dtype(dtype).kind != "f":
+            if dtype == "bool":
+                x = random.integers(0, 2, shape)
+            elif np.dtype(dtype).kind != "f":
                 x = random.integers(low, high, shape)
             elif span is None:
                 x = random.normal(0, 1, shape)
