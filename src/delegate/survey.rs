@@ -58,6 +58,7 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
         };
         let constant = (0..node.input_count()).all(|i| node.input(i).is_none_or(|t| t.is_constant()));
         let fold = parsed.as_ref().ok().and_then(|p| p.op.fold()).filter(|_| constant);
+        let folded = fold.is_some();
         if let Some(fold) = fold {
             folds.declare(&node, fold);
         }
@@ -68,7 +69,7 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
         let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
         let is_float = |ty: TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
         let integers = (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
-        survey.nodes.insert(index, Outline { inputs, outputs, folded: fold.is_some(), integers });
+        survey.nodes.insert(index, Outline { inputs, outputs, folded, integers });
         survey.names.insert(index, node.name());
     }
     let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;

@@ -61,11 +61,15 @@ impl Computed for Folds {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::tflite::{Context, Partition, TensorView, mock::Host, sys};
 
     /// As DEQUANTIZE and DENSIFY do.
-    const UNPACK: Fold = |inputs| Ok(inputs[0].unwrap().clone());
+    fn unpack() -> Fold {
+        Arc::new(|inputs| Ok(inputs[0].unwrap().clone()))
+    }
 
     /// Declares every node whose operands are constant, as the delegate does.
     fn declare(context: &Context<'_>, folds: &Folds) {
@@ -73,7 +77,7 @@ mod tests {
         for index in context.execution_plan().unwrap() {
             let node = subgraph.node(index).unwrap();
             if (0..node.input_count()).all(|i| node.input(i).is_some_and(|t| t.is_constant())) {
-                folds.declare(&node, UNPACK);
+                folds.declare(&node, unpack());
             }
         }
     }
@@ -121,7 +125,7 @@ mod tests {
         let context = host.context();
         let folds = Folds::default();
         let subgraph = Subgraph::new(&context).with(&folds);
-        (0..3).for_each(|i| folds.declare(&subgraph.node(i).unwrap(), UNPACK));
+        (0..3).for_each(|i| folds.declare(&subgraph.node(i).unwrap(), unpack()));
         assert_eq!(subgraph.tensor(1).unwrap().constant().unwrap().unwrap().to_f32(), Ok(vec![1.0]));
         assert!(subgraph.tensor(2).unwrap().constant().is_ok());
     }
