@@ -18,6 +18,7 @@ class Case:
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
+    exact    whether the outputs must have the same bytes, in fp32
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -27,6 +28,7 @@ class Case:
     partitions: int = 1
     oldest: bool = True
     values: list = ()
+    exact: bool = False
     sensitive: bool = False
 
     @property

@@ -92,7 +92,7 @@ def write_case(folder, number, case):
     model.write_bytes(case.model())
     save_runs(inputs, case.runs())
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": [case.graph.kernels]}
-    return dict(entry, left=case.left, partitions=case.partitions)
+    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact)
 
 
 def input_shape(path):
