@@ -78,8 +78,8 @@ bool reaches(uint x_bits, float h) {
 // x / scale, the nearest integer, halves away from zero.
 uvec2 quantized(uint bits) {
     uint x = bits & ~SIGN_BIT;
-    if (x > INFINITY_BITS) return extended(y_zero_point);
     ivec2 range = type_range();
+    if (x > INFINITY_BITS) return extended(clamp(y_zero_point, range.x, range.y));
     bool below = (bits & SIGN_BIT) != 0u;
     float quotient = uintBitsToFloat(x) / scale;
     if (x == INFINITY_BITS || quotient >= 1048576.0) return extended(below ? range.x : range.y);

@@ -27,6 +27,8 @@ SEED = int(os.environ.get("TFLITE_VULKAN_SEED", "1"))
 # Operators that take options: the name of the options table in the schema.
 OPTIONS = {
     "ADD": "Add",
+    "ARG_MAX": "ArgMax",
+    "ARG_MIN": "ArgMin",
     "AVERAGE_POOL_2D": "Pool2D",
     "BATCH_MATMUL": "BatchMatMul",
     "BUCKETIZE": "Bucketize",
@@ -46,6 +48,8 @@ OPTIONS = {
     "MIRROR_PAD": "MirrorPad",
     "MUL": "Mul",
     "PACK": "Pack",
+    "REDUCE_ALL": "Reducer",
+    "REDUCE_ANY": "Reducer",
     "REDUCE_MAX": "Reducer",
     "REDUCE_MIN": "Reducer",
     "REDUCE_PROD": "Reducer",
@@ -116,18 +120,12 @@ class Graph:
         return len(self.tensors) - 1
 
     def input(
-        self,
-        *shape,
-        dtype="float32",
-        signature=None,
-        low=None,
-        high=None,
-        step=None,
-        quantisation=None,
+        self, *shape, dtype="float32", signature=None, low=None, high=None, step=None, quantisation=None
     ):
         """An input of the model, fed with normal numbers, or with uniform ones of low..high.
 
-        With a step they are its multiples, without zero: such numbers are the same in 16 bits.
+        With a step they are its multiples, without zero: such numbers are the same in 16 bits.  Integers are
+        below high.
         """
         t = self._tensor(shape, dtype, quantisation)
         if signature is not None:
@@ -180,7 +178,10 @@ class Graph:
         return t
 
     def op(self, name, *inputs, outputs=1, dtype="float32", version=1, quantisation=None, **options):
-        """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them."""
+        """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them.
+
+        All outputs have the same element type and quantisation.
+        """
         node = schema.OperatorT(inputs=list(inputs))
         if "activation" in options:
             options["fused_activation_function"] = options.pop("activation")

@@ -9,7 +9,7 @@ use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, Scalar, Shape};
 use crate::kernel::table::cast::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::lower::words::form;
+use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::program::Element;
 use crate::tflite::{NodeView, sys};

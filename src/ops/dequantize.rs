@@ -12,7 +12,7 @@ use crate::error::Unsupported;
 use crate::ir::{Constant, DType, HostTensor, Quantization, Scalar, Shape};
 use crate::kernel::table::cast::{Push, Spec};
 use crate::lower::Lower;
-use crate::lower::words::form;
+use crate::lower::elements::form;
 use crate::op::{Def, Fold, Operator, Parsed, operand};
 use crate::program::Element;
 use crate::tflite::{NodeView, sys};

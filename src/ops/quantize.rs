@@ -10,7 +10,7 @@ use crate::error::Unsupported;
 use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, TensorType};
 use crate::kernel::table::cast::{Push, Spec};
 use crate::lower::Lower;
-use crate::lower::words::form;
+use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::program::Element;
 use crate::tflite::{NodeView, sys};

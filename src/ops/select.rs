@@ -10,7 +10,7 @@ use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::lower::words::{Spread, form};
+use crate::lower::elements::{Spread, form};
 use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::program::Element;
 use crate::tflite::{NodeView, sys};

@@ -15,12 +15,12 @@ use crate::unsupported;
 
 /// A table entry for a function without parameters.
 macro_rules! def {
-    ($name:literal, $code:ident, $version:literal, $op:expr $(, $integer:ident)*) => {
+    ($name:literal, $code:ident, $version:literal, $op:expr $(, $integer:ident $integers:literal)*) => {
         Def {
             name: $name,
             builtin: Some(sys::$code),
             typed_by: 0,
-            takes: &[(DType::F32, $version) $(, (DType::$integer, $version))*],
+            takes: &[(DType::F32, $version) $(, (DType::$integer, $integers))*],
             parse: |n| parse(n, $op),
         }
     };
@@ -34,8 +34,8 @@ pub(super) const DEFS: &[Def] = &[
     def!("TANH", kTfLiteBuiltinTanh, 1, StepOp::Tanh),
     def!("HARD_SWISH", kTfLiteBuiltinHardSwish, 1, StepOp::HardSwish),
     def!("ELU", kTfLiteBuiltinElu, 1, StepOp::Elu),
-    def!("ABS", kTfLiteBuiltinAbs, 3, StepOp::Abs, I32),
-    def!("NEG", kTfLiteBuiltinNeg, 1, StepOp::Neg, I64, I32),
+    def!("ABS", kTfLiteBuiltinAbs, 1, StepOp::Abs, I32 5),
+    def!("NEG", kTfLiteBuiltinNeg, 1, StepOp::Neg, I64 1, I32 1),
     def!("EXP", kTfLiteBuiltinExp, 1, StepOp::Exp),
     def!("LOG", kTfLiteBuiltinLog, 1, StepOp::Log),
     def!("SQRT", kTfLiteBuiltinSqrt, 1, StepOp::Sqrt),
@@ -46,7 +46,7 @@ pub(super) const DEFS: &[Def] = &[
     def!("FLOOR", kTfLiteBuiltinFloor, 1, StepOp::Floor),
     def!("CEIL", kTfLiteBuiltinCeil, 1, StepOp::Ceil),
     def!("ROUND", kTfLiteBuiltinRound, 1, StepOp::Round),
-    def!("SIGN", kTfLiteBuiltinSign, 2, StepOp::Sign, I32),
+    def!("SIGN", kTfLiteBuiltinSign, 1, StepOp::Sign, I32 2),
     Def {
         name: "LEAKY_RELU",
         builtin: Some(sys::kTfLiteBuiltinLeakyRelu),

@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 from model import DTYPES, Graph, generator
 
-NAMES = {code: name for name, code in DTYPES.items()}
-
 
 @dataclasses.dataclass
 class Case:
@@ -51,11 +49,9 @@ class Case:
     def _draw(self, shapes, number):
         random, tensors = generator(self.name, "input", number), []
         for t, shape, span in zip(self.graph.inputs, shapes, self.graph.ranges):
-            dtype = NAMES[self.graph.tensors[t].type]
-            low, high, step = span or (-9, 10, None)
-            if dtype == "bool":
-                x = random.integers(0, 2, shape)
-            elif np.dtype(dtype).kind != "f":
+            dtype = next(name for name, code in DTYPES.items() if code == self.graph.tensors[t].type)
+            low, high, step = span or ((0, 2, None) if dtype == "bool" else (-9, 10, None))
+            if np.dtype(dtype).kind != "f":
                 x = random.integers(low, high, shape)
             elif span is None:
                 x = random.normal(0, 1, shape)
