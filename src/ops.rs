@@ -12,6 +12,7 @@ pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
 pub mod dequantize;
+pub mod fill;
 pub mod fully_connected;
 pub mod gather;
 pub mod l2_normalization;
@@ -51,6 +52,7 @@ pub static ALL: &[&[Def]] = &[
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
     dequantize::DEFS,
+    fill::DEFS,
     fully_connected::DEFS,
     gather::DEFS,
     l2_normalization::DEFS,
