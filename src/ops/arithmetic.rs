@@ -4,7 +4,6 @@
 //! Both operands spread over the result by NumPy's rule. What a type cannot hold wraps; a divisor of 0, which
 //! TFLite refuses, gives 0. MAXIMUM and MINIMUM compare stored integers, as TFLite does whatever the scales.
 
-use super::binary::broadcast;
 use crate::codes::integer_binary as code;
 use crate::error::Unsupported;
 use crate::ir::{Activation, HostTensor, Scalar, Shape, StepOp};
@@ -76,7 +75,7 @@ pub(super) fn parse(
     activation: Activation,
 ) -> Result<Parsed, Unsupported> {
     same_types(node, 0, 1)?;
-    broadcast(&node.input_type(0)?.shape, &node.input_type(1)?.shape)?;
+    node.input_type(0)?.shape.joined(&node.input_type(1)?.shape)?;
     Ok(Parsed::new(Arithmetic { function, activation }))
 }
 
@@ -144,7 +143,7 @@ impl Operator for Arithmetic {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let a = operand(inputs, 0)?;
         let b = if inputs.len() > 1 { operand(inputs, 1)? } else { a };
-        Ok(vec![broadcast(&a, &b)?])
+        Ok(vec![a.joined(&b)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -164,7 +163,7 @@ impl Operator for Arithmetic {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let a = operand(inputs, 0)?;
         let b = if inputs.len() > 1 { operand(inputs, 1)? } else { a };
-        let (dtype, shape) = (a.dtype(), broadcast(&a.shape, &b.shape)?);
+        let (dtype, shape) = (a.dtype(), a.shape.joined(&b.shape)?);
         let y = HostTensor::mapped(dtype, shape, [a, b], |[x, e]| {
             let wrapped = Scalar::int(dtype, self.apply(x.to_i64(), e.to_i64()));
             Scalar::int(dtype, self.activate(wrapped.to_i64()))

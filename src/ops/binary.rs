@@ -7,7 +7,7 @@
 
 use super::arithmetic::{self, Function};
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, DType, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
+use crate::ir::{Activation, Broadcast, DType, HostTensor, Operand, Shape, Step, StepOp};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -92,30 +92,14 @@ fn parse(node: &NodeView<'_>, op: StepOp, activation: u32) -> Result<Parsed, Uns
         return arithmetic::parse(node, Function::of(op)?, activation);
     }
     let (a, b) = (node.float(0)?, node.float(1)?);
-    broadcast(&a.shape, &b.shape)?;
+    a.shape.joined(&b.shape)?;
     Ok(Parsed::new(Binary(op)).activation(activation))
-}
-
-/// The shape that both operands spread to.
-pub(super) fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, Unsupported> {
-    let (Some(x), Some(y)) = (a.padded::<MAX_RANK>(), b.padded::<MAX_RANK>()) else {
-        unreachable!("shapes have at most rank {MAX_RANK}");
-    };
-    let mut dims = [1; MAX_RANK];
-    for (d, (x, y)) in dims.iter_mut().zip(x.into_iter().zip(y)) {
-        *d = match (x, y) {
-            (1, n) | (n, 1) => n,
-            (x, y) if x == y => x,
-            _ => unsupported!("{a} and {b} do not broadcast"),
-        };
-    }
-    Ok(Shape::new(&dims[MAX_RANK - a.len().max(b.len())..]))
 }
 
 impl Operator for Binary {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
-        Ok(vec![broadcast(&a, &b)?])
+        Ok(vec![a.joined(&b)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -140,7 +124,7 @@ impl Operator for Binary {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
-        let shape = broadcast(&a.shape, &b.shape)?;
+        let shape = a.shape.joined(&b.shape)?;
         let (a, b) = (a.expand(&shape)?, b.expand(&shape)?);
         let data = a.floats().iter().zip(b.floats()).map(|(a, b)| self.0.apply(*a, *b)).collect();
         Ok(vec![HostTensor::f32(shape, data)])

@@ -6,7 +6,6 @@
 //! for scales below 1; others are not taken.
 
 use super::arithmetic::{launch, same_types, spec};
-use super::binary::broadcast;
 use crate::codes::integer_binary as code;
 use crate::error::Unsupported;
 use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape};
@@ -80,7 +79,7 @@ pub struct Comparison {
 fn parse(node: &NodeView<'_>, relation: Relation) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     same_types(node, 0, 1)?;
-    broadcast(&node.input_type(0)?.shape, &node.input_type(1)?.shape)?;
+    node.input_type(0)?.shape.joined(&node.input_type(1)?.shape)?;
     let quantised = matches!(node.input_type(0)?.dtype, DType::I8 | DType::U8);
     let scaling = if quantised { Some([Scaling::of(node, 0)?, Scaling::of(node, 1)?]) } else { None };
     Ok(Parsed::new(Comparison { relation, scaling }).gives(DType::Bool))
@@ -132,7 +131,7 @@ impl Relation {
 
 impl Operator for Comparison {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        Ok(vec![broadcast(&operand(inputs, 0)?, &operand(inputs, 1)?)?])
+        Ok(vec![operand(inputs, 0)?.joined(&operand(inputs, 1)?)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -143,7 +142,7 @@ impl Operator for Comparison {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (a, b) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let shape = broadcast(&a.shape, &b.shape)?;
+        let shape = a.shape.joined(&b.shape)?;
         let y = HostTensor::mapped(DType::Bool, shape, [a, b], |[x, e]| {
             let holds = match (x.to_f32(), e.to_f32(), self.scaling) {
                 (Some(x), Some(e), _) => self.relation.holds(x, e),

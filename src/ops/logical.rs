@@ -3,7 +3,6 @@
 //! Both operands of the former spread over the result by NumPy's rule.
 
 use super::arithmetic::{launch, same_types, spec};
-use super::binary::broadcast;
 use crate::codes::integer_binary as code;
 use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, Scalar, Shape};
@@ -46,7 +45,7 @@ fn parse(node: &NodeView<'_>, op: Logical) -> Result<Parsed, Unsupported> {
     } else {
         node.expect(2..=2, 1)?;
         same_types(node, 0, 1)?;
-        broadcast(&node.input_type(0)?.shape, &node.input_type(1)?.shape)?;
+        node.input_type(0)?.shape.joined(&node.input_type(1)?.shape)?;
     }
     Ok(Parsed::new(op))
 }
@@ -54,7 +53,7 @@ fn parse(node: &NodeView<'_>, op: Logical) -> Result<Parsed, Unsupported> {
 impl Operator for Logical {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let a = operand(inputs, 0)?;
-        Ok(vec![if *self == Self::Not { a } else { broadcast(&a, &operand(inputs, 1)?)? }])
+        Ok(vec![if *self == Self::Not { a } else { a.joined(&operand(inputs, 1)?)? }])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -69,7 +68,7 @@ impl Operator for Logical {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let a = operand(inputs, 0)?;
         let b = if *self == Self::Not { a } else { operand(inputs, 1)? };
-        let y = HostTensor::mapped(DType::Bool, broadcast(&a.shape, &b.shape)?, [a, b], |[x, e]| {
+        let y = HostTensor::mapped(DType::Bool, a.shape.joined(&b.shape)?, [a, b], |[x, e]| {
             let (x, e) = (x.bits != 0, e.bits != 0);
             let holds = match self {
                 Self::And => x && e,

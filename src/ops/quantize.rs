@@ -144,6 +144,6 @@ mod tests {
         let factor = FixedPoint::new(0.5).unwrap();
         let op = Quantize { from: Scale::Integer { zero_point: -1, factor }, to: DType::U8, zero_point: 128 };
         let at = |x| op.apply(Scalar::int(DType::I8, x)).to_i64();
-        assert_eq!([-128, -2, -1, 0, 127].map(at), [64, 127, 128, 129, 192]);
+        assert_eq!([-128, -2, -1, 0, 127].map(at), [65, 128, 128, 129, 192]);
     }
 }

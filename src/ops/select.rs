@@ -5,7 +5,6 @@
 //! every element type.
 
 use super::arithmetic::same_types;
-use super::binary::broadcast;
 use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
@@ -55,7 +54,7 @@ impl Select {
     /// The shape of the result, and the one with which the condition spreads over it.
     fn shapes(&self, condition: &Shape, a: &Shape, b: &Shape) -> Result<[Shape; 2], Unsupported> {
         if self.spreads {
-            return Ok([broadcast(condition, &broadcast(a, b)?)?, *condition]);
+            return Ok([condition.joined(&a.joined(b)?)?, *condition]);
         }
         if a != b {
             unsupported!("{a} and {b} differ");
