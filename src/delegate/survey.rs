@@ -68,7 +68,8 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
         }
         let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
         let is_float = |ty: TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
-        let integers = (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
+        let reads = (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(is_float));
+        let integers = !reads || (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
         survey.nodes.insert(index, Outline { inputs, outputs, folded, integers });
         survey.names.insert(index, node.name());
     }

@@ -106,6 +106,11 @@ def cases():
         yield requantize(source, target, (0.2, 0.21), (ZEROS[source][-1], ZEROS[target][-1]))
     yield requantize("int8", "uint8", (0.5, 0.5), (-128, 0))
     yield requantize("uint8", "int8", (0.5, 0.5), (128, 0))
+    g = Graph("DEQUANTIZE in front of a node of the CPU and CAST behind it")
+    x = g.op("DEQUANTIZE", g.input(3, 5, dtype="int8", quantisation=(0.1, 0, 0)))
+    buckets = g.op("BUCKETIZE", x, boundaries=[-0.5, 0.0, 0.5], dtype="int32")
+    g.output(g.op("CAST", buckets))
+    yield Case(g, oldest=False, left={"DEQUANTIZE": 1, "BUCKETIZE": 1, "CAST": 1}, partitions=0)
     for shape in SHAPES:
         for dtype in ("int8", "int16"):
             g = Graph(f"QUANTIZE and DEQUANTIZE {dtype} {list(shape)}")
