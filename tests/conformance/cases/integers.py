@@ -49,7 +49,7 @@ def node(operator, shapes, dtype, kinds="vv", label="", **options):
         else:
             operands.append(g.const(g.random.integers(max(low, 1), 6, shape).astype(dtype)))
     g.output(g.op(operator, *operands, dtype=dtype, **options))
-    return Case(g, oldest=False, exact=True)
+    return Case(g, exact=True)
 
 
 def ends(dtype):
@@ -82,7 +82,7 @@ def values(operator, dtype, **options):
     else:
         inputs = [x.copy() for x in pairs(operator, dtype)]
     g.output(g.op(operator, *[g.input(len(x), dtype=dtype) for x in inputs], dtype=dtype, **options))
-    return Case(g, oldest=False, values=inputs, exact=True)
+    return Case(g, values=inputs, exact=True)
 
 
 def cases():
@@ -110,4 +110,4 @@ def cases():
         "FLOOR_DIV", g.op("MUL", i, i, dtype="int32", activation="NONE"), g.const(np.int32(4)), dtype="int32"
     )
     g.output(g.op("ADD", g.op("CAST", i), x, activation="NONE"))
-    yield Case(g, oldest=False)
+    yield Case(g)

@@ -36,7 +36,7 @@ def select(operator, shapes, dtype, kinds="vvv", label=""):
         constant = g.random.integers(0, 100, shape).astype(kept)
         operands.append(g.input(*shape, dtype=kept) if kind == "v" else g.const(constant))
     g.output(g.op(operator, *operands, dtype=dtype))
-    return Case(g, oldest=False, exact=True)
+    return Case(g, exact=True)
 
 
 def cases():
@@ -53,9 +53,9 @@ def cases():
         g = Graph(f"{operator} of special values")
         g.output(g.op(operator, g.input(8, dtype="bool"), g.input(8), g.input(8)))
         c = np.array([True, False, True, True, False, False, True, False])
-        yield Case(g, oldest=False, values=[c, SPECIAL, SPECIAL[::-1].copy()], exact=True)
+        yield Case(g, values=[c, SPECIAL, SPECIAL[::-1].copy()], exact=True)
     g = Graph("SELECT_V2 of a computed mask")
     x = g.input(3, 7, 5, low=-3, high=3, step=0.25)
     mask = g.op("GREATER", x, g.const(np.float32(0)), dtype="bool")
     g.output(g.op("SELECT_V2", mask, x, g.op("MUL", x, x, activation="NONE")))
-    yield Case(g, oldest=False)
+    yield Case(g)
