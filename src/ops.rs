@@ -25,6 +25,7 @@ pub mod reduce;
 pub mod reshape;
 pub mod resize;
 pub mod select;
+pub mod shape;
 pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
@@ -65,6 +66,7 @@ pub static ALL: &[&[Def]] = &[
     reshape::DEFS,
     resize::DEFS,
     select::DEFS,
+    shape::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
     split::DEFS,

@@ -99,7 +99,7 @@ fn fold(op: &Dequantize, x: &Constant) -> Result<Constant, Unsupported> {
     if op.quant.is_none() {
         return Ok(x.clone());
     }
-    let floats = op.floats(&HostTensor::from_constant(x)?)?;
+    let floats = op.floats(&x.on_host()?)?;
     Ok(Constant::from_f32(x.shape, floats.floats()))
 }
 

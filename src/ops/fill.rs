@@ -1,6 +1,8 @@
 //! FILL: a tensor of equal elements.
 //!
-//! Taken for every element type with a constant shape up to rank 6.
+//! Taken for every element type with a shape up to rank 6 that is constant, or follows from other shapes.
+
+use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
@@ -15,8 +17,8 @@ pub(super) const DEFS: &[Def] =
 /// Operand 1, a single element, spread over `shape`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fill {
-    /// The result's shape.
-    pub shape: Shape,
+    /// The result's shape; `None` if operand 0 holds it and is not known yet.
+    pub shape: Option<Shape>,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -25,25 +27,45 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if !x.shape.is_empty() {
         unsupported!("input 1 is {}, a scalar expected", x.shape);
     }
-    let dims: Result<Vec<u32>, _> = node.ints(0)?.into_iter().map(u32::try_from).collect();
-    match dims {
-        Ok(dims) if dims.len() <= MAX_RANK => Ok(Parsed::new(Fill { shape: Shape::new(&dims) })),
-        Ok(dims) => unsupported!("rank {} ({MAX_RANK} at most)", dims.len()),
-        Err(_) => unsupported!("a shape with negative dimensions"),
+    let shape = node.ints_or_open(0)?.as_deref().map(shape_of).transpose()?;
+    Ok(Parsed::new(Fill { shape }))
+}
+
+fn shape_of(dims: &[i64]) -> Result<Shape, Unsupported> {
+    let sizes: Result<Vec<u32>, _> = dims.iter().copied().map(u32::try_from).collect();
+    match sizes {
+        Ok(sizes) if sizes.len() <= MAX_RANK => Ok(Shape::new(&sizes)),
+        _ => unsupported!("a shape {dims:?}"),
+    }
+}
+
+impl Fill {
+    fn known(&self) -> Result<Shape, Unsupported> {
+        self.shape.ok_or_else(|| Unsupported("the shape, operand 0, is computed elsewhere".into()))
     }
 }
 
 impl Operator for Fill {
     fn infer(&self, _inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        Ok(vec![self.shape])
+        Ok(vec![self.known()?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        cx.copy_out(1, &View::dense(&cx.input(1).shape).broadcast(&self.shape))
+        cx.copy_out(1, &View::dense(&cx.input(1).shape).broadcast(&self.known()?))
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        Ok(vec![operand(inputs, 1)?.expand(&self.shape)?])
+        Ok(vec![operand(inputs, 1)?.expand(&self.known()?)?])
+    }
+
+    fn settle(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        match (self.shape, numbers(0)) {
+            (None, Some(dims)) => Ok(Some(Arc::new(Self { shape: Some(shape_of(&dims)?) }))),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -55,7 +77,7 @@ mod tests {
     #[test]
     fn one_element_everywhere() {
         let x = HostTensor { shape: Shape::from([]), data: Data::I8(vec![-3]) };
-        let y = Fill { shape: Shape::from([2, 3]) }.reference(&[None, Some(&x)]).unwrap().remove(0);
+        let y = Fill { shape: Some(Shape::from([2, 3])) }.reference(&[None, Some(&x)]).unwrap().remove(0);
         assert_eq!(y, HostTensor { shape: Shape::from([2, 3]), data: Data::I8(vec![-3; 6]) });
     }
 }

@@ -17,6 +17,7 @@ class Case:
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
     exact    whether the outputs must have the same bytes, in fp32
+    placeholder  whether open sizes are stored as 1, as converters do
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -27,6 +28,7 @@ class Case:
     oldest: bool = True
     values: list = ()
     exact: bool = False
+    placeholder: bool = False
     sensitive: bool = False
 
     @property
@@ -36,7 +38,7 @@ class Case:
 
     def model(self):
         """The bytes of the .tflite file."""
-        return self.graph.build(self.resizes[0] if self.resizes else None)
+        return self.graph.build(self.resizes[0] if self.resizes else None, self.placeholder)
 
     def runs(self):
         """The inputs of each run: two draws for every shape, then the first draw again."""

@@ -20,3 +20,10 @@ def cases():
     g = Graph("FILL of no dimensions")
     g.output(g.op("FILL", g.const(np.zeros(0, "int64")), g.input()))
     yield Case(g, oldest=False, exact=True)
+    g = Graph("FILL of an open shape")
+    x = g.input(2, 5, signature=(-1, 5))
+    half = g.const(np.float32(0.5))
+    g.tensors[half].shape = []
+    filled = g.op("FILL", g.op("SHAPE", x, dtype="int32", out_type=2), half)
+    g.output(g.op("MUL", x, filled, activation="NONE"))
+    yield Case(g, resizes=[[(3, 5)], [(1, 5)]])
