@@ -3,6 +3,7 @@
 pub mod bounded;
 mod broadcast;
 mod constant;
+mod fixed_point;
 mod host;
 mod scalar;
 mod sparse;
@@ -13,6 +14,7 @@ mod window;
 
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
+pub use fixed_point::FixedPoint;
 pub use host::{Data, HostTensor};
 pub use scalar::Scalar;
 pub use sparsity::{SparseDimension, Sparsity};

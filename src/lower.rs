@@ -4,6 +4,7 @@
 
 mod choice;
 mod context;
+pub mod elements;
 mod epilogue;
 pub mod grid;
 pub mod pack;

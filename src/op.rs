@@ -126,7 +126,7 @@ pub enum Aliasing {
 }
 
 /// Computes the constant result from constant operands.
-pub type Fold = fn(&[Option<&Constant>]) -> Result<Constant, Unsupported>;
+pub type Fold = Arc<dyn Fn(&[Option<&Constant>]) -> Result<Constant, Unsupported>>;
 
 /// One operator with its attributes. Immutable; shapes come from the graph.
 pub trait Operator: Any + fmt::Debug + Send + Sync {

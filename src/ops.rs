@@ -1,23 +1,30 @@
 //! The operators, one file each.
 
+pub mod arithmetic;
 pub mod batch_matmul;
 pub mod binary;
 pub mod broadcast_to;
+pub mod cast;
+pub mod comparison;
 pub mod concatenation;
 pub mod conv_2d;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
 pub mod dequantize;
+pub mod fill;
 pub mod fully_connected;
 pub mod gather;
 pub mod l2_normalization;
+pub mod logical;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
+pub mod quantize;
 pub mod reduce;
 pub mod reshape;
 pub mod resize;
+pub mod select;
 pub mod shape;
 pub mod softmax;
 pub mod space_to_batch;
@@ -38,21 +45,27 @@ pub static ALL: &[&[Def]] = &[
     batch_matmul::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
+    cast::DEFS,
+    comparison::DEFS,
     concatenation::DEFS,
     conv_2d::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
     dequantize::DEFS,
+    fill::DEFS,
     fully_connected::DEFS,
     gather::DEFS,
     l2_normalization::DEFS,
+    logical::DEFS,
     pack::DEFS,
     pad::DEFS,
     pool_2d::DEFS,
+    quantize::DEFS,
     reduce::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    select::DEFS,
     shape::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,

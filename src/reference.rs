@@ -24,7 +24,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
         let model = |e: Unsupported| Error::Model { node: format!("#{} {}", id.0, node.label), what: e.0 };
         let constant = node.inputs.iter().flatten().all(|i| graph.value(*i).constant.is_some());
         let results = match node.op.fold().filter(|_| constant) {
-            Some(fold) => folded(graph, node, fold),
+            Some(fold) => folded(graph, node, &fold),
             None => evaluate(node, &values),
         };
         let results = results.map_err(model)?;
@@ -39,7 +39,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     graph.outputs().iter().map(output).collect()
 }
 
-fn folded(graph: &Graph, node: &Node, fold: Fold) -> Result<Vec<HostTensor>, Unsupported> {
+fn folded(graph: &Graph, node: &Node, fold: &Fold) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
     let constant = fold(&inputs)?;
     Ok(vec![constant.on_host()?])

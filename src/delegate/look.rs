@@ -77,6 +77,7 @@ fn one(findings: &Findings, entangled: &HashMap<i32, &'static str>, node: &NodeV
     };
     let constant = (0..node.input_count()).all(|i| node.input(i).is_none_or(|t| t.is_constant()));
     let fold = parsed.as_ref().ok().and_then(|p| p.op.fold()).filter(|_| constant);
+    let folded = fold.is_some();
     if let Some(fold) = fold {
         findings.declare(node, fold);
     }
@@ -85,12 +86,10 @@ fn one(findings: &Findings, entangled: &HashMap<i32, &'static str>, node: &NodeV
         _ = caught(|| propagate(findings, node, parsed));
     }
     let is_float = |ty: TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
-    let integers = (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
+    let reads = (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(is_float));
+    let integers = !reads || (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
     let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
-    Look {
-        outline: Outline { inputs, outputs, folded: fold.is_some(), integers },
-        refused: parsed.err().map(|e| e.0),
-    }
+    Look { outline: Outline { inputs, outputs, folded, integers }, refused: parsed.err().map(|e| e.0) }
 }
 
 /// Tells `findings` the shapes of a node's results, and the results themselves if they follow from shapes.

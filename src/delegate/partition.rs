@@ -17,7 +17,7 @@ pub struct Outline {
     pub outputs: Vec<i32>,
     /// It only unpacks constants: it never runs, and its result is constant wherever it is read.
     pub folded: bool,
-    /// It computes no floats.
+    /// It computes no floats, or only brings integers into floats.
     pub integers: bool,
 }
 

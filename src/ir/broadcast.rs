@@ -1,6 +1,8 @@
 //! How an operand of an elementwise step is spread over the result.
 
-use super::Shape;
+use super::{MAX_RANK, Shape};
+use crate::error::Unsupported;
+use crate::unsupported;
 
 /// How an operand of a step is spread over the result, seen as rows × channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +55,35 @@ impl Broadcast {
     }
 }
 
+impl Shape {
+    /// The shape that this one and `other` spread to by NumPy's rule.
+    pub fn joined(&self, other: &Self) -> Result<Self, Unsupported> {
+        let (Some(x), Some(y)) = (self.padded::<MAX_RANK>(), other.padded::<MAX_RANK>()) else {
+            unreachable!("shapes have at most rank {MAX_RANK}");
+        };
+        let mut dims = [1; MAX_RANK];
+        for (d, (x, y)) in dims.iter_mut().zip(x.into_iter().zip(y)) {
+            *d = match (x, y) {
+                (1, n) | (n, 1) => n,
+                (x, y) if x == y => x,
+                _ => unsupported!("{self} and {other} do not broadcast"),
+            };
+        }
+        Ok(Self::new(&dims[MAX_RANK - self.len().max(other.len())..]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shapes_join() {
+        let join = |a: &[u32], b: &[u32]| Shape::new(a).joined(&Shape::new(b)).ok().map(|y| y.to_vec());
+        assert_eq!(join(&[3, 1], &[2, 1, 4]), Some(vec![2, 3, 4]));
+        assert_eq!(join(&[], &[0, 2]), Some(vec![0, 2]));
+        assert_eq!(join(&[3], &[2]), None);
+    }
 
     #[test]
     fn operands_spread() {

@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::bounded::collected;
-use super::{DType, MAX_RANK, Shape, TensorType};
+use super::{DType, MAX_RANK, Scalar, Shape, TensorType};
 use crate::error::Unsupported;
 use crate::unsupported;
 
@@ -257,6 +257,26 @@ impl HostTensor {
     /// The bits of the element at an index, for [`moved`](Self::moved).
     pub fn bits(&self, index: &[usize]) -> u64 {
         self.data.bits(self.place(index))
+    }
+
+    /// The element at an index.
+    pub fn scalar(&self, index: &[usize]) -> Scalar {
+        Scalar { dtype: self.dtype(), bits: self.bits(index) }
+    }
+
+    /// The tensor of type `dtype` whose elements are `f` of those of the operands, which spread over `shape` by
+    /// NumPy's broadcasting rule.
+    ///
+    /// # Errors
+    /// If it is too large for the host, or an operand does not fit.
+    pub fn mapped<const N: usize>(
+        dtype: DType,
+        shape: Shape,
+        operands: [&Self; N],
+        f: impl Fn([Scalar; N]) -> Scalar,
+    ) -> Result<Self, Unsupported> {
+        let spread: Vec<Self> = operands.into_iter().map(|x| x.expand(&shape)).collect::<Result<_, _>>()?;
+        Self::moved(dtype, shape, |index| f(std::array::from_fn(|n| spread[n].scalar(index))).bits)
     }
 
     fn place(&self, index: &[usize]) -> usize {

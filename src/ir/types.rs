@@ -186,6 +186,17 @@ impl TensorType {
         Self { shape: shape.into(), ..self.clone() }
     }
 
+    /// Scale and zero point of a tensor that has one of each.
+    pub fn affine(&self) -> Result<(f32, i32), Unsupported> {
+        match self.quant.as_deref() {
+            Some(Quantization { scale, zero_point, .. }) if scale.len() == 1 && zero_point.len() == 1 => {
+                Ok((scale[0], zero_point[0]))
+            }
+            Some(quant) => unsupported!("{} scales, one is supported", quant.scale.len()),
+            None => unsupported!("{self} is not quantised"),
+        }
+    }
+
     /// Size of the tensor in TFLite's memory.
     pub fn bytes(&self) -> u64 {
         self.shape.elements().saturating_mul(self.dtype.bytes())

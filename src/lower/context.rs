@@ -109,6 +109,12 @@ impl<'a> Lower<'a> {
         result.element.store().map_or(result.element, |_| self.store.into())
     }
 
+    /// How the node's kernels see the elements of operand `i`, which must be present.
+    pub fn element_of(&self, i: usize) -> Element {
+        let element = self.operand(i).element;
+        element.store().map_or(element, |_| self.store.into())
+    }
+
     /// Type of operand `i`, which must be present.
     pub fn input(&self, i: usize) -> &'a TensorType {
         self.operand(i).ty

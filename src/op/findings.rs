@@ -95,11 +95,15 @@ impl Computed for Findings {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::tflite::{Context, Partition, TensorView, mock::Host, sys};
 
     /// As DEQUANTIZE and DENSIFY do.
-    const UNPACK: Fold = |inputs| Ok(inputs[0].unwrap().clone());
+    fn unpack() -> Fold {
+        Arc::new(|inputs| Ok(inputs[0].unwrap().clone()))
+    }
 
     /// Declares every node whose operands are constant, as the delegate does.
     fn declare(context: &Context<'_>, findings: &Findings) {
@@ -107,7 +111,7 @@ mod tests {
         for index in context.execution_plan().unwrap() {
             let node = subgraph.node(index).unwrap();
             if (0..node.input_count()).all(|i| node.input(i).is_some_and(|t| t.is_constant())) {
-                findings.declare(&node, UNPACK);
+                findings.declare(&node, unpack());
             }
         }
     }
@@ -155,7 +159,7 @@ mod tests {
         let context = host.context();
         let findings = Findings::default();
         let subgraph = Subgraph::new(&context).with(&findings);
-        (0..3).for_each(|i| findings.declare(&subgraph.node(i).unwrap(), UNPACK));
+        (0..3).for_each(|i| findings.declare(&subgraph.node(i).unwrap(), unpack()));
         assert_eq!(subgraph.tensor(1).unwrap().constant().unwrap().unwrap().to_f32(), Ok(vec![1.0]));
         assert!(subgraph.tensor(2).unwrap().constant().is_ok());
     }

@@ -2,10 +2,12 @@
 //! SQUARED_DIFFERENCE, POW, FLOOR_DIV, FLOOR_MOD and PRELU (`x > 0 ? x : alpha × x`).
 //!
 //! TFLite broadcasts both operands against each other by NumPy's rule. All of it is taken for
-//! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
+//! float32 up to rank 6; behind another node the function becomes a step of its epilogue. Integers are the
+//! module `arithmetic`'s.
 
+use super::arithmetic::{self, Function};
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, DType, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
+use crate::ir::{Activation, Broadcast, DType, HostTensor, Operand, Shape, Step, StepOp};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -14,12 +16,12 @@ use crate::unsupported;
 
 /// A table entry for a function without fused activation.
 macro_rules! def {
-    ($name:literal, $code:ident, $version:literal, $op:expr) => {
+    ($name:literal, $code:ident, $version:literal, $op:expr $(, $integer:ident)*) => {
         Def {
             name: $name,
             builtin: Some(sys::$code),
             typed_by: 0,
-            takes: &[(DType::F32, $version)],
+            takes: &[(DType::F32, $version) $(, (DType::$integer, $version))*],
             parse: |n| parse(n, $op, 0),
         }
     };
@@ -30,37 +32,37 @@ pub(super) const DEFS: &[Def] = &[
         name: "ADD",
         builtin: Some(sys::kTfLiteBuiltinAdd),
         typed_by: 0,
-        takes: &[(DType::F32, 1)],
+        takes: &[(DType::F32, 1), (DType::I32, 5), (DType::I64, 5)],
         parse: parse_add,
     },
     Def {
         name: "SUB",
         builtin: Some(sys::kTfLiteBuiltinSub),
         typed_by: 0,
-        takes: &[(DType::F32, 2)],
+        takes: &[(DType::F32, 2), (DType::I32, 5), (DType::I64, 5)],
         parse: parse_sub,
     },
     Def {
         name: "MUL",
         builtin: Some(sys::kTfLiteBuiltinMul),
         typed_by: 0,
-        takes: &[(DType::F32, 1)],
+        takes: &[(DType::F32, 1), (DType::I32, 7), (DType::I64, 7)],
         parse: parse_mul,
     },
     Def {
         name: "DIV",
         builtin: Some(sys::kTfLiteBuiltinDiv),
         typed_by: 0,
-        takes: &[(DType::F32, 1)],
+        takes: &[(DType::F32, 1), (DType::I32, 2)],
         parse: parse_div,
     },
     def!("PRELU", kTfLiteBuiltinPrelu, 1, StepOp::Prelu),
-    def!("MAXIMUM", kTfLiteBuiltinMaximum, 4, StepOp::Maximum),
-    def!("MINIMUM", kTfLiteBuiltinMinimum, 4, StepOp::Minimum),
-    def!("SQUARED_DIFFERENCE", kTfLiteBuiltinSquaredDifference, 2, StepOp::SquaredDifference),
-    def!("POW", kTfLiteBuiltinPow, 1, StepOp::Pow),
-    def!("FLOOR_DIV", kTfLiteBuiltinFloorDiv, 3, StepOp::FloorDiv),
-    def!("FLOOR_MOD", kTfLiteBuiltinFloorMod, 2, StepOp::FloorMod),
+    def!("MAXIMUM", kTfLiteBuiltinMaximum, 4, StepOp::Maximum, I64, I32, I16, I8, U8),
+    def!("MINIMUM", kTfLiteBuiltinMinimum, 4, StepOp::Minimum, I64, I32, I16, I8, U8),
+    def!("SQUARED_DIFFERENCE", kTfLiteBuiltinSquaredDifference, 2, StepOp::SquaredDifference, I32),
+    def!("POW", kTfLiteBuiltinPow, 1, StepOp::Pow, I32),
+    def!("FLOOR_DIV", kTfLiteBuiltinFloorDiv, 3, StepOp::FloorDiv, I32, I16, I8),
+    def!("FLOOR_MOD", kTfLiteBuiltinFloorMod, 2, StepOp::FloorMod, I64, I32, I16, I8),
 ];
 
 /// Applies a binary step; both operands are broadcast against each other.
@@ -85,31 +87,19 @@ fn parse_div(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 fn parse(node: &NodeView<'_>, op: StepOp, activation: u32) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let (a, b) = (node.float(0)?, node.float(1)?);
-    broadcast(&a.shape, &b.shape)?;
-    Ok(Parsed::new(Binary(op)).activation(Activation::from_code(activation)?))
-}
-
-/// The shape that both operands spread to.
-fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, Unsupported> {
-    let (Some(x), Some(y)) = (a.padded::<MAX_RANK>(), b.padded::<MAX_RANK>()) else {
-        unreachable!("shapes have at most rank {MAX_RANK}");
-    };
-    let mut dims = [1; MAX_RANK];
-    for (d, (x, y)) in dims.iter_mut().zip(x.into_iter().zip(y)) {
-        *d = match (x, y) {
-            (1, n) | (n, 1) => n,
-            (x, y) if x == y => x,
-            _ => unsupported!("{a} and {b} do not broadcast"),
-        };
+    let activation = Activation::from_code(activation)?;
+    if node.input_type(0)?.dtype != DType::F32 {
+        return arithmetic::parse(node, Function::of(op)?, activation);
     }
-    Ok(Shape::new(&dims[MAX_RANK - a.len().max(b.len())..]))
+    let (a, b) = (node.float(0)?, node.float(1)?);
+    a.shape.joined(&b.shape)?;
+    Ok(Parsed::new(Binary(op)).activation(activation))
 }
 
 impl Operator for Binary {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
-        Ok(vec![broadcast(&a, &b)?])
+        Ok(vec![a.joined(&b)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -134,7 +124,7 @@ impl Operator for Binary {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let [Some(a), Some(b)] = inputs[..2] else { unsupported!("an operand is missing") };
-        let shape = broadcast(&a.shape, &b.shape)?;
+        let shape = a.shape.joined(&b.shape)?;
         let (a, b) = (a.expand(&shape)?, b.expand(&shape)?);
         let data = a.floats().iter().zip(b.floats()).map(|(a, b)| self.0.apply(*a, *b)).collect();
         Ok(vec![HostTensor::f32(shape, data)])

@@ -1,12 +1,20 @@
-//! DEQUANTIZE of float16 constants: models with float16 weights store them so.
+//! DEQUANTIZE: floats from float16 or quantised numbers.
 //!
-//! The constant is used as it is, and its kernel's packing widens or keeps it. Anything but a
-//! float16 constant is not taken.
+//! `y = scale × (q - zero point)`, with one scale per tensor or, of a constant, per slice. A constant stays
+//! one: readers that need known weights get them. float16 constants are used as they are, and their kernel's
+//! packing widens or keeps them: models with float16 weights store them so.
 
+use std::sync::Arc;
+
+use super::quantize::affine;
+use crate::codes::cast as code;
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, Shape};
+use crate::ir::{Constant, DType, HostTensor, Quantization, Scalar, Shape};
+use crate::kernel::table::cast::{Push, Spec};
 use crate::lower::Lower;
+use crate::lower::elements::form;
 use crate::op::{Def, Fold, Operator, Parsed, operand};
+use crate::program::Element;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -14,24 +22,50 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "DEQUANTIZE",
     builtin: Some(sys::kTfLiteBuiltinDequantize),
     typed_by: 0,
-    takes: &[(DType::F16, 3)],
+    takes: &[(DType::F16, 9), (DType::I16, 9), (DType::I8, 9), (DType::U8, 9)],
     parse,
 }];
 
-/// Takes a float16 constant for float32.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dequantize;
+/// Makes float32 numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dequantize {
+    /// What integers stand for; `None` for float16 numbers.
+    pub quant: Option<Arc<Quantization>>,
+    /// Whether the operand is constant.
+    pub constant: bool,
+}
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
     let x = node.input_type(0)?;
-    if x.dtype != DType::F16 {
-        unsupported!("input 0 is {}, only float16 is supported", x.dtype);
+    let constant = node.input(0).is_some_and(|t| t.is_constant());
+    if x.dtype == DType::F16 {
+        return Ok(Parsed::new(Dequantize { quant: None, constant }).gives(DType::F32));
     }
-    if !node.input(0).is_some_and(|t| t.is_constant()) {
-        unsupported!("input 0 is not constant");
+    if node.output_type(0)?.dtype != DType::F32 {
+        unsupported!("output 0 is {}, f32 expected", node.output_type(0)?.dtype);
     }
-    Ok(Parsed::new(Dequantize))
+    let slices = x.quant.as_ref().map_or(0, |quant| quant.scale.len());
+    if slices < 2 || !constant {
+        affine(&x)?;
+    } else if x.dtype == DType::I16 {
+        unsupported!("{slices} scales of int16");
+    }
+    Ok(Parsed::new(Dequantize { quant: x.quant, constant }).gives(DType::F32))
+}
+
+impl Dequantize {
+    fn apply(&self, x: Scalar, slice: usize) -> f32 {
+        match &self.quant {
+            None => x.to_f32().unwrap_or(0.0),
+            Some(quant) => quant.scale[slice] * (x.to_i64() - i64::from(quant.zero_point[slice])) as f32,
+        }
+    }
+
+    fn floats(&self, x: &HostTensor) -> Result<HostTensor, Unsupported> {
+        let axis = self.quant.as_ref().filter(|quant| quant.scale.len() > 1).map(|quant| quant.axis);
+        HostTensor::from_fn(x.shape, |i| self.apply(x.scalar(i), axis.map_or(0, |axis| i[axis])))
+    }
 }
 
 impl Operator for Dequantize {
@@ -39,15 +73,52 @@ impl Operator for Dequantize {
         Ok(vec![operand(inputs, 0)?])
     }
 
-    fn lower(&self, _cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        unsupported!("the operand is not constant")
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (function, push) = match self.quant.as_deref() {
+            None => (code::FUNCTION_CAST, Push::default()),
+            Some(Quantization { scale, zero_point, .. }) => (
+                code::FUNCTION_DEQUANTIZE,
+                Push { scale: scale[0], x_zero_point: zero_point[0], ..Default::default() },
+            ),
+        };
+        let spec = Spec { function, result_type: form(Element::F32), ..Default::default() };
+        super::cast::launch(cx, spec, push)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        Ok(vec![operand(inputs, 0)?.clone()])
+        Ok(vec![self.floats(operand(inputs, 0)?)?])
     }
 
     fn fold(&self) -> Option<Fold> {
-        Some(|inputs| operand(inputs, 0).cloned())
+        let op = self.clone();
+        self.constant.then(|| -> Fold { Arc::new(move |inputs| fold(&op, operand(inputs, 0)?)) })
+    }
+}
+
+fn fold(op: &Dequantize, x: &Constant) -> Result<Constant, Unsupported> {
+    if op.quant.is_none() {
+        return Ok(x.clone());
+    }
+    let floats = op.floats(&x.on_host()?)?;
+    Ok(Constant::from_f32(x.shape, floats.floats()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Data;
+
+    #[test]
+    fn slices_have_their_own_scale() {
+        let quant = Quantization { scale: vec![0.5, 2.0], zero_point: vec![1, -1], axis: 1 };
+        let op = Dequantize { quant: Some(Arc::new(quant)), constant: true };
+        let bytes: Arc<Vec<u8>> = Arc::new([3i8, -128, 1, 0].map(i8::cast_unsigned).to_vec());
+        let x = Constant { shape: Shape::from([2, 2]), stored: DType::I8, bytes, sparsity: None };
+        let folded = op.fold().unwrap()(&[Some(&x)]).unwrap();
+        assert_eq!(folded.to_f32(), Ok(vec![1.0, -254.0, 0.0, 2.0]));
+        let halves = HostTensor { shape: Shape::from([1]), data: Data::F16(vec![half::f16::from_f32(-0.5)]) };
+        let op = Dequantize { quant: None, constant: false };
+        assert_eq!(op.reference(&[Some(&halves)]).unwrap()[0].floats(), [-0.5]);
+        assert!(op.fold().is_none());
     }
 }

@@ -1,9 +1,11 @@
 //! Elementwise functions of one operand: activations and arithmetic.
 //!
-//! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue.
+//! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue. Integers
+//! are the module `arithmetic`'s.
 
+use super::arithmetic::{Arithmetic, Function};
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Shape, Step, StepOp};
+use crate::ir::{DType, HostTensor, Shape, Step, StepOp};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed};
@@ -13,12 +15,12 @@ use crate::unsupported;
 
 /// A table entry for a function without parameters.
 macro_rules! def {
-    ($name:literal, $code:ident, $version:literal, $op:expr) => {
+    ($name:literal, $code:ident, $version:literal, $op:expr $(, $integer:ident $integers:literal)*) => {
         Def {
             name: $name,
             builtin: Some(sys::$code),
             typed_by: 0,
-            takes: &[(DType::F32, $version)],
+            takes: &[(DType::F32, $version) $(, (DType::$integer, $integers))*],
             parse: |n| parse(n, $op),
         }
     };
@@ -32,8 +34,8 @@ pub(super) const DEFS: &[Def] = &[
     def!("TANH", kTfLiteBuiltinTanh, 1, StepOp::Tanh),
     def!("HARD_SWISH", kTfLiteBuiltinHardSwish, 1, StepOp::HardSwish),
     def!("ELU", kTfLiteBuiltinElu, 1, StepOp::Elu),
-    def!("ABS", kTfLiteBuiltinAbs, 1, StepOp::Abs),
-    def!("NEG", kTfLiteBuiltinNeg, 1, StepOp::Neg),
+    def!("ABS", kTfLiteBuiltinAbs, 1, StepOp::Abs, I32 5),
+    def!("NEG", kTfLiteBuiltinNeg, 1, StepOp::Neg, I64 1, I32 1),
     def!("EXP", kTfLiteBuiltinExp, 1, StepOp::Exp),
     def!("LOG", kTfLiteBuiltinLog, 1, StepOp::Log),
     def!("SQRT", kTfLiteBuiltinSqrt, 1, StepOp::Sqrt),
@@ -44,7 +46,7 @@ pub(super) const DEFS: &[Def] = &[
     def!("FLOOR", kTfLiteBuiltinFloor, 1, StepOp::Floor),
     def!("CEIL", kTfLiteBuiltinCeil, 1, StepOp::Ceil),
     def!("ROUND", kTfLiteBuiltinRound, 1, StepOp::Round),
-    def!("SIGN", kTfLiteBuiltinSign, 1, StepOp::Sign),
+    def!("SIGN", kTfLiteBuiltinSign, 1, StepOp::Sign, I32 2),
     Def {
         name: "LEAKY_RELU",
         builtin: Some(sys::kTfLiteBuiltinLeakyRelu),
@@ -67,8 +69,10 @@ pub struct Unary(pub StepOp);
 
 fn parse(node: &NodeView<'_>, op: StepOp) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
-    node.float(0)?;
-    Ok(Parsed::new(Unary(op)).activation(Activation::None))
+    if node.input_type(0)?.dtype != DType::F32 {
+        return Ok(Parsed::new(Arithmetic::new(Function::of(op)?)));
+    }
+    Ok(Parsed::new(Unary(op)))
 }
 
 fn parse_leaky_relu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {

@@ -4,3 +4,4 @@ mod net;
 mod passes;
 mod resizing;
 mod snapshots;
+mod storage;

@@ -24,6 +24,13 @@ impl Net {
         id
     }
 
+    /// An input of another element type.
+    pub fn input_of(&mut self, dtype: DType, dims: &[u32]) -> ValueId {
+        let id = self.graph.add_value("x", TensorType { dtype, ..TensorType::f32(dims) }, None);
+        self.inputs.push(id);
+        id
+    }
+
     pub fn constant(&mut self, dims: &[u32]) -> ValueId {
         let data: Vec<f32> =
             (0..Shape::new(dims).elements()).map(|i| (i * 7 % 11 + 1) as f32 / 8.0).collect();
@@ -44,9 +51,22 @@ impl Net {
         inputs: &[ValueId],
         steps: &[Step],
     ) -> ValueId {
+        self.node_of(DType::F32, label, op, inputs, steps)
+    }
+
+    /// A node with results of another element type.
+    pub fn node_of(
+        &mut self,
+        dtype: DType,
+        label: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+        steps: &[Step],
+    ) -> ValueId {
         let shapes: Vec<_> = inputs.iter().map(|i| Some(self.graph.value(*i).ty.shape)).collect();
         let shape = op.infer(&shapes).expect("the operands fit").remove(0);
-        let output = self.graph.add_value(label.to_lowercase(), TensorType::f32(shape), None);
+        let ty = TensorType { dtype, ..TensorType::f32(shape) };
+        let output = self.graph.add_value(label.to_lowercase(), ty, None);
         self.graph.add_node(Node {
             op: Arc::new(op),
             inputs: inputs.iter().copied().map(Some).collect(),

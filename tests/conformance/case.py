@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from model import Graph, generator
+from model import DTYPES, Graph, generator
 
 
 @dataclasses.dataclass
@@ -16,6 +16,7 @@ class Case:
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
+    exact    whether the outputs must have the same bytes, in fp32
     placeholder  whether open sizes are stored as 1, as converters do
     follows  the stock kernels that it must equal, "plain" or "default" (XNNPACK) or both; by default the
              plain ones, unless they lack one of the operators
@@ -28,6 +29,7 @@ class Case:
     partitions: int = 1
     oldest: bool = True
     values: list = ()
+    exact: bool = False
     placeholder: bool = False
     follows: tuple = ()
     sensitive: bool = False
@@ -52,10 +54,8 @@ class Case:
     def _draw(self, shapes, number):
         random, tensors = generator(self.name, "input", number), []
         for t, shape, span in zip(self.graph.inputs, shapes, self.graph.ranges):
-            dtype = {0: "float32", 1: "float16", 2: "int32", 4: "int64", 9: "int8", 3: "uint8"}[
-                self.graph.tensors[t].type
-            ]
-            low, high, step = span or (-9, 10, None)
+            dtype = next(name for name, code in DTYPES.items() if code == self.graph.tensors[t].type)
+            low, high, step = span or ((0, 2, None) if dtype == "bool" else (-9, 10, None))
             if np.dtype(dtype).kind != "f":
                 x = random.integers(low, high, shape)
             elif span is None:

@@ -95,7 +95,7 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    return dict(entry, left=case.left, partitions=case.partitions)
+    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact)
 
 
 def input_shape(path):

@@ -24,6 +24,8 @@ OLDEST_GROUPS = (
     "dynamic",
     "fully_connected",
     "fusions",
+    "integers",
+    "select",
     "transpose_conv",
 )
 

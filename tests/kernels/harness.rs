@@ -23,6 +23,10 @@ pub enum Arg {
     Constant(Shape),
     /// Computed before: these numbers, which fp16 holds exactly.
     Numbers(Shape, Vec<f32>),
+    /// Computed before: these elements of any type.
+    Elements(HostTensor),
+    /// Known: these elements of any type.
+    Known(HostTensor),
     /// Known integers.
     Ints(Vec<i32>),
 }
@@ -46,6 +50,7 @@ pub struct Case {
     elementwise: bool,
     values: Option<f32>,
     behind: Option<Box<Case>>,
+    results: DType,
 }
 
 impl Case {
@@ -57,6 +62,7 @@ impl Case {
             elementwise: false,
             values: None,
             behind: None,
+            results: DType::F32,
         }
     }
 
@@ -65,6 +71,18 @@ impl Case {
         if let Some(Arg::Tensor(shape)) = self.args.first().cloned() {
             self.args[0] = Arg::Numbers(shape, numbers);
         }
+        self
+    }
+
+    /// Gives results of this type, in fp32 to the bit what the CPU computes.
+    pub fn gives(mut self, dtype: DType) -> Self {
+        self.results = dtype;
+        self.exactly()
+    }
+
+    /// Requires in fp32 to the bit what the CPU computes; in fp16 nothing, as with `values`.
+    pub fn exactly(mut self) -> Self {
+        (self.elementwise, self.values) = (true, Some(0.0));
         self
     }
 
@@ -115,10 +133,17 @@ impl Case {
             let computed = match arg {
                 Arg::Tensor(shape) => Some(HostTensor::f32(*shape, data(shape))),
                 Arg::Numbers(shape, numbers) => Some(HostTensor::f32(*shape, numbers.clone())),
+                Arg::Elements(elements) => Some(elements.clone()),
                 _ => None,
             };
             operands.push(Some(match arg {
                 Arg::Tensor(shape) | Arg::Numbers(shape, _) => add(TensorType::f32(*shape), None),
+                Arg::Elements(elements) => add(ty(elements), None),
+                Arg::Known(elements) => {
+                    let bytes = Arc::new(bytes(elements));
+                    let (shape, stored) = (elements.shape, elements.dtype());
+                    add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None }))
+                }
                 Arg::Constant(shape) => {
                     add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
                 }
@@ -137,7 +162,10 @@ impl Case {
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
-            .map(|(i, shape)| graph.add_value(format!("{label} result {i}"), TensorType::f32(shape), None))
+            .map(|(i, shape)| {
+                let ty = TensorType { dtype: self.results, ..TensorType::f32(shape) };
+                graph.add_value(format!("{label} result {i}"), ty, None)
+            })
             .collect();
         graph.add_node(Node {
             op: self.op.clone(),
@@ -206,12 +234,12 @@ fn run(
     let recording = session
         .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
         .map_err(|e| e.to_string())?;
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(t.floats())).collect();
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(bytes).collect();
     let mut outputs = Vec::new();
     // Twice: the first run may leave nothing behind that changes the second.
     for _ in 0..2 {
-        // Nothing may be left as it was.
-        outputs = expected.iter().map(|t| bytes(&vec![f32::NAN; t.floats().len()])).collect();
+        // Nothing may be left as it was: floats were NaN.
+        outputs = expected.iter().map(|t| vec![0xff; bytes(t).len()]).collect();
         session
             .run(
                 &recording,
@@ -223,6 +251,14 @@ fn run(
     let mut compared = outputs.iter().zip(&expected);
     let failures = cases.iter().zip(&results).map(|(case, results)| {
         let compare = |(n, (output, expected)): (usize, (&Vec<u8>, &HostTensor))| {
+            if case.values == Some(0.0) {
+                let size = expected.dtype().bytes() as usize;
+                let same = bytes(expected);
+                let mut pairs = output.chunks(size).zip(same.chunks(size)).enumerate();
+                let (i, (got, expected)) =
+                    pairs.find(|(_, (got, expected))| *precision == Precision::Fp32 && got != expected)?;
+                return Some(format!("result {n}, element {i} is {got:?}, {expected:?} expected"));
+            }
             let got: Vec<f32> = output
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap_or_default()))
@@ -310,6 +346,12 @@ impl Random {
     }
 }
 
-fn bytes(data: &[f32]) -> Vec<u8> {
-    data.iter().flat_map(|x| x.to_le_bytes()).collect()
+fn ty(elements: &HostTensor) -> TensorType {
+    TensorType { dtype: elements.dtype(), ..TensorType::f32(elements.shape) }
+}
+
+fn bytes(elements: &HostTensor) -> Vec<u8> {
+    let mut bytes = vec![0; ty(elements).bytes() as usize];
+    elements.write_bytes(&mut bytes);
+    bytes
 }
