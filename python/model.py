@@ -27,6 +27,8 @@ SEED = int(os.environ.get("TFLITE_VULKAN_SEED", "1"))
 # Operators that take options: the name of the options table in the schema.
 OPTIONS = {
     "ADD": "Add",
+    "ARG_MAX": "ArgMax",
+    "ARG_MIN": "ArgMin",
     "AVERAGE_POOL_2D": "Pool2D",
     "BATCH_MATMUL": "BatchMatMul",
     "BUCKETIZE": "Bucketize",
@@ -46,6 +48,8 @@ OPTIONS = {
     "MIRROR_PAD": "MirrorPad",
     "MUL": "Mul",
     "PACK": "Pack",
+    "REDUCE_ALL": "Reducer",
+    "REDUCE_ANY": "Reducer",
     "REDUCE_MAX": "Reducer",
     "REDUCE_MIN": "Reducer",
     "REDUCE_PROD": "Reducer",
@@ -115,12 +119,15 @@ class Graph:
         self.tensors.append(t)
         return len(self.tensors) - 1
 
-    def input(self, *shape, dtype="float32", signature=None, low=None, high=None, step=None):
+    def input(
+        self, *shape, dtype="float32", signature=None, low=None, high=None, step=None, quantisation=None
+    ):
         """An input of the model, fed with normal numbers, or with uniform ones of low..high.
 
-        With a step they are its multiples, without zero: such numbers are the same in 16 bits.
+        With a step they are its multiples, without zero: such numbers are the same in 16 bits.  Integers are
+        below high.
         """
-        t = self._tensor(shape, dtype)
+        t = self._tensor(shape, dtype, quantisation)
         if signature is not None:
             self.tensors[t].shapeSignature = list(signature)
         self.inputs.append(t)
@@ -170,8 +177,11 @@ class Graph:
         self.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
         return t
 
-    def op(self, name, *inputs, outputs=1, dtype="float32", version=1, **options):
-        """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them."""
+    def op(self, name, *inputs, outputs=1, dtype="float32", version=1, quantisation=None, **options):
+        """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them.
+
+        All outputs have the same element type and quantisation.
+        """
         node = schema.OperatorT(inputs=list(inputs))
         if "activation" in options:
             options["fused_activation_function"] = options.pop("activation")
@@ -184,7 +194,7 @@ class Graph:
             getattr(node.builtinOptions, camel(key))  # AttributeError for a misspelt option
             setattr(node.builtinOptions, camel(key), value)
         code = getattr(schema.BuiltinOperator, name)
-        return self._node(node, outputs, dtype, (code, None, version))
+        return self._node(node, outputs, dtype, (code, None, version), quantisation)
 
     def custom(self, name, *inputs, shape, options=b"", dtype="float32"):
         """A custom operator with one output of this shape; its options are bytes."""
@@ -193,11 +203,11 @@ class Graph:
         self.tensors[output].shape = list(shape)
         return output
 
-    def _node(self, node, outputs, dtype, code):
+    def _node(self, node, outputs, dtype, code, quantisation=None):
         if code not in self.codes:
             self.codes.append(code)
         node.opcodeIndex = self.codes.index(code)
-        node.outputs = [self._tensor((), dtype) for _ in range(outputs)]
+        node.outputs = [self._tensor((), dtype, quantisation) for _ in range(outputs)]
         self.nodes.append(node)
         return node.outputs[0] if outputs == 1 else tuple(node.outputs)
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from model import Graph, generator
+from model import DTYPES, Graph, generator
 
 
 @dataclasses.dataclass
@@ -47,10 +47,8 @@ class Case:
     def _draw(self, shapes, number):
         random, tensors = generator(self.name, "input", number), []
         for t, shape, span in zip(self.graph.inputs, shapes, self.graph.ranges):
-            dtype = {0: "float32", 1: "float16", 2: "int32", 4: "int64", 9: "int8", 3: "uint8"}[
-                self.graph.tensors[t].type
-            ]
-            low, high, step = span or (-9, 10, None)
+            dtype = next(name for name, code in DTYPES.items() if code == self.graph.tensors[t].type)
+            low, high, step = span or ((0, 2, None) if dtype == "bool" else (-9, 10, None))
             if np.dtype(dtype).kind != "f":
                 x = random.integers(low, high, shape)
             elif span is None:
