@@ -12,6 +12,7 @@ mod tactics;
 mod tiling;
 mod upload;
 mod view;
+pub mod words;
 
 pub use context::{Lower, Lowered, Target};
 pub use epilogue::{Epilogue, MAX_OPERANDS, MAX_PADDED, MAX_STEPS};

@@ -1,5 +1,6 @@
 //! The operators, one file each.
 
+pub mod arg_max;
 pub mod batch_matmul;
 pub mod binary;
 pub mod broadcast_to;
@@ -12,12 +13,16 @@ pub mod dequantize;
 pub mod fully_connected;
 pub mod gather;
 pub mod l2_normalization;
+pub mod max_pool_integers;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
 pub mod reduce;
+pub mod reduce_integers;
 pub mod reshape;
 pub mod resize;
+pub mod resize_nearest_neighbor;
+pub mod reverse;
 pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
@@ -34,6 +39,7 @@ use crate::unsupported;
 
 /// Every operator that the delegate knows.
 pub static ALL: &[&[Def]] = &[
+    arg_max::DEFS,
     batch_matmul::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
@@ -52,6 +58,7 @@ pub static ALL: &[&[Def]] = &[
     reduce::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    reverse::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
     split::DEFS,
@@ -75,7 +82,7 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("input {} is {dtype}, {} is supported", def.typed_by, listed(def.takes));
     };
     if node.version() > *version {
-        unsupported!("{} version {} ({version} at most)", def.name, node.version());
+        unsupported!("{} version {} of {dtype} ({version} at most)", def.name, node.version());
     }
     let parsed = (def.parse)(node)?;
     let results = if parsed.op.fold().is_some() { None } else { Some(parsed.results.unwrap_or(dtype)) };

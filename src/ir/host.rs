@@ -85,6 +85,18 @@ impl Data {
         }
     }
 
+    fn int(&self, place: usize) -> Option<i64> {
+        Some(match self {
+            Self::F32(_) | Self::F16(_) => return None,
+            Self::I64(x) => x[place],
+            Self::I32(x) => x[place].into(),
+            Self::I16(x) => x[place].into(),
+            Self::I8(x) => x[place].into(),
+            Self::U8(x) => x[place].into(),
+            Self::Bool(x) => x[place].into(),
+        })
+    }
+
     fn len(&self) -> usize {
         each!(self, data => data.len())
     }
@@ -229,6 +241,11 @@ impl HostTensor {
     /// The element of a float32 tensor at an index, which has one number for each dimension.
     pub fn at(&self, index: &[usize]) -> f32 {
         self.floats()[self.place(index)]
+    }
+
+    /// The integer at an index, 0 or 1 of booleans; `None` if the elements are floats.
+    pub fn int(&self, index: &[usize]) -> Option<i64> {
+        self.data.int(self.place(index))
     }
 
     /// The bits of the element at an index, for [`moved`](Self::moved).

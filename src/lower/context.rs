@@ -102,6 +102,11 @@ impl<'a> Lower<'a> {
         result.element.store().map_or(result.element, |_| self.store.into())
     }
 
+    /// How operand `i` is stored, which must be present; of no meaning for floats.
+    pub fn element_of(&self, i: usize) -> Element {
+        self.operand(i).element
+    }
+
     /// Type of operand `i`, which must be present.
     pub fn input(&self, i: usize) -> &'a TensorType {
         self.operand(i).ty

@@ -1,8 +1,9 @@
 //! MEAN, SUM, REDUCE_PROD, REDUCE_MAX and REDUCE_MIN over any set of dimensions.
 //!
 //! TFLite keeps the reduced dimensions with size 1 or drops them. Taken for float32 up to rank 6
-//! with constant axes.
+//! with constant axes; largest and smallest integers have a kernel of their own, in `reduce_integers.rs`.
 
+use super::reduce_integers::ReduceIntegers;
 use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
@@ -10,7 +11,7 @@ use crate::ir::bounded::filled;
 use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Def, Fusion, Operator, Parsed, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -40,15 +41,29 @@ pub(super) const DEFS: &[Def] = &[
         name: "REDUCE_MAX",
         builtin: Some(sys::kTfLiteBuiltinReduceMax),
         typed_by: 0,
-        takes: &[(DType::F32, 3)],
-        parse: |n| parse(n, ReduceKind::Largest),
+        takes: &every(3),
+        parse: |n| parse_any(n, ReduceKind::Largest),
     },
     Def {
         name: "REDUCE_MIN",
         builtin: Some(sys::kTfLiteBuiltinReduceMin),
         typed_by: 0,
-        takes: &[(DType::F32, 3)],
-        parse: |n| parse(n, ReduceKind::Smallest),
+        takes: &every(3),
+        parse: |n| parse_any(n, ReduceKind::Smallest),
+    },
+    Def {
+        name: "REDUCE_ANY",
+        builtin: Some(sys::kTfLiteBuiltinReduceAny),
+        typed_by: 0,
+        takes: &[(DType::Bool, 1)],
+        parse: |n| parse_any(n, ReduceKind::Largest),
+    },
+    Def {
+        name: "REDUCE_ALL",
+        builtin: Some(sys::kTfLiteBuiltinReduceAll),
+        typed_by: 0,
+        takes: &[(DType::Bool, 1)],
+        parse: |n| parse_any(n, ReduceKind::Smallest),
     },
 ];
 
@@ -76,7 +91,7 @@ pub struct Reduce {
 
 /// Neighbouring dimensions that are kept or reduced alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AxisGroup {
+pub(super) struct AxisGroup {
     reduced: bool,
     size: u32,
     /// From one index to the next, in elements.
@@ -85,16 +100,33 @@ struct AxisGroup {
 
 fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    node.float(0)?;
+    Ok(Parsed::new(attributes(node, kind)?))
+}
+
+/// The same for a reduction of any element type.
+fn parse_any(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
+    let dtype = node.input_type(0)?.dtype;
+    if dtype == DType::F32 {
+        return parse(node, kind);
+    }
+    node.expect(2..=2, 1)?;
+    if matches!(dtype, DType::I16 | DType::I8 | DType::U8) {
+        node.same_quantization(0.0)?;
+    }
+    Ok(Parsed::new(ReduceIntegers(attributes(node, kind)?)))
+}
+
+fn attributes(node: &NodeView<'_>, kind: ReduceKind) -> Result<Reduce, Unsupported> {
     let p = node.required_params::<sys::TfLiteReducerParams>()?;
     let op = Reduce { kind, axes: node.ints(1)?, keep_dims: p.keep_dims };
-    op.reduced(&x.shape)?;
-    Ok(Parsed::new(op))
+    op.reduced(&node.input_type(0)?.shape)?;
+    Ok(op)
 }
 
 impl Reduce {
     /// For each dimension of the operand, whether it is reduced.
-    fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
+    pub(super) fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
         let mut reduced = vec![false; x.len()];
         for &axis in &self.axes {
             reduced[x.axis(axis)?] = true;
@@ -113,7 +145,7 @@ impl Reduce {
 }
 
 /// Dimensions of `x`, which has elements, that are kept or reduced alike, outermost first.
-fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
+pub(super) fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
     let mut groups: Vec<AxisGroup> = Vec::new();
     let mut stride = Shape::slice(x);
     for (&n, &reduced) in x.iter().zip(reduced).filter(|(n, _)| **n != 1) {
@@ -129,7 +161,7 @@ fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
 }
 
 /// Up to three groups as the kernel takes them, outermost first: sizes and strides.
-fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
+pub(super) fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
     let mut three = [[1; 3], [0; 3]];
     for (d, group) in groups.iter().rev().filter(|g| g.reduced == reduced).enumerate() {
         (three[0][2 - d], three[1][2 - d]) = (group.size, group.stride);

@@ -1,6 +1,7 @@
 //! From graphs to programs, without a device.
 
 mod net;
+mod operators;
 mod passes;
 mod resizing;
 mod snapshots;

@@ -24,7 +24,7 @@ pub enum Arg {
     /// Computed before: these numbers, which fp16 holds exactly.
     Numbers(Shape, Vec<f32>),
     /// Known integers.
-    Ints(Vec<i32>),
+    Ints(Shape, Vec<i32>),
 }
 
 /// An operand that is computed before.
@@ -114,8 +114,8 @@ impl Case {
                 Arg::Constant(shape) => {
                     add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
                 }
-                Arg::Ints(ints) => {
-                    let shape = Shape::from([ints.len() as u32]);
+                Arg::Ints(shape, ints) => {
+                    let shape = *shape;
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
                     let constant =
                         Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };

@@ -199,9 +199,8 @@ fn gather() {
         (&[2, 3, 5, 4], 2, 2, &[3, 0, 1, 2, 4, 4], &[2, 3]),
     ];
     let case = |&(x, axis, batch_dims, indices, shape): &(&[u32], usize, usize, &[u32], &[u32])| {
-        let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
-        // The operator has read the indices; the operand only names them.
-        Case::new(op, [tensor(x), Arg::Ints(indices.iter().map(|i| *i as i32).collect())])
+        let indices = indices.iter().map(|i| *i as i32).collect();
+        Case::new(Gather { axis, batch_dims, least: 0 }, [tensor(x), Arg::Ints(Shape::new(shape), indices)])
     };
     check(rows.iter().map(case));
 }

@@ -1,0 +1,65 @@
+//! RESIZE_NEAREST_NEIGHBOR of an NHWC tensor of integers: pixels are moved, not computed.
+
+use super::resize::Resize;
+use crate::error::Unsupported;
+use crate::ir::{HostTensor, Shape};
+use crate::kernel::table::resize_nearest_neighbor::{Bind, Push, Spec, dispatch, kernel};
+use crate::lower::Lower;
+use crate::op::{Operator, operand};
+
+/// An image of integers in another size, each pixel the nearest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResizeNearestNeighbor(pub Resize);
+
+impl Operator for ResizeNearestNeighbor {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        self.0.infer(inputs)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+        let (size, words) = cx.element().size();
+        let channels = y_shape.channels() * words;
+        let wide = channels % 4 == 0;
+        let lanes = if wide { 4 } else { 1 };
+        let items = y_shape.elements() * u64::from(words) / lanes;
+        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+        let (from, to) = ([x_shape[1], x_shape[2]], self.0.size);
+        let push = Push {
+            items: items as u32,
+            row_items,
+            wide: wide.into(),
+            channels: channels / lanes as u32,
+            x_size: from,
+            y_size: to,
+            scale: [0, 1].map(|d| self.0.scale(from[d], to[d])),
+        };
+        let Resize { align_corners, half_pixel_centers, .. } = self.0;
+        let spec = Spec { wg_x, align_corners, half_pixel_centers, ..Default::default() };
+        let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
+        cx.dispatch(dispatch(kernel(size), spec, push, bind, grid), 0)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let x = operand(inputs, 0)?;
+        let (h, w, to) = (x.shape[1], x.shape[2], self.0.size);
+        let y = HostTensor::moved(x.dtype(), self.infer(&[Some(x.shape)])?[0], |i| {
+            x.bits(&[i[0], self.0.nearest(i[1], h, to[0]), self.0.nearest(i[2], w, to[1]), i[3]])
+        })?;
+        Ok(vec![y])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Data;
+
+    #[test]
+    fn pixels_repeat() {
+        let x = HostTensor { shape: Shape::from([1, 1, 2, 1]), data: Data::I8(vec![-128, 127]) };
+        let op = Resize { size: [2, 4], nearest: true, align_corners: false, half_pixel_centers: false };
+        let y = ResizeNearestNeighbor(op).reference(&[Some(&x)]).unwrap().remove(0);
+        assert_eq!(y.data, Data::I8([-128, -128, 127, 127].repeat(2)));
+    }
+}
