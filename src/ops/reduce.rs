@@ -1,9 +1,8 @@
-//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX and REDUCE_MIN over any set of dimensions.
+//! MEAN, SUM and REDUCE_PROD over any set of dimensions, and the largest and smallest of floats.
 //!
 //! TFLite keeps the reduced dimensions with size 1 or drops them. Taken for float32 up to rank 6
-//! with constant axes; largest and smallest integers have a kernel of their own, in `reduce_integers.rs`.
+//! with constant axes.
 
-use super::reduce_integers::ReduceIntegers;
 use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
@@ -11,7 +10,7 @@ use crate::ir::bounded::filled;
 use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Def, Fusion, Operator, Parsed, every, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -36,34 +35,6 @@ pub(super) const DEFS: &[Def] = &[
         typed_by: 0,
         takes: &[(DType::F32, 2)],
         parse: |n| parse(n, ReduceKind::Product),
-    },
-    Def {
-        name: "REDUCE_MAX",
-        builtin: Some(sys::kTfLiteBuiltinReduceMax),
-        typed_by: 0,
-        takes: &every(3),
-        parse: |n| parse_any(n, ReduceKind::Largest),
-    },
-    Def {
-        name: "REDUCE_MIN",
-        builtin: Some(sys::kTfLiteBuiltinReduceMin),
-        typed_by: 0,
-        takes: &every(3),
-        parse: |n| parse_any(n, ReduceKind::Smallest),
-    },
-    Def {
-        name: "REDUCE_ANY",
-        builtin: Some(sys::kTfLiteBuiltinReduceAny),
-        typed_by: 0,
-        takes: &[(DType::Bool, 1)],
-        parse: |n| parse_any(n, ReduceKind::Largest),
-    },
-    Def {
-        name: "REDUCE_ALL",
-        builtin: Some(sys::kTfLiteBuiltinReduceAll),
-        typed_by: 0,
-        takes: &[(DType::Bool, 1)],
-        parse: |n| parse_any(n, ReduceKind::Smallest),
     },
 ];
 
@@ -98,26 +69,15 @@ pub(super) struct AxisGroup {
     stride: u32,
 }
 
-fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
+/// The operator for a node of floats.
+pub(super) fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     node.float(0)?;
     Ok(Parsed::new(attributes(node, kind)?))
 }
 
-/// The same for a reduction of any element type.
-fn parse_any(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
-    let dtype = node.input_type(0)?.dtype;
-    if dtype == DType::F32 {
-        return parse(node, kind);
-    }
-    node.expect(2..=2, 1)?;
-    if matches!(dtype, DType::I16 | DType::I8 | DType::U8) {
-        node.same_quantization(0.0)?;
-    }
-    Ok(Parsed::new(ReduceIntegers(attributes(node, kind)?)))
-}
-
-fn attributes(node: &NodeView<'_>, kind: ReduceKind) -> Result<Reduce, Unsupported> {
+/// The attributes of a node of any type.
+pub(super) fn attributes(node: &NodeView<'_>, kind: ReduceKind) -> Result<Reduce, Unsupported> {
     let p = node.required_params::<sys::TfLiteReducerParams>()?;
     let op = Reduce { kind, axes: node.ints(1)?, keep_dims: p.keep_dims };
     op.reduced(&node.input_type(0)?.shape)?;

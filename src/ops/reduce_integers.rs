@@ -1,20 +1,63 @@
-//! REDUCE_MAX and REDUCE_MIN of integers, REDUCE_ANY and REDUCE_ALL of booleans: the largest or smallest element over
-//! any set of dimensions.
+//! REDUCE_MAX and REDUCE_MIN, and of booleans REDUCE_ANY and REDUCE_ALL: the largest or smallest element over any set
+//! of dimensions.
 //!
-//! Quantised operands and results have equal scales and zero points.
+//! Taken for every element type up to rank 6 with constant axes. Quantised operands and results have equal scales and
+//! zero points. Floats are reduced as in `reduce.rs`.
 
-use super::reduce::{Reduce, ReduceKind, groups, three};
+use super::reduce::{self, Reduce, ReduceKind, groups, three};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape};
 use crate::kernel::table::reduce_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::{Lower, words};
-use crate::op::{Operator, operand};
+use crate::op::{Def, Operator, Parsed, every, operand};
+use crate::tflite::{NodeView, sys};
 use crate::unsupported;
+
+pub(super) const DEFS: &[Def] = &[
+    Def {
+        name: "REDUCE_MAX",
+        builtin: Some(sys::kTfLiteBuiltinReduceMax),
+        typed_by: 0,
+        takes: &every(3),
+        parse: |n| parse(n, ReduceKind::Largest),
+    },
+    Def {
+        name: "REDUCE_MIN",
+        builtin: Some(sys::kTfLiteBuiltinReduceMin),
+        typed_by: 0,
+        takes: &every(3),
+        parse: |n| parse(n, ReduceKind::Smallest),
+    },
+    Def {
+        name: "REDUCE_ANY",
+        builtin: Some(sys::kTfLiteBuiltinReduceAny),
+        typed_by: 0,
+        takes: &[(DType::Bool, 1)],
+        parse: |n| parse(n, ReduceKind::Largest),
+    },
+    Def {
+        name: "REDUCE_ALL",
+        builtin: Some(sys::kTfLiteBuiltinReduceAll),
+        typed_by: 0,
+        takes: &[(DType::Bool, 1)],
+        parse: |n| parse(n, ReduceKind::Smallest),
+    },
+];
 
 /// The largest or smallest integer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReduceIntegers(pub Reduce);
+
+fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
+    match node.input_type(0)?.dtype {
+        DType::F32 => return reduce::parse(node, kind),
+        DType::I16 | DType::I8 | DType::U8 => node.same_quantization(0.0)?,
+        _ => {}
+    }
+    node.expect(2..=2, 1)?;
+    Ok(Parsed::new(ReduceIntegers(reduce::attributes(node, kind)?)))
+}
 
 impl ReduceIntegers {
     fn largest(&self) -> bool {

@@ -1,36 +1,24 @@
-//! RESIZE_BILINEAR of an NHWC tensor, and RESIZE_NEAREST_NEIGHBOR of one of floats.
+//! RESIZE_BILINEAR of an NHWC tensor, and nearest neighbours of one of floats.
 //!
 //! TFLite has three conventions for where a pixel of the result lies in the operand: corners on
 //! corners (`align_corners`), centres on centres (`half_pixel_centers`), or the first pixel on the
-//! first. Taken with a constant size. Nearest neighbours of integers have a kernel without an epilogue, in
-//! `resize_nearest_neighbor.rs`.
+//! first. Taken for float32 with a constant size.
 
-use super::resize_nearest_neighbor::ResizeNearestNeighbor;
 use crate::error::Unsupported;
-use crate::ir::DType::{Bool, F32, I8, I16, I32, U8};
-use crate::ir::{HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Def, Fusion, Operator, Parsed, of, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] = &[
-    Def {
-        name: "RESIZE_BILINEAR",
-        builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
-        typed_by: 0,
-        takes: &[(F32, 4)],
-        parse: parse_bilinear,
-    },
-    Def {
-        name: "RESIZE_NEAREST_NEIGHBOR",
-        builtin: Some(sys::kTfLiteBuiltinResizeNearestNeighbor),
-        typed_by: 0,
-        takes: &of([F32, I32, I16, I8, U8, Bool], 4),
-        parse: parse_nearest,
-    },
-];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "RESIZE_BILINEAR",
+    builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
+    typed_by: 0,
+    takes: &[(DType::F32, 4)],
+    parse: parse_bilinear,
+}];
 
 /// An image in another size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +42,8 @@ fn parse_bilinear(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(op))
 }
 
-fn parse_nearest(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
-    let p = node.required_params::<sys::TfLiteResizeNearestNeighborParams>()?;
-    let op = parse(node, true, p.align_corners, p.half_pixel_centers)?;
-    Ok(match node.input_type(0)?.dtype {
-        F32 => Parsed::new(op),
-        _ => Parsed::new(ResizeNearestNeighbor(op)),
-    })
-}
-
-fn parse(
+/// The attributes of either operator.
+pub(super) fn parse(
     node: &NodeView<'_>,
     nearest: bool,
     align_corners: bool,

@@ -1,15 +1,37 @@
-//! RESIZE_NEAREST_NEIGHBOR of an NHWC tensor of integers: pixels are moved, not computed.
+//! RESIZE_NEAREST_NEIGHBOR of an NHWC tensor: pixels are moved.
+//!
+//! Taken for floats, booleans and integers of up to 32 bits with a constant size. Floats are moved as in `resize.rs`,
+//! by a kernel with an epilogue.
 
-use super::resize::Resize;
+use super::resize::{self, Resize};
 use crate::error::Unsupported;
+use crate::ir::DType::{Bool, F32, I8, I16, I32, U8};
 use crate::ir::{HostTensor, Shape};
 use crate::kernel::table::resize_nearest_neighbor::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::op::{Operator, operand};
+use crate::op::{Def, Operator, Parsed, of, operand};
+use crate::tflite::{NodeView, sys};
+
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "RESIZE_NEAREST_NEIGHBOR",
+    builtin: Some(sys::kTfLiteBuiltinResizeNearestNeighbor),
+    typed_by: 0,
+    takes: &of([F32, I32, I16, I8, U8, Bool], 4),
+    parse,
+}];
 
 /// An image of integers in another size, each pixel the nearest one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResizeNearestNeighbor(pub Resize);
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let p = node.required_params::<sys::TfLiteResizeNearestNeighborParams>()?;
+    let op = resize::parse(node, true, p.align_corners, p.half_pixel_centers)?;
+    Ok(match node.input_type(0)?.dtype {
+        F32 => Parsed::new(op),
+        _ => Parsed::new(ResizeNearestNeighbor(op)),
+    })
+}
 
 impl Operator for ResizeNearestNeighbor {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {

@@ -1,5 +1,6 @@
 //! From graphs to programs, without a device.
 
+mod integers;
 mod net;
 mod operators;
 mod passes;

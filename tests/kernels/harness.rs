@@ -21,6 +21,8 @@ pub enum Arg {
     Tensor(Shape),
     /// Known: random numbers.
     Constant(Shape),
+    /// Computed before: random integers, or booleans, of the whole range of the type.
+    Integers(DType, Shape),
     /// Computed before: these numbers, which fp16 holds exactly.
     Numbers(Shape, Vec<f32>),
     /// Known integers.
@@ -30,6 +32,11 @@ pub enum Arg {
 /// An operand that is computed before.
 pub fn tensor(dims: &[u32]) -> Arg {
     Arg::Tensor(Shape::new(dims))
+}
+
+/// An operand of integers, or booleans, that is computed before.
+pub fn integers(dtype: DType, dims: &[u32]) -> Arg {
+    Arg::Integers(dtype, Shape::new(dims))
 }
 
 /// A constant operand.
@@ -45,6 +52,7 @@ pub struct Case {
     steps: Vec<Step>,
     elementwise: bool,
     values: Option<f32>,
+    results: DType,
     behind: Option<Box<Case>>,
 }
 
@@ -56,6 +64,7 @@ impl Case {
             steps: Vec::new(),
             elementwise: false,
             values: None,
+            results: DType::F32,
             behind: None,
         }
     }
@@ -76,6 +85,12 @@ impl Case {
     /// may be wrong by `tolerance` of its own size, at least of 1.
     pub fn values(mut self, tolerance: f32) -> Self {
         (self.elementwise, self.values) = (true, Some(tolerance));
+        self
+    }
+
+    /// Lets the results be of this type; integers are compared exactly.
+    pub fn gives(mut self, results: DType) -> Self {
+        self.results = results;
         self
     }
 
@@ -100,18 +115,27 @@ impl Case {
         label: &str,
         first: Option<ValueId>,
     ) -> Vec<ValueId> {
-        let mut data = |shape: &Shape| (0..shape.elements()).map(|_| random.next()).collect::<Vec<_>>();
         let mut operands: Vec<Option<ValueId>> = first.into_iter().map(Some).collect();
         for (i, arg) in (operands.len()..).zip(&self.args) {
             let mut add = |ty, constant| graph.add_value(format!("{label} operand {i}"), ty, constant);
+            let mut data = |shape: &Shape| (0..shape.elements()).map(|_| random.next()).collect::<Vec<_>>();
             let computed = match arg {
                 Arg::Tensor(shape) => Some(HostTensor::f32(*shape, data(shape))),
+                Arg::Integers(dtype, shape) => {
+                    let any = HostTensor::moved(*dtype, *shape, |_| random.bits());
+                    Some(any.unwrap_or_else(|e| panic!("{self:?}: {e}")))
+                }
                 Arg::Numbers(shape, numbers) => Some(HostTensor::f32(*shape, numbers.clone())),
                 _ => None,
             };
             operands.push(Some(match arg {
                 Arg::Tensor(shape) | Arg::Numbers(shape, _) => add(TensorType::f32(*shape), None),
+                Arg::Integers(dtype, shape) => {
+                    add(TensorType { dtype: *dtype, ..TensorType::f32(*shape) }, None)
+                }
                 Arg::Constant(shape) => {
+                    let mut data =
+                        |shape: &Shape| (0..shape.elements()).map(|_| random.next()).collect::<Vec<_>>();
                     add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
                 }
                 Arg::Ints(shape, ints) => {
@@ -129,7 +153,10 @@ impl Case {
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
-            .map(|(i, shape)| graph.add_value(format!("{label} result {i}"), TensorType::f32(shape), None))
+            .map(|(i, shape)| {
+                let ty = TensorType { dtype: self.results, ..TensorType::f32(shape) };
+                graph.add_value(format!("{label} result {i}"), ty, None)
+            })
             .collect();
         graph.add_node(Node {
             op: self.op.clone(),
@@ -198,12 +225,12 @@ fn run(
     let recording = session
         .prepare(&compiled.program, &compiled.memory, &compiled.barriers)
         .map_err(|e| e.to_string())?;
-    let inputs: Vec<Vec<u8>> = inputs.iter().map(|t| bytes(t.floats())).collect();
+    let inputs: Vec<Vec<u8>> = inputs.iter().map(bytes).collect();
     let mut outputs = Vec::new();
     // Twice: the first run may leave nothing behind that changes the second.
     for _ in 0..2 {
         // Nothing may be left as it was.
-        outputs = expected.iter().map(|t| bytes(&vec![f32::NAN; t.floats().len()])).collect();
+        outputs = expected.iter().map(|t| vec![0xff; bytes(t).len()]).collect();
         session
             .run(
                 &recording,
@@ -215,11 +242,13 @@ fn run(
     let mut compared = outputs.iter().zip(&expected);
     let failures = cases.iter().zip(&results).map(|(case, results)| {
         let compare = |(n, (output, expected)): (usize, (&Vec<u8>, &HostTensor))| {
-            let got: Vec<f32> = output
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap_or_default()))
-                .collect();
-            case.compare(&got, expected.floats(), *precision).map(|what| format!("result {n}, {what}"))
+            let ty = TensorType { dtype: expected.dtype(), ..TensorType::f32(expected.shape) };
+            let got = HostTensor::from_bytes(&ty, output).unwrap_or_else(|e| panic!("{case:?}: {e}"));
+            let what = match expected.dtype() {
+                DType::F32 => case.compare(got.floats(), expected.floats(), *precision),
+                _ => (got != *expected).then(|| format!("{got:?} instead of {expected:?}")),
+            };
+            what.map(|what| format!("result {n}, {what}"))
         };
         compared.by_ref().take(results.len()).enumerate().filter_map(compare).collect()
     });
@@ -233,7 +262,7 @@ fn device() -> Arc<Device> {
 }
 
 /// Checks every case in every precision, as compiled for the device and, if that is a CPU, also as for a
-/// GPU, with subgroup operations and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
+/// GPU, with optional features and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
     check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1);
 }
@@ -248,7 +277,9 @@ fn check_candidates(cases: &[Case], most: usize) {
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let gpu = Caps { kind: DeviceKind::Integrated, ..device.caps().clone() };
-    let plain = Caps { features: gpu.features.without(Features::SUBGROUP_ARITHMETIC), ..gpu.clone() };
+    let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
+    let few = few.into_iter().fold(gpu.features, Features::without);
+    let plain = Caps { features: few, ..gpu.clone() };
     let ways = [
         (Precision::Fp32, device.caps().clone()),
         (Precision::Fp16, device.caps().clone()),
@@ -286,15 +317,22 @@ struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> f32 {
-        // SplitMix64.
+        (self.bits() % 1025) as f32 / 512.0 - 1.0
+    }
+
+    /// SplitMix64.
+    fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % 1025) as f32 / 512.0 - 1.0
+        z ^ z >> 31
     }
 }
 
-fn bytes(data: &[f32]) -> Vec<u8> {
-    data.iter().flat_map(|x| x.to_le_bytes()).collect()
+/// The elements as the host has them.
+fn bytes(tensor: &HostTensor) -> Vec<u8> {
+    let mut bytes = vec![0; (tensor.shape.elements() * tensor.dtype().bytes()) as usize];
+    tensor.write_bytes(&mut bytes);
+    bytes
 }

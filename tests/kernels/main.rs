@@ -5,6 +5,7 @@ mod convolution;
 mod elementwise;
 mod fused_convolution;
 mod harness;
+mod integers;
 mod matmul;
 mod movement;
 mod pooling;
