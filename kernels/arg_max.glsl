@@ -3,8 +3,8 @@
 // x is seen as [outer, axis, inner]. An invocation finds one result, or one of a part of the dimension: then it leaves
 // a key and an index for another dispatch, whose FROM_PARTS is set.
 #extension GL_GOOGLE_include_directive : require
+#include "lib/elements.glsl"
 #include "lib/workgroup.glsl"
-#include "lib/words.glsl"
 
 layout(push_constant) uniform Push {
     uint items;          // results of all parts
@@ -14,11 +14,12 @@ layout(push_constant) uniform Push {
     uint part;           // terms of a part
     uint inner;
 };
-layout(constant_id = 10) const bool LARGEST = true;
-layout(constant_id = 11) const bool FROM_PARTS = false;
-layout(constant_id = 12) const uint INDEX_WORDS = 1;   // 0: leaves a key and an index
+layout(constant_id = 10) const uint FORM = 0;
+layout(constant_id = 11) const bool LARGEST = true;
+layout(constant_id = 12) const bool FROM_PARTS = false;
+layout(constant_id = 13) const uint INDEX_WORDS = 1;   // 0: leaves a key and an index
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };
+READS_ELEMENTS(0, X, x)
 layout(std430, set = 0, binding = 1) writeonly buffer Y { uint y[]; };
 
 const int NEVER = int(0x80000000u);
@@ -27,16 +28,13 @@ const int ALWAYS = int(0x7fffffffu);
 // An integer that is the larger, the better the element. A NaN in front is best, as nothing is larger or smaller;
 // any other one is never taken. Zeros have no sign.
 int key(uint place, uint term) {
-    if (ELEMENT != F32 && ELEMENT != F16) {
-        int v = lane_of(x[place / LANES], place % LANES);
-        return LARGEST ? v : ~v;
+    int v = int(load_x(FORM, place).x);
+    if (FORM == FORM_F32 || FORM == FORM_F16) {
+        int size = v & 0x7fffffff;
+        if (size > int(INFINITY_BITS)) return term == 0 ? ALWAYS : NEVER;
+        v = v < 0 ? -size : size;
     }
-    uint word = x[place / LANES];
-    int bits = ELEMENT == F32 ? int(word) : floatBitsToInt(unpackHalf2x16(word)[place % 2]);
-    int size = bits & 0x7fffffff;
-    if (size > 0x7f800000) return term == 0 ? ALWAYS : NEVER;
-    int v = bits < 0 ? -size : size;
-    return LARGEST ? v : -v;
+    return LARGEST ? v : ~v;
 }
 
 void main() {

@@ -2,12 +2,13 @@
 // y[n,oy,ox,c] = largest element of x in a window of rows and columns, cut at the border, between two bounds.
 // An invocation computes the elements of a word of y. Where channels fill words (WIDE), so does it read them.
 #extension GL_GOOGLE_include_directive : require
+#include "lib/elements.glsl"
 #include "lib/workgroup.glsl"
-#include "lib/words.glsl"
 
 layout(push_constant) uniform Push {
-    uint items;          // elements of y
+    uint items;          // words of y
     uint row_items;      // invocations per row of the grid
+    uint elements;       // of y
     uint channels;       // words of them, if WIDE
     int least;
     int most;
@@ -17,17 +18,20 @@ layout(push_constant) uniform Push {
     ivec2 stride;
     ivec2 origin;        // of the first window, not positive
 };
-layout(constant_id = 10) const bool WIDE = true;
+layout(constant_id = 10) const uint FORM = 0;
+layout(constant_id = 11) const bool WIDE = true;
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { uint y[]; };
+READS_ELEMENTS(0, X, x)
 
-ivec4 load(uint i) {
-    return WIDE ? lanes_of(x[i]) : ivec4(lane_of(x[i / LANES], i % LANES));
+// The elements of a word; behind the last one zeros.
+ivec4 lanes(uint word) {
+    ivec4 v = ivec4(0);
+    for (uint k = 0; k < form_count(FORM); ++k) v[k] = int(form_read(FORM, word, k * form_width(FORM)).x);
+    return v;
 }
 
-// Of an element, or of all elements of a word.
-ivec4 pool(uint i) {
+// Element i of y, or the elements of word i.
+ivec4 pooled(uint i) {
     uint row = i / channels, lane = i - row * channels;
     uint line = row / uint(y_size.y), number = line / uint(y_size.x);
     ivec2 at = ivec2(line - number * uint(y_size.x), row - line * uint(y_size.y));
@@ -36,20 +40,29 @@ ivec4 pool(uint i) {
     ivec4 v = ivec4(least);
     for (int h = from.x; h < to.x; ++h) {
         uint pixel = (number * uint(x_size.x) + uint(h)) * uint(x_size.y);
-        for (int w = from.y; w < to.y; ++w) v = max(v, load((pixel + uint(w)) * channels + lane));
+        for (int w = from.y; w < to.y; ++w) {
+            uint place = (pixel + uint(w)) * channels + lane;
+            v = max(v, WIDE ? lanes(x[place]) : ivec4(load_x(FORM, place).x));
+        }
     }
     return min(v, ivec4(most));
 }
 
+uvec2 value(uint i) {
+    return uvec2(pooled(i).x, 0);
+}
+
+WRITES_ELEMENTS(1, Y, y)
+
 void main() {
-    uint word = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
-    uint first = word * LANES, end = min(first + LANES, items);
-    if (first >= items) return;
-    if (WIDE) {
-        y[word] = in_lanes(pool(word));
+    uint item = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
+    if (item >= items) return;
+    if (!WIDE) {
+        store_elements(FORM, item, elements);
         return;
     }
-    uint all = 0;
-    for (uint i = first; i < end; ++i) all |= in_lane(pool(i).x, i - first);
-    y[word] = all;
+    ivec4 v = pooled(item);
+    uint word = 0, width = form_width(FORM);
+    for (uint k = 0; k < form_count(FORM); ++k) word |= (uint(v[k]) & 0xffffffffu >> (32 - width)) << (k * width);
+    y[item] = word;
 }

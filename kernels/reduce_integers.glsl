@@ -3,12 +3,13 @@
 // x is seen as up to three kept and three reduced dimensions. An invocation computes the elements of a word of y,
 // or one of 64 bits.
 #extension GL_GOOGLE_include_directive : require
+#include "lib/elements.glsl"
 #include "lib/workgroup.glsl"
-#include "lib/words.glsl"
 
 layout(push_constant) uniform Push {
-    uint items;          // elements of y
+    uint items;          // words of y, or elements of 64 bits
     uint row_items;      // invocations per row of the grid
+    uint elements;       // of y
     uint results;        // elements of y for each part
     uint terms;          // elements behind each result
     uint part;           // elements of a part
@@ -18,54 +19,41 @@ layout(push_constant) uniform Push {
     uint reduce_shape[3];
     uint reduce_stride[3];
 };
-layout(constant_id = 10) const bool LARGEST = true;
+layout(constant_id = 10) const uint FORM = 0;
+layout(constant_id = 11) const bool LARGEST = true;
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { uint y[]; };
+READS_ELEMENTS(0, X, x)
 
-// The smallest of all is the largest of their complements. Of 64 bits y is the upper half.
-ivec2 turned(ivec2 v) {
+// The smallest of all is the largest of their complements.
+uvec2 turned(uvec2 v) {
     return LARGEST ? v : ~v;
 }
 
-ivec2 load(uint i) {
-    if (ELEMENT == I64) return turned(ivec2(x[2 * i], x[2 * i + 1]));
-    return turned(ivec2(lane_of(x[i / LANES], i % LANES), 0));
+uvec2 larger(uvec2 a, uvec2 b) {
+    if (FORM != FORM_I64) return int(a.x) > int(b.x) ? a : b;
+    return int(a.y) > int(b.y) || a.y == b.y && a.x > b.x ? a : b;
 }
 
-ivec2 larger(ivec2 a, ivec2 b) {
-    if (ELEMENT != I64) return ivec2(max(a.x, b.x), 0);
-    return a.y > b.y || a.y == b.y && uint(a.x) > uint(b.x) ? a : b;
-}
-
-ivec2 reduced(uint item) {
-    uint p = item / results, rest = item - p * results, base = 0;
+uvec2 value(uint i) {
+    uint p = i / results, rest = i - p * results, base = 0;
     for (int d = 2; d >= 0; --d) {
         base += rest % keep_shape[d] * keep_stride[d];
         rest /= keep_shape[d];
     }
-    ivec2 v = turned(ivec2(start[0], start[1]));
+    uvec2 v = turned(uvec2(start[0], start[1]));
     uint end = min((p + 1) * part, terms);
     for (uint term = p * part; term < end; ++term) {
         uint inner = term / reduce_shape[2];
-        v = larger(v, load(base + (term - inner * reduce_shape[2]) * reduce_stride[2]
-                                + inner % reduce_shape[1] * reduce_stride[1]
-                                + inner / reduce_shape[1] * reduce_stride[0]));
+        uint from = base + (term - inner * reduce_shape[2]) * reduce_stride[2]
+                  + inner % reduce_shape[1] * reduce_stride[1] + inner / reduce_shape[1] * reduce_stride[0];
+        v = larger(v, turned(load_x(FORM, from)));
     }
     return turned(v);
 }
 
+WRITES_ELEMENTS(1, Y, y)
+
 void main() {
-    uint word = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
-    uint first = word * LANES, end = min(first + LANES, items);
-    if (first >= items) return;
-    if (ELEMENT == I64) {
-        ivec2 v = reduced(first);
-        y[2 * first] = v.x;
-        y[2 * first + 1] = v.y;
-        return;
-    }
-    uint all = 0;
-    for (uint item = first; item < end; ++item) all |= in_lane(reduced(item).x, item - first);
-    y[word] = all;
+    uint item = gl_GlobalInvocationID.y * row_items + gl_GlobalInvocationID.x;
+    if (item < items) store_elements(FORM, item, elements);
 }

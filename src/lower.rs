@@ -4,6 +4,7 @@
 
 mod choice;
 mod context;
+pub mod elements;
 mod epilogue;
 pub mod grid;
 pub mod pack;
@@ -12,7 +13,6 @@ mod tactics;
 mod tiling;
 mod upload;
 mod view;
-pub mod words;
 
 pub use context::{Lower, Lowered, Target};
 pub use epilogue::{Epilogue, MAX_OPERANDS, MAX_PADDED, MAX_STEPS};

@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::bounded::collected;
-use super::{DType, MAX_RANK, Shape, TensorType};
+use super::{DType, MAX_RANK, Scalar, Shape, TensorType};
 use crate::error::Unsupported;
 
 /// The elements of a tensor, row-major.
@@ -83,18 +83,6 @@ impl Data {
             Self::U8(x) => x[place].into(),
             Self::Bool(x) => x[place].into(),
         }
-    }
-
-    fn int(&self, place: usize) -> Option<i64> {
-        Some(match self {
-            Self::F32(_) | Self::F16(_) => return None,
-            Self::I64(x) => x[place],
-            Self::I32(x) => x[place].into(),
-            Self::I16(x) => x[place].into(),
-            Self::I8(x) => x[place].into(),
-            Self::U8(x) => x[place].into(),
-            Self::Bool(x) => x[place].into(),
-        })
     }
 
     fn len(&self) -> usize {
@@ -243,14 +231,14 @@ impl HostTensor {
         self.floats()[self.place(index)]
     }
 
-    /// The integer at an index, 0 or 1 of booleans; `None` if the elements are floats.
-    pub fn int(&self, index: &[usize]) -> Option<i64> {
-        self.data.int(self.place(index))
-    }
-
     /// The bits of the element at an index, for [`moved`](Self::moved).
     pub fn bits(&self, index: &[usize]) -> u64 {
         self.data.bits(self.place(index))
+    }
+
+    /// The element at an index.
+    pub fn scalar(&self, index: &[usize]) -> Scalar {
+        Scalar { dtype: self.dtype(), bits: self.bits(index) }
     }
 
     fn place(&self, index: &[usize]) -> usize {

@@ -102,9 +102,10 @@ impl<'a> Lower<'a> {
         result.element.store().map_or(result.element, |_| self.store.into())
     }
 
-    /// How operand `i` is stored, which must be present; of no meaning for floats.
+    /// How the node's kernels see the elements of operand `i`, which must be present.
     pub fn element_of(&self, i: usize) -> Element {
-        self.operand(i).element
+        let element = self.operand(i).element;
+        element.store().map_or(element, |_| self.store.into())
     }
 
     /// Type of operand `i`, which must be present.

@@ -8,7 +8,8 @@ use crate::error::Unsupported;
 use crate::ir::DType::{Bool, F32, I8, I32, I64, U8};
 use crate::ir::{HostTensor, Shape};
 use crate::kernel::table::arg_max::{Bind, Push, Spec, dispatch, kernel};
-use crate::lower::{Lower, words};
+use crate::lower::Lower;
+use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, of, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -73,10 +74,6 @@ impl Operator for ArgMax {
             return Ok(());
         }
         let axis = x_shape.axis(self.axis)?;
-        let element = match cx.element_of(0) {
-            floats if floats.store().is_some() => cx.store.into(),
-            integers => integers,
-        };
         let mut x = cx.x(0)?;
         let (mut terms, mut from_parts) = (x_shape[axis], false);
         loop {
@@ -97,8 +94,8 @@ impl Operator for ArgMax {
                 part,
                 inner: Shape::slice(&x_shape[axis + 1..]),
             };
-            let (element, largest) = (words::code(element), self.largest);
-            let spec = Spec { wg_x, element, largest, from_parts, index_words, ..Default::default() };
+            let (form, largest) = (form(cx.element_of(0)), self.largest);
+            let spec = Spec { wg_x, form, largest, from_parts, index_words, ..Default::default() };
             cx.dispatch(dispatch(kernel(), spec, push, Bind { x, y }, grid), items * u64::from(part))?;
             if parts == 1 {
                 return Ok(());
@@ -110,9 +107,9 @@ impl Operator for ArgMax {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let axis = x.shape.axis(self.axis)?;
-        let number = |at: &[usize]| match x.int(at) {
-            Some(int) => int as f64,
-            None => x.at(at).into(),
+        let number = |at: &[usize]| {
+            let x = x.scalar(at);
+            x.to_f32().map_or(x.to_i64() as f64, f64::from)
         };
         let dtype = if self.wide { I64 } else { I32 };
         let y = HostTensor::moved(dtype, self.infer(&[Some(x.shape)])?[0], |i| {

@@ -5,7 +5,8 @@
 use crate::error::Unsupported;
 use crate::ir::{Activation, HostTensor, Quantization, Scalar, Shape, StepOp, TensorType, Window};
 use crate::kernel::table::max_pool_integers::{Bind, Push, Spec, dispatch, kernel};
-use crate::lower::{Lower, words};
+use crate::lower::Lower;
+use crate::lower::elements::form;
 use crate::op::{Operator, operand};
 use crate::program::BufferId;
 use crate::unsupported;
@@ -47,15 +48,17 @@ impl MaxPoolIntegers {
     fn emit(&self, cx: &mut Lower<'_>, x: BufferId, shape: &Shape, y: BufferId) -> Result<(), Unsupported> {
         let [rows, columns] = self.window.extents(shape)?;
         let element = cx.element();
-        let lanes = words::lanes(element);
+        let lanes = (4 / element.bytes()).max(1);
         let wide = u64::from(shape[3]) % lanes == 0;
-        let items = Shape::from([shape[0], rows.size, columns.size, shape[3]]).elements();
-        let (grid, row_items, wg_x) = cx.linear_grid(items.div_ceil(lanes))?;
+        let elements = Shape::from([shape[0], rows.size, columns.size, shape[3]]).elements();
+        let items = elements.div_ceil(lanes);
+        let (grid, row_items, wg_x) = cx.linear_grid(items)?;
         let signed = |pair: [u32; 2]| pair.map(|n| n as i32);
         let [least, most] = self.bounds;
         let push = Push {
             items: items as u32,
             row_items,
+            elements: elements as u32,
             channels: if wide { shape[3] / lanes as u32 } else { shape[3] },
             least,
             most,
@@ -65,8 +68,8 @@ impl MaxPoolIntegers {
             stride: signed(self.window.stride),
             origin: [rows.origin, columns.origin],
         };
-        let spec = Spec { wg_x, element: words::code(element), wide, ..Default::default() };
-        let ops = items * u64::from(self.window.taps());
+        let spec = Spec { wg_x, form: form(element), wide, ..Default::default() };
+        let ops = elements * u64::from(self.window.taps());
         cx.dispatch(dispatch(kernel(), spec, push, Bind { x, y }, grid), ops)
     }
 
@@ -112,7 +115,7 @@ impl Operator for MaxPoolIntegers {
             let rows = (0..height).filter_map(|tap| place(0, i[1], tap));
             let seen =
                 rows.flat_map(|row| (0..width).filter_map(move |tap| Some([row, place(1, i[2], tap)?])));
-            let ints = seen.filter_map(|[row, column]| x.int(&[i[0], row, column, i[3]]));
+            let ints = seen.map(|[row, column]| x.scalar(&[i[0], row, column, i[3]]).to_i64());
             Scalar::int(x.dtype(), ints.fold(least, i64::max).min(most)).bits
         })?;
         Ok(vec![y])

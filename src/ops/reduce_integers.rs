@@ -9,7 +9,8 @@ use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape};
 use crate::kernel::table::reduce_integers::{Bind, Push, Spec, dispatch, kernel};
-use crate::lower::{Lower, words};
+use crate::lower::Lower;
+use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, every, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -101,10 +102,12 @@ impl Operator for ReduceIntegers {
             let parts = terms.div_ceil(part).max(1);
             let items = results * u64::from(parts);
             let y = if parts == 1 { cx.y(0) } else { cx.scratch(items * element.bytes()) };
-            let (grid, row_items, wg_x) = cx.linear_grid(items.div_ceil(words::lanes(element)))?;
+            let words = items.div_ceil((4 / element.bytes()).max(1));
+            let (grid, row_items, wg_x) = cx.linear_grid(words)?;
             let push = Push {
-                items: items as u32,
+                items: words as u32,
                 row_items,
+                elements: items as u32,
                 results: results as u32,
                 terms,
                 part,
@@ -114,8 +117,7 @@ impl Operator for ReduceIntegers {
                 reduce_shape,
                 reduce_stride,
             };
-            let spec =
-                Spec { wg_x, element: words::code(element), largest: self.largest(), ..Default::default() };
+            let spec = Spec { wg_x, form: form(element), largest: self.largest(), ..Default::default() };
             cx.dispatch(dispatch(kernel(), spec, push, Bind { x, y }, grid), items * u64::from(part))?;
             if parts == 1 {
                 return Ok(());
@@ -137,7 +139,7 @@ impl Operator for ReduceIntegers {
         let mut y = filled(kept.elements(), start, &kept)?;
         HostTensor::moved(dtype, x.shape, |i| {
             let place = i.iter().zip(strides).map(|(i, stride)| i * *stride as usize).sum::<usize>();
-            let (y, x) = (&mut y[place], x.int(i).unwrap_or(start));
+            let (y, x) = (&mut y[place], x.scalar(i).to_i64());
             *y = if self.largest() { x.max(*y) } else { x.min(*y) };
             0
         })?;

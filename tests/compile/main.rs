@@ -1,6 +1,6 @@
 //! From graphs to programs, without a device.
 
-mod integers;
+mod integer_storage;
 mod net;
 mod operators;
 mod passes;

@@ -212,7 +212,7 @@ fn transposed_convolution() {
                 };
                 let output = [x[0], size(0), size(1), channels];
                 let args = [
-                    Arg::Ints(Shape::from([4]), output.map(|n| n as i32).to_vec()),
+                    Arg::Ints(output.map(|n| n as i32).to_vec()),
                     constant(&[channels, taps[0], taps[1], x[3]]),
                     tensor(&x),
                     constant(&[channels]),

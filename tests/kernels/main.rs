@@ -5,7 +5,7 @@ mod convolution;
 mod elementwise;
 mod fused_convolution;
 mod harness;
-mod integers;
+mod integer_movement;
 mod matmul;
 mod movement;
 mod pooling;

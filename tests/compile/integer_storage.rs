@@ -80,7 +80,7 @@ fn check(graph: &Graph, caps: &Caps) {
             assert!(element.store().is_none() && element.bytes() == bytes, "{} is {element:?}", value.ty);
         }
         for buffer in &program.buffers {
-            if let (BufferKind::Input(_) | BufferKind::Output(_), Some(host)) = (buffer.kind, buffer.host) {
+            if let (BufferKind::Input(_) | BufferKind::Output(_), Some(host)) = (&buffer.kind, buffer.host) {
                 assert!(host.element.store().is_none(), "{host:?}");
                 assert_eq!(buffer.bytes, (host.elements * host.element.bytes()).next_multiple_of(4));
                 assert!(host.element == Element::native(host.dtype) || !small, "{host:?}");

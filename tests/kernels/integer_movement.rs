@@ -1,6 +1,6 @@
 //! Operators on integers and booleans, compared exactly: in the storage of the device, and widened to 32 bits.
 
-use tflite_vulkan::ir::{DType, Padding, Scalar, Shape, SpatialPadding, Window};
+use tflite_vulkan::ir::{DType, Data, HostTensor, Padding, Scalar, Shape, SpatialPadding, Window};
 use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::arg_max::ArgMax;
 use tflite_vulkan::ops::concatenation::Concatenation;
@@ -15,9 +15,19 @@ use tflite_vulkan::ops::reverse::Reverse;
 use tflite_vulkan::ops::split::{Sizes, Split};
 use tflite_vulkan::ops::transpose::Transpose;
 
-use crate::harness::{Arg, Case, check, integers};
+use crate::harness::{Arg, Case, check, tensor};
 
 const TYPES: [DType; 6] = [DType::I64, DType::I32, DType::I16, DType::I8, DType::U8, DType::Bool];
+
+/// An operand with elements of the whole range of its type.
+fn integers(dtype: DType, dims: &[u32]) -> Arg {
+    let mut state = 1u64;
+    let any = HostTensor::moved(dtype, Shape::new(dims), |_| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        state ^ state >> 32
+    });
+    Arg::Elements(any.expect("it is small"))
+}
 
 /// One operand, in every type.
 fn every(op: impl Operator + Clone, dims: &[u32]) -> impl Iterator<Item = Case> {
@@ -56,8 +66,9 @@ fn computed_indices_stay_inside() {
             Case::new(Gather { axis: 1, batch_dims: 1, least: 0 }, args).gives(dtype)
         })
     }));
-    let args = |indices: Vec<i32>| [integers(DType::I8, &[5, 3]), Arg::Ints(Shape::from([3]), indices)];
-    check([Case::new(Gather { axis: 0, batch_dims: 0, least: 5 }, args(vec![4, 0, 3])).gives(DType::I8)]);
+    let known = HostTensor { shape: Shape::from([3]), data: Data::I64(vec![4, 0, 3]) };
+    let args = [integers(DType::I8, &[5, 3]), Arg::Known(known)];
+    check([Case::new(Gather { axis: 0, batch_dims: 0, least: 5 }, args).gives(DType::I8)]);
 }
 
 #[test]
@@ -85,8 +96,7 @@ fn arguments() {
     check(rows.iter().flat_map(|(dims, axis)| {
         types.into_iter().flat_map(move |dtype| {
             [(true, false), (false, true)].map(|(largest, wide)| {
-                let arg =
-                    if dtype == DType::F32 { Arg::Tensor(Shape::new(dims)) } else { integers(dtype, dims) };
+                let arg = if dtype == DType::F32 { tensor(dims) } else { integers(dtype, dims) };
                 let results = if wide { DType::I64 } else { DType::I32 };
                 Case::new(ArgMax { axis: *axis, largest, wide }, [arg]).gives(results)
             })
