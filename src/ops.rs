@@ -12,6 +12,7 @@ pub mod depthwise_conv_2d;
 pub mod dequantize;
 pub mod fully_connected;
 pub mod gather;
+pub mod gather_nd;
 pub mod l2_normalization;
 pub mod max_pool_integers;
 pub mod pack;
@@ -51,6 +52,7 @@ pub static ALL: &[&[Def]] = &[
     dequantize::DEFS,
     fully_connected::DEFS,
     gather::DEFS,
+    gather_nd::DEFS,
     l2_normalization::DEFS,
     pack::DEFS,
     pad::DEFS,

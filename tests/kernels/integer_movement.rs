@@ -5,6 +5,7 @@ use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::arg_max::ArgMax;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::gather::Gather;
+use tflite_vulkan::ops::gather_nd::GatherNd;
 use tflite_vulkan::ops::max_pool_integers::MaxPoolIntegers;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
@@ -64,6 +65,12 @@ fn computed_indices_stay_inside() {
         TYPES.into_iter().map(move |dtype| {
             let args = [integers(dtype, &[2, 7, 5]), integers(index, &[2, 3])];
             Case::new(Gather { axis: 1, batch_dims: 1, least: 0 }, args).gives(dtype)
+        })
+    }));
+    check([2, 3].into_iter().flat_map(|depth| {
+        TYPES.into_iter().map(move |dtype| {
+            let args = [integers(dtype, &[3, 4, 5]), integers(DType::I32, &[4, depth])];
+            Case::new(GatherNd, args).gives(dtype)
         })
     }));
     let known = HostTensor { shape: Shape::from([3]), data: Data::I64(vec![4, 0, 3]) };

@@ -138,6 +138,20 @@ def indices():
             at = g.input(2, 3, dtype=index, low=0, high=7)
             g.output(g.op("GATHER", x, at, axis=1, dtype=dtype))
             yield Case(g)
+    for dtype in ("float32", *EVERY):
+        for shape, depth, index in (
+            ((3, 4, 5), 2, "int32"),
+            ((2, 3, 4, 8), 1, "int64"),
+            ((4, 3), 2, "int16"),
+        ):
+            g = Graph(f"GATHER_ND {dtype}{list(shape)} at {depth} of {index}")
+            x = g.input(*shape) if dtype == "float32" else source(g, *shape, dtype=dtype)
+            at = g.input(2, 3, depth, dtype=index, low=0, high=min(shape))
+            g.output(g.op("GATHER_ND", x, at, dtype=dtype))
+            yield Case(g)
+    g = Graph("GATHER_ND at constant indices")
+    g.output(g.op("GATHER_ND", source(g, 3, 4, 5, dtype="int8"), ints(g, [[2, 3], [0, 1]]), dtype="int8"))
+    yield Case(g)
     g = Graph("GATHER at indices of each image, in other sizes")
     x, at = source(g, 3, 7, 5, dtype="int8"), g.input(3, 2, dtype="int32", low=0, high=5)
     g.output(g.op("GATHER", x, at, axis=1, batch_dims=1, dtype="int8"))
