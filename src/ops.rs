@@ -15,6 +15,7 @@ pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
 pub mod max_pool_integers;
+pub mod one_hot;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
@@ -54,6 +55,7 @@ pub static ALL: &[&[Def]] = &[
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
+    one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,
     pool_2d::DEFS,

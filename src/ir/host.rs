@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::bounded::collected;
-use super::{DType, MAX_RANK, Scalar, Shape, TensorType};
+use super::{Constant, DType, MAX_RANK, Scalar, Shape, TensorType};
 use crate::error::Unsupported;
 
 /// The elements of a tensor, row-major.
@@ -122,6 +122,20 @@ impl HostTensor {
             return Err(Unsupported(format!("{ty} in {} bytes", bytes.len())));
         }
         Ok(Self { shape: ty.shape, data })
+    }
+
+    /// A constant's elements: floats if halves are stored, which stand for them.
+    ///
+    /// # Errors
+    /// If it is too large for the host, or its bytes make no sense.
+    pub fn from_constant(constant: &Constant) -> Result<Self, Unsupported> {
+        match constant.stored {
+            DType::F32 | DType::F16 => Ok(Self::f32(constant.shape, constant.to_f32()?)),
+            dtype => {
+                let ty = TensorType { dtype, ..TensorType::f32(constant.shape) };
+                Self::from_bytes(&ty, &constant.dense()?)
+            }
+        }
     }
 
     /// Writes the elements as TFLite has them, as many as fit.

@@ -1,4 +1,4 @@
-"""Largest and smallest integers and where they are, and indices that are computed; equal to the byte."""
+"""Largest and smallest integers, where they are, and indices, computed or spread; equal to the byte."""
 
 import numpy as np
 from model import Graph
@@ -148,6 +148,14 @@ def indices():
             x = g.input(*shape) if dtype == "float32" else source(g, *shape, dtype=dtype)
             at = g.input(2, 3, depth, dtype=index, low=0, high=min(shape))
             g.output(g.op("GATHER_ND", x, at, dtype=dtype))
+            yield Case(g)
+    for dtype in ("float32", "int64", "int32", "int8", "uint8", "bool"):
+        for shape, axis, index in (((7,), -1, "int32"), ((2, 3), 1, "int64"), ((3, 1, 5), 0, "int32")):
+            g = Graph(f"ONE_HOT {dtype} of {index}{list(shape)} along {axis}")
+            at = g.input(*shape, dtype=index, low=-1, high=6)
+            high, low = (1.5, -0.25) if dtype == "float32" else (limits(dtype)[1] - 1, limits(dtype)[0])
+            values = g.const(np.array(high, dtype)), g.const(np.array(low, dtype))
+            g.output(g.op("ONE_HOT", at, ints(g, 5), *values, axis=axis, dtype=dtype))
             yield Case(g)
     g = Graph("GATHER_ND at constant indices")
     g.output(g.op("GATHER_ND", source(g, 3, 4, 5, dtype="int8"), ints(g, [[2, 3], [0, 1]]), dtype="int8"))
