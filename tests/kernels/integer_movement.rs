@@ -7,6 +7,7 @@ use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::gather::Gather;
 use tflite_vulkan::ops::gather_nd::GatherNd;
 use tflite_vulkan::ops::max_pool_integers::MaxPoolIntegers;
+use tflite_vulkan::ops::one_hot::OneHot;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
 use tflite_vulkan::ops::reduce_integers::ReduceIntegers;
@@ -76,6 +77,21 @@ fn computed_indices_stay_inside() {
     let known = HostTensor { shape: Shape::from([3]), data: Data::I64(vec![4, 0, 3]) };
     let args = [integers(DType::I8, &[5, 3]), Arg::Known(known)];
     check([Case::new(Gather { axis: 0, batch_dims: 0, least: 5 }, args).gives(DType::I8)]);
+}
+
+#[test]
+fn one_hot() {
+    let rows: &[(&[u32], usize)] = &[(&[7], 1), (&[3, 5], 0), (&[2, 3, 5], 2)];
+    check(rows.iter().flat_map(|(dims, axis)| {
+        TYPES.into_iter().flat_map(move |dtype| {
+            [DType::I64, DType::I32].map(|index| {
+                let near = HostTensor::moved(index, Shape::new(dims), |i| i.iter().sum::<usize>() as u64);
+                let [on, off] = [1, 0].map(|x| Scalar::int(dtype, x));
+                let op = OneHot { axis: *axis, depth: 5, on, off };
+                Case::new(op, [Arg::Elements(near.expect("it is small"))]).gives(dtype)
+            })
+        })
+    }));
 }
 
 #[test]
