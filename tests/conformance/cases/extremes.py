@@ -63,7 +63,7 @@ def reductions():
         yield Case(g)
         g = Graph(f"{name} of other sizes")
         g.output(g.op(name, source(g, 2, 5, 3, dtype="int8"), ints(g, [1]), dtype="int8"))
-        yield Case(g, [[(1, 300, 3)], [(3, 5, 4)]])
+        yield Case(g, [[(1, 300, 3)], [(3, 5, 4)], [(2, 0, 3)], [(0, 5, 3)]])
     for name in ("REDUCE_ANY", "REDUCE_ALL"):
         for shape, axes in REDUCED[:9]:
             g = Graph(f"{name} {list(shape)} over {axes}")
@@ -100,6 +100,12 @@ def pools():
                 g.output(y)
                 yield Case(g)
 
+    g = Graph("MAX_POOL_2D of other sizes")
+    x = source(g, 1, 6, 7, 3, dtype="int8")
+    window = dict(filter_height=3, filter_width=2, stride_h=2, stride_w=1, padding="SAME")
+    g.output(g.op("MAX_POOL_2D", x, dtype="int8", **window))
+    yield Case(g, [[(2, 3, 5, 4)], [(0, 6, 7, 3)]])
+
 
 def argument(g, name, x, axis, dtype, wide=False):
     """ARG_MAX or ARG_MIN."""
@@ -127,6 +133,9 @@ def arguments():
             *([-inf, nan, -inf, -inf], [0.0, -0.0, -0.0, 0.0], [-0.0, 1e-40, -1e-40, 0.0], [-1, -2, -2, -1]),
         ]
         yield Case(g, values=[np.array(values, "float32")])
+        g = Graph(f"{name} of other sizes")
+        g.output(argument(g, name, source(g, 2, 5, 3, dtype="uint8"), 1, "int64", True))
+        yield Case(g, [[(1, 700, 3)], [(3, 1, 4)], [(0, 5, 3)]])
 
 
 def indices():
@@ -163,7 +172,7 @@ def indices():
     g = Graph("GATHER at indices of each image, in other sizes")
     x, at = source(g, 3, 7, 5, dtype="int8"), g.input(3, 2, dtype="int32", low=0, high=5)
     g.output(g.op("GATHER", x, at, axis=1, batch_dims=1, dtype="int8"))
-    yield Case(g, [[(2, 5, 5), (2, 9)], [(1, 7, 8), (1, 1)]])
+    yield Case(g, [[(2, 5, 5), (2, 9)], [(1, 7, 8), (1, 1)], [(0, 5, 5), (0, 2)]])
     g = Graph("GATHER at the largest")
     x = source(g, 5, 7, dtype="uint8")
     at = argument(g, "ARG_MAX", x, 0, "int32")

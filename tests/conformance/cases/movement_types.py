@@ -193,6 +193,16 @@ def cases():
     g = Graph("REVERSE_V2 float32")
     g.output(g.op("REVERSE_V2", g.input(2, 7, 3), ints(g, [1])))
     yield Case(g)
+    for dtype in ("int64", "int16", "int8", "bool"):
+        g = Graph(f"CONCATENATION of {dtype} made inside")
+        x = source(g, 1, 2, 64, dtype=dtype)
+        parts = [
+            g.op("REDUCE_MAX", x, ints(g, [1]), dtype=dtype),
+            g.op("REVERSE_V2", g.op("REDUCE_MIN", x, ints(g, [1]), dtype=dtype), ints(g, [1]), dtype=dtype),
+            g.op("REDUCE_MAX", source(g, 1, 3, 5, dtype=dtype), ints(g, [1]), dtype=dtype),
+        ]
+        g.output(g.op("CONCATENATION", *parts, axis=1, dtype=dtype))
+        yield Case(g)
     yield from quantised()
     yield from open_sizes()
 
