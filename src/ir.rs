@@ -12,7 +12,7 @@ mod types;
 mod window;
 
 pub use broadcast::Broadcast;
-pub use constant::{Bytes, Constant};
+pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
 pub use host::{Data, HostTensor};
 pub use scalar::Scalar;
 pub use sparsity::{SparseDimension, Sparsity};

@@ -10,9 +10,9 @@ use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
 
-mod folds;
+mod findings;
 
-pub use folds::Folds;
+pub use findings::Findings;
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -142,6 +142,20 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// A plain CPU version without the fused steps: the reference of tests, and the fallback when the device
     /// is lost.
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported>;
+
+    /// The operator with the attributes that its operands hold, once these are known: `numbers` gives the
+    /// contents of an operand of integers. `None` if nothing is open. Before that, `infer` and `lower` refuse.
+    fn settle(
+        &self,
+        _numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        Ok(None)
+    }
+
+    /// The results, where they depend on the operands' shapes alone.
+    fn of_shapes(&self, _inputs: &[Option<Shape>]) -> Option<HostTensor> {
+        None
+    }
 
     /// Computes the result, if the operator only unpacks constants; such a node never runs.
     fn fold(&self) -> Option<Fold> {

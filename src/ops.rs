@@ -25,6 +25,7 @@ pub mod reshape;
 pub mod resize;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+pub mod shape;
 pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
@@ -65,6 +66,7 @@ pub static ALL: &[&[Def]] = &[
     resize::DEFS,
     resize_nearest_neighbor::DEFS,
     reverse::DEFS,
+    shape::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
     split::DEFS,

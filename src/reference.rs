@@ -17,7 +17,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     for (id, value) in graph.values() {
         if let Some(constant) = &value.constant {
             let model = |e: Unsupported| Error::Model { node: value.name.clone(), what: e.0 };
-            values.insert(id, HostTensor::from_constant(constant).map_err(model)?);
+            values.insert(id, constant.on_host().map_err(model)?);
         }
     }
     for (id, node) in graph.nodes() {
@@ -42,7 +42,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
 fn folded(graph: &Graph, node: &Node, fold: Fold) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
     let constant = fold(&inputs)?;
-    Ok(vec![HostTensor::from_constant(&constant)?])
+    Ok(vec![constant.on_host()?])
 }
 
 /// The node's results, fused steps included.

@@ -3,8 +3,9 @@
 use half::f16;
 
 use super::bounded::collected;
-use super::{Constant, DType, MAX_RANK, Scalar, Shape, TensorType};
+use super::{DType, MAX_RANK, Scalar, Shape, TensorType};
 use crate::error::Unsupported;
+use crate::unsupported;
 
 /// The elements of a tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,18 +125,10 @@ impl HostTensor {
         Ok(Self { shape: ty.shape, data })
     }
 
-    /// A constant's elements: floats if halves are stored, which stand for them.
-    ///
-    /// # Errors
-    /// If it is too large for the host, or its bytes make no sense.
-    pub fn from_constant(constant: &Constant) -> Result<Self, Unsupported> {
-        match constant.stored {
-            DType::F32 | DType::F16 => Ok(Self::f32(constant.shape, constant.to_f32()?)),
-            dtype => {
-                let ty = TensorType { dtype, ..TensorType::f32(constant.shape) };
-                Self::from_bytes(&ty, &constant.dense()?)
-            }
-        }
+    /// The elements as TFLite has them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let size = self.dtype().bytes() as usize;
+        (0..self.data.len()).flat_map(|i| self.data.bits(i).to_le_bytes().into_iter().take(size)).collect()
     }
 
     /// Writes the elements as TFLite has them, as many as fit.
@@ -160,6 +153,22 @@ impl HostTensor {
             Data::F32(data) => data,
             other => unreachable!("{} where parse has asked for floats", other.dtype()),
         }
+    }
+
+    /// The elements of a tensor of integers.
+    ///
+    /// # Errors
+    /// If it holds floats.
+    pub fn to_i64(&self) -> Result<Vec<i64>, Unsupported> {
+        Ok(match &self.data {
+            Data::I64(x) => x.clone(),
+            Data::I32(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::I16(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::I8(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::U8(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::Bool(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::F32(_) | Data::F16(_) => unsupported!("{} where integers are needed", self.dtype()),
+        })
     }
 
     /// The elements of a float32 tensor, to be changed.

@@ -46,7 +46,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         ref all => unsupported!("{} depths, 1 expected", all.len()),
     };
     let value = |i: usize| {
-        let value = HostTensor::from_constant(&node.constant(i)?)?;
+        let value = node.constant(i)?.on_host()?;
         if value.shape.elements() != 1 || value.dtype() != node.input_type(2)?.dtype {
             unsupported!("a value {}{}", value.dtype(), value.shape);
         }
