@@ -47,6 +47,7 @@ OPTIONS = {
     "MEAN": "Reducer",
     "MIRROR_PAD": "MirrorPad",
     "MUL": "Mul",
+    "ONE_HOT": "OneHot",
     "PACK": "Pack",
     "REDUCE_ALL": "Reducer",
     "REDUCE_ANY": "Reducer",

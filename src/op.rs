@@ -31,15 +31,18 @@ pub struct Def {
 
 /// For operators of every element type that TFLite computes with, in one version.
 pub const fn every(version: i32) -> [(DType, i32); 7] {
-    [
-        (DType::F32, version),
-        (DType::I64, version),
-        (DType::I32, version),
-        (DType::I16, version),
-        (DType::I8, version),
-        (DType::U8, version),
-        (DType::Bool, version),
-    ]
+    of([DType::F32, DType::I64, DType::I32, DType::I16, DType::I8, DType::U8, DType::Bool], version)
+}
+
+/// For operators of these element types, in one version.
+pub const fn of<const N: usize>(dtypes: [DType; N], version: i32) -> [(DType, i32); N] {
+    let mut takes = [(DType::F32, version); N];
+    let mut i = 0;
+    while i < N {
+        takes[i].0 = dtypes[i];
+        i += 1;
+    }
+    takes
 }
 
 /// What `parse` returns: the operator, and the steps behind it (bias, fused activation).

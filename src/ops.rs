@@ -1,5 +1,6 @@
 //! The operators, one file each.
 
+pub mod arg_max;
 pub mod arithmetic;
 pub mod batch_matmul;
 pub mod binary;
@@ -15,15 +16,21 @@ pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
 pub mod gather;
+pub mod gather_nd;
 pub mod l2_normalization;
 pub mod logical;
+pub mod max_pool_integers;
+pub mod one_hot;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
 pub mod quantize;
 pub mod reduce;
+pub mod reduce_integers;
 pub mod reshape;
 pub mod resize;
+pub mod resize_nearest_neighbor;
+pub mod reverse;
 pub mod select;
 pub mod shape;
 pub mod softmax;
@@ -42,6 +49,7 @@ use crate::unsupported;
 
 /// Every operator that the delegate knows.
 pub static ALL: &[&[Def]] = &[
+    arg_max::DEFS,
     batch_matmul::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
@@ -56,16 +64,21 @@ pub static ALL: &[&[Def]] = &[
     fill::DEFS,
     fully_connected::DEFS,
     gather::DEFS,
+    gather_nd::DEFS,
     l2_normalization::DEFS,
     logical::DEFS,
+    one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,
     pool_2d::DEFS,
     quantize::DEFS,
     reduce::DEFS,
+    reduce_integers::DEFS,
     reshape::DEFS,
     resize::DEFS,
     select::DEFS,
+    resize_nearest_neighbor::DEFS,
+    reverse::DEFS,
     shape::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
@@ -90,7 +103,7 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("input {} is {dtype}, {} is supported", def.typed_by, listed(def.takes));
     };
     if node.version() > *version {
-        unsupported!("{} version {} ({version} at most)", def.name, node.version());
+        unsupported!("{} version {} of {dtype} ({version} at most)", def.name, node.version());
     }
     let parsed = (def.parse)(node)?;
     let results = if parsed.op.fold().is_some() { None } else { Some(parsed.results.unwrap_or(dtype)) };

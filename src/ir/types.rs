@@ -134,6 +134,19 @@ impl DType {
             Self::I8 | Self::U8 | Self::Bool => 1,
         }
     }
+
+    /// The smallest and the largest integer, 0 and 1 for booleans; `None` for floats.
+    pub const fn range(self) -> Option<[i64; 2]> {
+        match self {
+            Self::F32 | Self::F16 => None,
+            Self::I64 => Some([i64::MIN, i64::MAX]),
+            Self::I32 => Some([i32::MIN as i64, i32::MAX as i64]),
+            Self::I16 => Some([i16::MIN as i64, i16::MAX as i64]),
+            Self::I8 => Some([i8::MIN as i64, i8::MAX as i64]),
+            Self::U8 => Some([0, u8::MAX as i64]),
+            Self::Bool => Some([0, 1]),
+        }
+    }
 }
 
 impl fmt::Display for DType {

@@ -1,11 +1,13 @@
 //! DEPTH_TO_SPACE and SPACE_TO_DEPTH: blocks of pixels from channels, and back.
 //!
-//! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for every element type.
+//! `y[n, h × b + i, w × b + j, c] = x[n, h, w, (i × b + j) × C + c]`. Taken for floats and
+//! for integers of 8 bits, 32 and more.
 
 use crate::error::Unsupported;
+use crate::ir::DType::{F32, I8, I32, I64, U8};
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, every, operand};
+use crate::op::{Def, Operator, Parsed, of, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -14,14 +16,14 @@ pub(super) const DEFS: &[Def] = &[
         name: "DEPTH_TO_SPACE",
         builtin: Some(sys::kTfLiteBuiltinDepthToSpace),
         typed_by: 0,
-        takes: &every(2),
+        takes: &of([F32, I64, I32, I8, U8], 2),
         parse: |n| parse(n, n.required_params::<sys::TfLiteDepthToSpaceParams>()?.block_size, true),
     },
     Def {
         name: "SPACE_TO_DEPTH",
         builtin: Some(sys::kTfLiteBuiltinSpaceToDepth),
         typed_by: 0,
-        takes: &every(2),
+        takes: &of([F32, I64, I32, I8, U8], 2),
         parse: |n| parse(n, n.required_params::<sys::TfLiteSpaceToDepthParams>()?.block_size, false),
     },
 ];

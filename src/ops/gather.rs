@@ -1,10 +1,11 @@
 //! GATHER: the slices of one dimension that a tensor of indices names.
 //!
 //! `y[b…, o…, i…, n…] = x[b…, o…, index[b…, i…], n…]` with `batch_dims` dimensions `b`. Taken for every element type up to
-//! rank 6 with constant indices of any rank.
+//! rank 6, with indices of any rank in 16, 32 or 64 bits, constant or computed. What TFLite refuses to compute, an
+//! index outside the dimension, names its last slice.
 
 use crate::error::Unsupported;
-use crate::ir::{HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, every, operand};
@@ -12,7 +13,7 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] =
-    &[Def { name: "GATHER", builtin: Some(sys::kTfLiteBuiltinGather), typed_by: 0, takes: &every(4), parse }];
+    &[Def { name: "GATHER", builtin: Some(sys::kTfLiteBuiltinGather), typed_by: 0, takes: &every(6), parse }];
 
 /// Slices by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,56 +22,64 @@ pub struct Gather {
     pub axis: usize,
     /// Leading dimensions that operand and indices share.
     pub batch_dims: usize,
-    /// The indices, all of them inside the dimension.
-    pub indices: Vec<u32>,
-    /// Their shape.
-    pub indices_shape: Shape,
+    /// The least size of the indexed dimension: constant indices are below.
+    pub least: u32,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.input_type(0)?;
+    let (x, indices) = (node.input_type(0)?, node.input_type(1)?);
+    if !matches!(indices.dtype, DType::I64 | DType::I32 | DType::I16) {
+        unsupported!("indices {indices}");
+    }
     let p = node.required_params::<sys::TfLiteGatherParams>()?;
-    let indices_shape = node.constant(1)?.shape;
-    let indices: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
-    let Ok(indices) = indices else { unsupported!("negative indices") };
-    let rank = indices_shape.len() as i64;
+    let least = if node.input(1).is_some_and(|indices| indices.is_constant()) {
+        let all: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
+        let Ok(all) = all else { unsupported!("negative indices") };
+        all.into_iter().max().map_or(0, |largest| largest.saturating_add(1))
+    } else {
+        0
+    };
+    let rank = indices.shape.len() as i64;
     let batch_dims = i64::from(p.batch_dims) + if p.batch_dims < 0 { rank } else { 0 };
     let Ok(batch_dims) = usize::try_from(batch_dims) else {
         unsupported!("{} batch dimensions", p.batch_dims)
     };
-    let op = Gather { axis: x.shape.axis(p.axis.into())?, batch_dims, indices, indices_shape };
-    op.shape(&x.shape)?;
+    let op = Gather { axis: x.shape.axis(p.axis.into())?, batch_dims, least };
+    op.shape(&x.shape, &indices.shape)?;
     Ok(Parsed::new(op))
 }
 
 impl Gather {
-    fn shape(&self, x: &Shape) -> Result<Shape, Unsupported> {
-        let Self { axis, batch_dims, .. } = *self;
-        let leading = |n: usize| x.get(..n).is_some_and(|dims| Some(dims) == self.indices_shape.get(..n));
+    fn shape(&self, x: &Shape, indices: &Shape) -> Result<Shape, Unsupported> {
+        let Self { axis, batch_dims, least } = *self;
+        let leading = |n: usize| x.get(..n).is_some_and(|dims| Some(dims) == indices.get(..n));
         if axis >= x.len() || batch_dims > axis || !leading(batch_dims) {
-            unsupported!("indices {} into dimension {axis} of {x}, {batch_dims} shared", self.indices_shape);
+            unsupported!("indices {indices} into dimension {axis} of {x}, {batch_dims} shared");
         }
-        if let Some(i) = self.indices.iter().find(|i| **i >= x[axis]) {
-            unsupported!("index {i} of {}", x[axis]);
+        if x[axis] < least {
+            unsupported!("index {} of {}", least - 1, x[axis]);
         }
-        let dims = [&x[..axis], &self.indices_shape[batch_dims..], &x[axis + 1..]].concat();
+        let dims = [&x[..axis], &indices[batch_dims..], &x[axis + 1..]].concat();
         if dims.len() > MAX_RANK {
             unsupported!("rank {} ({MAX_RANK} at most)", dims.len());
         }
-        Ok(Shape::new(&dims))
+        let y = Shape::new(&dims);
+        if x[axis] == 0 && y.elements() > 0 {
+            unsupported!("indices {indices} into nothing");
+        }
+        Ok(y)
     }
 }
 
 impl Operator for Gather {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        let x = operand(inputs, 0)?;
-        Ok(vec![self.shape(&x)?])
+        Ok(vec![self.shape(&operand(inputs, 0)?, &operand(inputs, 1)?)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         use table::gather::{Bind, Push, Spec, dispatch, kernel};
-        let (x_shape, y_shape) = (cx.input(0).shape, cx.output(0).shape);
+        let (x_shape, indices, y_shape) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
         let (size, words) = cx.element().size();
         let inner = Shape::slice(&x_shape[self.axis + 1..]).saturating_mul(words);
         let wide = inner % 4 == 0;
@@ -83,28 +92,24 @@ impl Operator for Gather {
             wide: wide.into(),
             outer: Shape::slice(&x_shape[self.batch_dims..self.axis]),
             axis: x_shape[self.axis],
-            indices: Shape::slice(&self.indices_shape[self.batch_dims..]),
+            indices: Shape::slice(&indices[self.batch_dims..]),
             inner: inner / lanes,
         };
-        let indices = self.indices.clone();
-        let fill = move |bytes: &mut [u8]| {
-            for (to, i) in bytes.chunks_exact_mut(4).zip(&indices) {
-                to.copy_from_slice(&i.to_le_bytes());
-            }
-        };
-        let index = cx.weights(1, "indices", self.indices.len() as u64 * 4, fill)?;
-        let bind = Bind { x: cx.x(0)?, index, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(size), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)
+        let index_bits = 8 * cx.element_of(1).bytes() as u32;
+        let bind = Bind { x: cx.x(0)?, index: cx.x(1)?, y: cx.y(0) };
+        cx.dispatch(
+            dispatch(kernel(size), Spec { wg_x, index_bits, ..Default::default() }, push, bind, grid),
+            0,
+        )
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        let x = operand(inputs, 0)?;
-        let (axis, rank) = (self.axis, self.indices_shape.len() - self.batch_dims);
-        let y = HostTensor::moved(x.dtype(), self.shape(&x.shape)?, |i| {
+        let (x, indices) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let (axis, rank) = (self.axis, indices.shape.len() - self.batch_dims);
+        let y = HostTensor::moved(x.dtype(), self.shape(&x.shape, &indices.shape)?, |i| {
             let which = [&i[..self.batch_dims], &i[axis..axis + rank]].concat();
-            let place =
-                which.iter().zip(self.indices_shape.iter()).fold(0, |at, (i, &n)| at * n as usize + i);
-            x.bits(&[&i[..axis], &[self.indices[place] as usize], &i[axis + rank..]].concat())
+            let at = indices.bits(&which).min(u64::from(x.shape[axis]) - 1) as usize;
+            x.bits(&[&i[..axis], &[at], &i[axis + rank..]].concat())
         })?;
         Ok(vec![y])
     }
@@ -113,17 +118,29 @@ impl Operator for Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::Data;
 
     #[test]
     fn rows_by_number() {
         let x = HostTensor::from_fn(Shape::from([2, 3]), |i| (10 * i[0] + i[1]) as f32).unwrap();
-        let gather = |axis, batch_dims, indices: &[u32], shape: &[u32]| {
-            let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
-            op.reference(&[Some(&x)]).ok().map(|y| (y[0].shape.to_vec(), y[0].floats().to_vec()))
+        let gather = |axis, batch_dims, indices: &[i32], shape: &[u32]| {
+            let indices = HostTensor { shape: Shape::new(shape), data: Data::I32(indices.to_vec()) };
+            let y = Gather { axis, batch_dims, least: 0 }.reference(&[Some(&x), Some(&indices)]).ok()?;
+            Some((y[0].shape.to_vec(), y[0].floats().to_vec()))
         };
         assert_eq!(gather(1, 0, &[2, 0], &[2]), Some((vec![2, 2], vec![2.0, 0.0, 12.0, 10.0])));
         assert_eq!(gather(0, 0, &[1], &[]), Some((vec![3], vec![10.0, 11.0, 12.0])));
         assert_eq!(gather(1, 1, &[2, 0], &[2, 1]), Some((vec![2, 1], vec![2.0, 10.0])));
-        assert_eq!(gather(0, 0, &[2], &[1]), None);
+        assert_eq!(gather(1, 0, &[7, -1], &[2]), Some((vec![2, 2], vec![2.0, 2.0, 12.0, 12.0])));
+    }
+
+    #[test]
+    fn known_indices_lie_inside() {
+        let shape = |least, x: [u32; 2]| {
+            let op = Gather { axis: 0, batch_dims: 0, least };
+            op.infer(&[Some(Shape::from(x)), Some(Shape::from([3]))]).is_ok()
+        };
+        assert!(shape(2, [2, 3]) && shape(0, [1, 3]) && shape(0, [0, 0]));
+        assert!(!shape(3, [2, 3]) && !shape(0, [0, 3]));
     }
 }

@@ -1,17 +1,23 @@
 //! PACK: operands of one shape side by side along a new dimension.
 //!
-//! Taken for every element type up to rank 6; operands may be constant.
+//! Taken for numbers of every type up to rank 6; operands may be constant.
 
 use super::concatenation::{in_one_row, side_by_side};
 use crate::error::Unsupported;
+use crate::ir::DType::{F32, I8, I16, I32, I64, U8};
 use crate::ir::{HostTensor, MAX_RANK, Shape};
 use crate::lower::Lower;
-use crate::op::{Aliasing, Def, Operator, Parsed, every, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, of, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] =
-    &[Def { name: "PACK", builtin: Some(sys::kTfLiteBuiltinPack), typed_by: 0, takes: &every(4), parse }];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "PACK",
+    builtin: Some(sys::kTfLiteBuiltinPack),
+    typed_by: 0,
+    takes: &of([F32, I64, I32, I16, I8, U8], 4),
+    parse,
+}];
 
 /// Operands along a new dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! PAD, PADV2, MIRROR_PAD and TILE: a tensor with a border of a constant, of its mirror image, or
 //! of repetitions of itself.
 //!
-//! Taken for float32 up to rank 6 if paddings, value and multiples are constant. Zeros around rows
-//! and columns vanish into a convolution or pooling behind them.
+//! Taken for every element type up to rank 6 if paddings, value and multiples are constant. The border of a
+//! quantised tensor is its zero point. Zeros of floats around rows and columns vanish into a convolution or
+//! pooling behind them.
 
 use crate::codes::pad as codes;
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape, TensorType};
+use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape};
 use crate::kernel::table::pad::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, every, operand};
@@ -77,8 +78,7 @@ pub struct Pad {
 
 fn parse_pad(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let zero = zero(&node.output_type(0)?)?;
-    parse(node, Border::Constant(zero))
+    parse(node, Border::Constant(zero(node)?))
 }
 
 fn parse_padv2(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -98,11 +98,15 @@ fn parse_padv2(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     parse(node, Border::Constant(value))
 }
 
-/// What stands for zero in a tensor of this type: the zero point, if it is quantised.
-pub(super) fn zero(ty: &TensorType) -> Result<Scalar, Unsupported> {
+/// What stands for zero in a node's result: the zero point, if it is quantised. TFLite's kernels know of zero
+/// points in up to 16 bits.
+pub(super) fn zero(node: &NodeView<'_>) -> Result<Scalar, Unsupported> {
+    let ty = node.output_type(0)?;
     match ty.quant.as_deref().map(|quant| &quant.zero_point[..]) {
-        None => Ok(Scalar::int(ty.dtype, 0)),
-        Some([zero]) => Ok(Scalar::int(ty.dtype, (*zero).into())),
+        Some([zero]) if matches!(ty.dtype, DType::I16 | DType::I8 | DType::U8) => {
+            Ok(Scalar::int(ty.dtype, (*zero).into()))
+        }
+        Some([_]) | None => Ok(Scalar::int(ty.dtype, 0)),
         Some(_) => unsupported!("{ty} has several zero points"),
     }
 }

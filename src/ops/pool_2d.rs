@@ -2,17 +2,20 @@
 //! the rows and columns of an NHWC tensor, in each channel.
 //!
 //! TFLite pads as SAME or VALID and leaves what lies beyond the border out of the window, of the
-//! mean's divisor too. Taken for float32. Zeros of a PAD in front are counted without being stored.
+//! mean's divisor too. Taken for float32; the largest integers have a kernel of their own, in
+//! `max_pool_integers.rs`. Zeros of a PAD in front are counted without being stored.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::max_pool_integers::{self, MaxPoolIntegers};
 use super::reduce;
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, Window};
+use crate::ir::DType::{F32, I8, I16, U8};
+use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, Window};
 use crate::kernel::table;
 use crate::lower::{Epilogue, Lower, MAX_STEPS};
-use crate::op::{Def, Fusion, Operator, Parsed, operand};
+use crate::op::{Def, Fusion, Operator, Parsed, of, operand};
 use crate::program::{BufferId, TacticKey};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -22,14 +25,14 @@ pub(super) const DEFS: &[Def] = &[
         name: "AVERAGE_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinAveragePool2d),
         typed_by: 0,
-        takes: &[(DType::F32, 3)],
+        takes: &[(F32, 3)],
         parse: |n| parse(n, PoolKind::Average),
     },
     Def {
         name: "MAX_POOL_2D",
         builtin: Some(sys::kTfLiteBuiltinMaxPool2d),
         typed_by: 0,
-        takes: &[(DType::F32, 3)],
+        takes: &of([F32, I16, I8, U8], 3),
         parse: |n| parse(n, PoolKind::Max),
     },
 ];
@@ -54,14 +57,27 @@ pub struct Pool2d {
 
 fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
-    let x = node.float_rank(0, 4)?;
+    let x = node.input_type(0)?;
+    if x.shape.len() != 4 {
+        unsupported!("{x} is not NHWC");
+    }
     let p = node.required_params::<sys::TfLitePoolParams>()?;
     let size = [p.filter_height, p.filter_width];
     let [Ok(height), Ok(width)] = size.map(u32::try_from) else { unsupported!("a window of {size:?}") };
     let window = Window::new([height, width], [p.stride_height, p.stride_width], [1, 1], p.padding)?;
+    let activation = Activation::from_code(p.activation)?;
     let pool = Pool2d { kind, window };
     pool.infer(&[Some(x.shape)])?;
-    Ok(Parsed::new(pool).activation(Activation::from_code(p.activation)?))
+    if x.dtype == F32 {
+        return Ok(Parsed::new(pool).activation(activation));
+    }
+    // TFLite's own tolerance.
+    node.same_quantization(1e-6)?;
+    if window.size.iter().any(|n| *n > max_pool_integers::MOST) {
+        unsupported!("a window of {:?}", window.size);
+    }
+    let bounds = max_pool_integers::bounds(&node.output_type(0)?, activation)?;
+    Ok(Parsed::new(MaxPoolIntegers { window, bounds }))
 }
 
 /// An implementation of pooling.

@@ -1,4 +1,4 @@
-//! MEAN, SUM, REDUCE_PROD, REDUCE_MAX and REDUCE_MIN over any set of dimensions.
+//! MEAN, SUM and REDUCE_PROD over any set of dimensions, and the largest and smallest of floats.
 //!
 //! TFLite keeps the reduced dimensions with size 1 or drops them. Taken for float32 up to rank 6
 //! with constant axes.
@@ -36,20 +36,6 @@ pub(super) const DEFS: &[Def] = &[
         takes: &[(DType::F32, 2)],
         parse: |n| parse(n, ReduceKind::Product),
     },
-    Def {
-        name: "REDUCE_MAX",
-        builtin: Some(sys::kTfLiteBuiltinReduceMax),
-        typed_by: 0,
-        takes: &[(DType::F32, 3)],
-        parse: |n| parse(n, ReduceKind::Largest),
-    },
-    Def {
-        name: "REDUCE_MIN",
-        builtin: Some(sys::kTfLiteBuiltinReduceMin),
-        typed_by: 0,
-        takes: &[(DType::F32, 3)],
-        parse: |n| parse(n, ReduceKind::Smallest),
-    },
 ];
 
 /// What is computed of the reduced elements.
@@ -76,25 +62,31 @@ pub struct Reduce {
 
 /// Neighbouring dimensions that are kept or reduced alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AxisGroup {
+pub(super) struct AxisGroup {
     reduced: bool,
     size: u32,
     /// From one index to the next, in elements.
     stride: u32,
 }
 
-fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
+/// The operator for a node of floats.
+pub(super) fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let x = node.float(0)?;
+    node.float(0)?;
+    Ok(Parsed::new(attributes(node, kind)?))
+}
+
+/// The attributes of a node of any type.
+pub(super) fn attributes(node: &NodeView<'_>, kind: ReduceKind) -> Result<Reduce, Unsupported> {
     let p = node.required_params::<sys::TfLiteReducerParams>()?;
     let op = Reduce { kind, axes: node.ints(1)?, keep_dims: p.keep_dims };
-    op.reduced(&x.shape)?;
-    Ok(Parsed::new(op))
+    op.reduced(&node.input_type(0)?.shape)?;
+    Ok(op)
 }
 
 impl Reduce {
     /// For each dimension of the operand, whether it is reduced.
-    fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
+    pub(super) fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
         let mut reduced = vec![false; x.len()];
         for &axis in &self.axes {
             reduced[x.axis(axis)?] = true;
@@ -113,7 +105,7 @@ impl Reduce {
 }
 
 /// Dimensions of `x`, which has elements, that are kept or reduced alike, outermost first.
-fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
+pub(super) fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
     let mut groups: Vec<AxisGroup> = Vec::new();
     let mut stride = Shape::slice(x);
     for (&n, &reduced) in x.iter().zip(reduced).filter(|(n, _)| **n != 1) {
@@ -129,7 +121,7 @@ fn groups(x: &Shape, reduced: &[bool]) -> Vec<AxisGroup> {
 }
 
 /// Up to three groups as the kernel takes them, outermost first: sizes and strides.
-fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
+pub(super) fn three(groups: &[AxisGroup], reduced: bool) -> [[u32; 3]; 2] {
     let mut three = [[1; 3], [0; 3]];
     for (d, group) in groups.iter().rev().filter(|g| g.reduced == reduced).enumerate() {
         (three[0][2 - d], three[1][2 - d]) = (group.size, group.stride);

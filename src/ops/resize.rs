@@ -1,4 +1,4 @@
-//! RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR of an NHWC tensor.
+//! RESIZE_BILINEAR of an NHWC tensor, and nearest neighbours of one of floats.
 //!
 //! TFLite has three conventions for where a pixel of the result lies in the operand: corners on
 //! corners (`align_corners`), centres on centres (`half_pixel_centers`), or the first pixel on the
@@ -12,22 +12,13 @@ use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-pub(super) const DEFS: &[Def] = &[
-    Def {
-        name: "RESIZE_BILINEAR",
-        builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
-        typed_by: 0,
-        takes: &[(DType::F32, 4)],
-        parse: parse_bilinear,
-    },
-    Def {
-        name: "RESIZE_NEAREST_NEIGHBOR",
-        builtin: Some(sys::kTfLiteBuiltinResizeNearestNeighbor),
-        typed_by: 0,
-        takes: &[(DType::F32, 4)],
-        parse: parse_nearest,
-    },
-];
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "RESIZE_BILINEAR",
+    builtin: Some(sys::kTfLiteBuiltinResizeBilinear),
+    typed_by: 0,
+    takes: &[(DType::F32, 4)],
+    parse: parse_bilinear,
+}];
 
 /// An image in another size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,33 +38,39 @@ fn parse_bilinear(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if p.align_corners && p.half_pixel_centers {
         unsupported!("align_corners with half_pixel_centers");
     }
-    parse(node, false, p.align_corners, p.half_pixel_centers)
+    let op = parse(node, false, p.align_corners, p.half_pixel_centers)?;
+    Ok(Parsed::new(op))
 }
 
-fn parse_nearest(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
-    let p = node.required_params::<sys::TfLiteResizeNearestNeighborParams>()?;
-    parse(node, true, p.align_corners, p.half_pixel_centers)
-}
-
-fn parse(
+/// The attributes of either operator.
+pub(super) fn parse(
     node: &NodeView<'_>,
     nearest: bool,
     align_corners: bool,
     half_pixel_centers: bool,
-) -> Result<Parsed, Unsupported> {
+) -> Result<Resize, Unsupported> {
     node.expect(2..=2, 1)?;
-    node.float_rank(0, 4)?;
+    let x = node.input_type(0)?;
+    if x.shape.len() != 4 {
+        unsupported!("{x} is not NHWC");
+    }
     let size: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
     let size = match size.as_deref() {
         Ok(&[h, w]) if h > 0 && w > 0 => [h, w],
         _ => unsupported!("a size that is not two positive numbers"),
     };
-    Ok(Parsed::new(Resize { size, nearest, align_corners, half_pixel_centers }))
+    Ok(Resize { size, nearest, align_corners, half_pixel_centers })
 }
 
 impl Resize {
+    /// The operand's row or column, of `from`, that is nearest to number `i` of `to`.
+    pub(super) fn nearest(&self, i: usize, from: u32, to: u32) -> usize {
+        let at = (i as f32 + if self.half_pixel_centers { 0.5 } else { 0.0 }) * self.scale(from, to);
+        (if self.align_corners { at.round() } else { at.floor() } as usize).min(from as usize - 1)
+    }
+
     /// Pixels of the operand per pixel of the result along a dimension.
-    fn scale(&self, from: u32, to: u32) -> f32 {
+    pub(super) fn scale(&self, from: u32, to: u32) -> f32 {
         if self.align_corners && to > 1 {
             (from - 1) as f32 / (to - 1) as f32
         } else {
@@ -131,10 +128,6 @@ impl Operator for Resize {
         let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
         let scale = [self.scale(h, self.size[0]), self.scale(w, self.size[1])];
         let last = [h as usize - 1, w as usize - 1];
-        let nearest = |i: usize, d: usize| {
-            let at = (i as f32 + if self.half_pixel_centers { 0.5 } else { 0.0 }) * scale[d];
-            (if self.align_corners { at.round() } else { at.floor() } as usize).min(last[d])
-        };
         // The two pixels around a position, and how far it is from the first one.
         let around = |i: usize, d: usize| {
             let at =
@@ -145,7 +138,7 @@ impl Operator for Resize {
         let y = HostTensor::from_fn(Shape::from([n, self.size[0], self.size[1], c]), |i| {
             let [n, oy, ox, c] = i[..] else { unreachable!("rank 4") };
             if self.nearest {
-                return x.at(&[n, nearest(oy, 0), nearest(ox, 1), c]);
+                return x.at(&[n, self.nearest(oy, h, self.size[0]), self.nearest(ox, w, self.size[1]), c]);
             }
             let ((top, bottom, ty), (left, right, tx)) = (around(oy, 0), around(ox, 1));
             let row = |h: usize| x.at(&[n, h, left, c]) * (1.0 - tx) + x.at(&[n, h, right, c]) * tx;

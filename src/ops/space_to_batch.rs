@@ -58,7 +58,7 @@ fn parse(node: &NodeView<'_>, to_batch: bool) -> Result<Parsed, Unsupported> {
         unsupported!("{} numbers around {} dimensions", border.len(), block.len());
     }
     let border = border.chunks(2).map(|pair| [pair[0], pair[1]]).collect();
-    let op = SpaceToBatch { block, border, zero: zero(&x)?, to_batch };
+    let op = SpaceToBatch { block, border, zero: zero(node)?, to_batch };
     op.geometry(&x.shape)?;
     Ok(Parsed::new(op))
 }

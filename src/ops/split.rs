@@ -1,13 +1,14 @@
 //! SPLIT, SPLIT_V and UNPACK: parts of the operand along one dimension, each a result of its own.
 //!
-//! UNPACK's parts have one index and lose the dimension. Taken for every element type up to rank 6 with constant
-//! axis and sizes.
+//! UNPACK's parts have one index and lose the dimension. Taken up to rank 6 with constant axis and sizes, for the
+//! element types that TFLite takes.
 
 use crate::error::Unsupported;
+use crate::ir::DType::{Bool, F32, I8, I16, I32, I64, U8};
 use crate::ir::bounded::filled;
 use crate::ir::{HostTensor, Shape};
 use crate::lower::{Lower, View};
-use crate::op::{Def, Operator, Parsed, every, operand};
+use crate::op::{Def, Operator, Parsed, of, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -16,21 +17,21 @@ pub(super) const DEFS: &[Def] = &[
         name: "SPLIT",
         builtin: Some(sys::kTfLiteBuiltinSplit),
         typed_by: 1,
-        takes: &every(4),
+        takes: &of([F32, I64, I32, I16, I8, U8], 4),
         parse: parse_split,
     },
     Def {
         name: "SPLIT_V",
         builtin: Some(sys::kTfLiteBuiltinSplitV),
         typed_by: 0,
-        takes: &every(2),
+        takes: &of([F32, I64, I32, I16, I8, U8], 2),
         parse: parse_split_v,
     },
     Def {
         name: "UNPACK",
         builtin: Some(sys::kTfLiteBuiltinUnpack),
         typed_by: 0,
-        takes: &every(4),
+        takes: &of([F32, I32, I16, I8, U8, Bool], 4),
         parse: parse_unpack,
     },
 ];

@@ -38,6 +38,24 @@ impl NodeView<'_> {
         tensor.ty().map_err(|e| Unsupported(format!("output {i}: {e}")))
     }
 
+    /// Requires that operand 0 and result 0 stand for the same numbers, if they are quantised: equal zero points, and
+    /// scales that differ by no more than `tolerance`.
+    pub fn same_quantization(&self, tolerance: f32) -> Result<(), Unsupported> {
+        let (x, y) = (self.input_type(0)?, self.output_type(0)?);
+        let near = match (x.quant.as_deref(), y.quant.as_deref()) {
+            (None, None) => true,
+            (Some(x), Some(y)) => match (&x.scale[..], &y.scale[..]) {
+                ([a], [b]) => (a - b).abs() <= tolerance && x.zero_point == y.zero_point,
+                _ => false,
+            },
+            _ => false,
+        };
+        if !near {
+            unsupported!("{x} becomes {y}, equal scales and zero points are supported");
+        }
+        Ok(())
+    }
+
     /// Type of operand `i`, which must be float32.
     pub fn float(&self, i: usize) -> Result<TensorType, Unsupported> {
         let ty = self.input_type(i)?;

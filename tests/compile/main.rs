@@ -1,6 +1,8 @@
 //! From graphs to programs, without a device.
 
+mod integer_storage;
 mod net;
+mod operators;
 mod passes;
 mod resizing;
 mod snapshots;

@@ -277,7 +277,7 @@ fn device() -> Arc<Device> {
 }
 
 /// Checks every case in every precision, as compiled for the device and, if that is a CPU, also as for a
-/// GPU, with subgroup operations and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
+/// GPU, with optional features and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
     check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, None);
 }
@@ -299,7 +299,8 @@ fn check_candidates(cases: &[Case], most: usize, rounds: Option<u32>) {
     let mut own = device.caps().clone();
     own.machine.max_rounds = rounds.unwrap_or(own.machine.max_rounds);
     let gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
-    let plain = Caps { features: gpu.features.without(Features::SUBGROUP_ARITHMETIC), ..gpu.clone() };
+    let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
+    let plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
     let ways = [
         (Precision::Fp32, own.clone()),
         (Precision::Fp16, own),

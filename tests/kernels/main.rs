@@ -5,6 +5,7 @@ mod convolution;
 mod elementwise;
 mod fused_convolution;
 mod harness;
+mod integer_movement;
 mod integers;
 mod long_loops;
 mod matmul;

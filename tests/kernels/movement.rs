@@ -1,6 +1,6 @@
 //! Operators that move data without computing anything.
 
-use tflite_vulkan::ir::{Scalar, Shape};
+use tflite_vulkan::ir::{Data, HostTensor, Scalar, Shape};
 use tflite_vulkan::ops::broadcast_to::BroadcastTo;
 use tflite_vulkan::ops::concatenation::Concatenation;
 use tflite_vulkan::ops::depth_to_space::DepthToSpace;
@@ -199,9 +199,9 @@ fn gather() {
         (&[2, 3, 5, 4], 2, 2, &[3, 0, 1, 2, 4, 4], &[2, 3]),
     ];
     let case = |&(x, axis, batch_dims, indices, shape): &(&[u32], usize, usize, &[u32], &[u32])| {
-        let op = Gather { axis, batch_dims, indices: indices.to_vec(), indices_shape: Shape::new(shape) };
-        // The operator has read the indices; the operand only names them.
-        Case::new(op, [tensor(x), Arg::Ints(indices.iter().map(|i| *i as i32).collect())])
+        let data = Data::I32(indices.iter().map(|i| *i as i32).collect());
+        let indices = HostTensor { shape: Shape::new(shape), data };
+        Case::new(Gather { axis, batch_dims, least: 0 }, [tensor(x), Arg::Known(indices)])
     };
     check(rows.iter().map(case));
 }

@@ -1,0 +1,90 @@
+//! Integers stay integers on the device, and need no more of it than it has.
+
+use std::sync::Arc;
+
+use tflite_vulkan::caps::{Caps, Features};
+use tflite_vulkan::compile::compile;
+use tflite_vulkan::graph::{Graph, Mix, Node, Storage};
+use tflite_vulkan::ir::{DType, Shape, TensorType};
+use tflite_vulkan::lower::heuristic;
+use tflite_vulkan::op::Operator;
+use tflite_vulkan::ops::arg_max::ArgMax;
+use tflite_vulkan::ops::concatenation::Concatenation;
+use tflite_vulkan::ops::pad::{Border, Growth, Pad};
+use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
+use tflite_vulkan::ops::reduce_integers::ReduceIntegers;
+use tflite_vulkan::ops::resize::Resize;
+use tflite_vulkan::ops::resize_nearest_neighbor::ResizeNearestNeighbor;
+use tflite_vulkan::ops::transpose::Transpose;
+use tflite_vulkan::options::Precision;
+use tflite_vulkan::program::{BufferKind, Element};
+
+/// One node with operands of these types that are computed before.
+fn graph(op: Arc<dyn Operator>, operands: &[DType], result: DType) -> Graph {
+    let mut graph = Graph::default();
+    let ty = |dtype, shape: Shape| TensorType { dtype, ..TensorType::f32(shape) };
+    let inputs: Vec<_> = operands
+        .iter()
+        .map(|dtype| graph.add_value("x", ty(*dtype, Shape::from([1, 3, 5, 7])), None))
+        .collect();
+    let shapes: Vec<_> = inputs.iter().map(|id| Some(graph.value(*id).ty.shape)).collect();
+    let shape = op.infer(&shapes).expect("the operands fit")[0];
+    let output = graph.add_value("y", ty(result, shape), None);
+    graph.add_node(Node {
+        op,
+        inputs: inputs.iter().copied().map(Some).collect(),
+        outputs: vec![output],
+        epilogue: vec![],
+        origin: vec![0],
+        label: "node".into(),
+    });
+    graph.set_interface(inputs, vec![output]);
+    graph
+}
+
+#[test]
+fn integers_are_stored_as_such_with_and_without_small_types() {
+    let size = Resize { size: [2, 9], nearest: true, align_corners: true, half_pixel_centers: false };
+    let largest = Reduce { kind: ReduceKind::Largest, axes: vec![1, 2], keep_dims: false };
+    let growth = vec![Growth::Add(0, 0), Growth::Add(1, 2), Growth::Add(0, 1), Growth::Add(3, 0)];
+    let ops: [Arc<dyn Operator>; 5] = [
+        Arc::new(Transpose { order: vec![3, 0, 2, 1] }),
+        Arc::new(Pad { border: Border::Symmetric, growth }),
+        Arc::new(Concatenation { axis: 3, count: 1 }),
+        Arc::new(ResizeNearestNeighbor(size)),
+        Arc::new(ReduceIntegers(largest)),
+    ];
+    let of = |features| Caps { features, ..Caps::minimum() };
+    let devices = [of(Features::NONE), of(Features::STORAGE_16.with(Features::STORAGE_8))];
+    for dtype in [DType::I64, DType::I32, DType::I16, DType::I8, DType::U8, DType::Bool] {
+        let moved = ops.iter().map(|op| graph(op.clone(), &[dtype], dtype));
+        let found: Arc<dyn Operator> = Arc::new(ArgMax { axis: 1, largest: true, wide: true });
+        for graph in moved.chain([graph(found, &[dtype], DType::I64)]) {
+            devices.iter().for_each(|caps| check(&graph, caps));
+        }
+    }
+}
+
+/// Every value has an integer element, every buffer its size, and every kernel what it needs.
+fn check(graph: &Graph, caps: &Caps) {
+    for precision in [Precision::Fp32, Precision::Fp16] {
+        let mix = Mix::of(precision);
+        let storage = Storage::assign(graph, caps, &mix);
+        let compiled = compile(graph.clone(), caps, &mix, &heuristic).expect("the graph compiles");
+        let program = &compiled.program;
+        assert!(caps.features.contains(program.needs()), "{program}");
+        let small = caps.features.contains(Features::STORAGE_8);
+        for (id, value) in graph.values() {
+            let element = storage.element(id);
+            let bytes = if small { value.ty.dtype.bytes() } else { value.ty.dtype.bytes().max(4) };
+            assert!(element.store().is_none() && element.bytes() == bytes, "{} is {element:?}", value.ty);
+        }
+        for buffer in &program.buffers {
+            if let (BufferKind::Input(_) | BufferKind::Output(_), Some(host)) = (&buffer.kind, buffer.host) {
+                assert!(host.element.store().is_none(), "{host:?}");
+                assert_eq!(buffer.bytes, (host.elements * host.element.bytes()).next_multiple_of(4));
+                assert!(host.element == Element::native(host.dtype) || !small, "{host:?}");
+            }
+        }
+    }
+}
