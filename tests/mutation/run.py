@@ -1,0 +1,249 @@
+"""Mutants of models and sequences of resizes: the delegate against the stock kernels.
+
+    run.py --delegate target/release/libtflite_vulkan.so [--seed N] [--only mutant-17] [--keep]
+
+The seed is new in each run, unless it is given here or in TFLITE_VULKAN_SEED.  Models run in child processes,
+the stock kernels in one, the delegate in another; a child that dies or hangs is replaced.  What must hold:
+
+- The delegate crashes or hangs on nothing on which the stock kernels do not.
+- It fails on nothing on which both stock kernels succeed, and computes nothing on the host.
+- Its results are within 1e-4 of those of one of the stock kernels (as a share of the largest value), or three
+  times as far as these are apart; integers are the same.
+
+The last line is "N passed, N failed".
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "python")]
+import drivers  # noqa: E402
+import host  # noqa: E402
+from conformance.group import ON_HOST  # noqa: E402
+from mutation import corpus  # noqa: E402
+
+SMALL, REAL, SEQUENCES = 2850, 150, 500
+# So many mutants the stock kernels must accept with a node of ours in them, out of those above.
+AT_LEAST = 1000
+HANG = 10  # seconds, or so many times what the stock kernels take
+TOO_SLOW = 20  # seconds of the stock kernels, after which a model says nothing
+LIMIT = 1e-4
+LANES = 2
+OPTIONS = {"allow_software": "1", "require_device": "1", "log_level": "warn"}
+# Faults that are none: what the trial's text holds, what the fault's text holds, and why.
+EXCEPTIONS = []
+
+
+class Child:
+    """A child process that answers tasks; another one after each death."""
+
+    def __init__(self, arguments, errors):
+        self.arguments, self.errors, self.process = arguments, errors, None
+
+    def _start(self):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        command = [sys.executable, str(TESTS / "mutation" / "child.py"), *self.arguments]
+        with self.errors.open("ab") as errors:
+            env = drivers.environment("lavapipe")
+            self.process = subprocess.Popen(command, stderr=errors, env=env, **pipes)
+
+    def ask(self, task, seconds):
+        """The answer, with the time it took and what was printed; or the end, "crash" or "hang"."""
+        if self.process is None:
+            self._start()
+        before, start = self.errors.stat().st_size if self.errors.exists() else 0, time.monotonic()
+        try:
+            self.process.stdin.write(json.dumps(task) + "\n")
+        except BrokenPipeError:
+            pass
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        line = self.process.stdout.readline() if ready else ""
+        answer = json.loads(line) if line.endswith("\n") else {}
+        if not answer:
+            self.close(kill=not ready)
+            answer["end"] = f"crash, code {self.code}" if ready else f"hang, {seconds:.0f} s"
+        answer["seconds"] = time.monotonic() - start
+        with self.errors.open("rb") as errors:
+            errors.seek(before)
+            answer["printed"] = errors.read().decode(errors="replace")
+        return answer
+
+    def close(self, kill=False):
+        """Ends the process, which has nothing left to do."""
+        if self.process:
+            if kill:
+                self.process.kill()
+            self.process.stdin.close()
+            self.code = self.process.wait()
+            self.process = None
+
+
+class Lane:
+    """Two children that take turns."""
+
+    def __init__(self, folder, library):
+        folder.mkdir()
+        self.folder = folder
+        options = OPTIONS | {"cache_dir": str(folder.parent)}
+        self.stock = Child(["stock"], folder / "stock.txt")
+        self.delegate = Child([str(library), json.dumps(options)], folder / "delegate.txt")
+
+    def run(self, trial, seed):
+        """What kind of trial it was and its faults."""
+        task = trial.task(self.folder / "model.tflite", seed)
+        try:
+            want = self.stock.ask(task, TOO_SLOW)
+            if "hang" in want.get("end", ""):
+                return "too slow on the CPU", []
+            got = self.delegate.ask(task, max(HANG, 20 * want["seconds"]))
+            return self._judge(trial, want, got)
+        finally:
+            for path in self.folder.glob("model.tflite*"):
+                path.unlink()
+
+    def _judge(self, trial, want, got):
+        faults = []
+        if "end" in want:
+            return "the CPU crashes", []
+        if "end" in got:
+            return "ended", [f"{got['end']}: {got['printed'][-1500:]}"]
+        if ON_HOST in got["printed"]:
+            faults.append(f"computed on the host: {got['printed'][-600:]}")
+        good = 0
+        for step, failure in enumerate(got["delegate"]):
+            stock = {k: want[k][step] for k in ("plain", "default")}
+            if "Didn't find op" in (stock["plain"] or ""):
+                del stock["plain"]
+            accepted = [k for k, error in stock.items() if error is None]
+            good += bool(accepted)
+            if failure and len(accepted) == len(stock):
+                faults.append(f"step {step} fails where the CPU succeeds: {failure}")
+            if not failure and accepted and trial.defined:
+                faults += self._differences(step, accepted)
+        kind = "accepted by the CPU" if good else "refused by the CPU"
+        return f"{kind}, {'with' if got['taken'] else 'without'} a node of ours", faults
+
+    def _differences(self, step, accepted):
+        """The faults of a step's results; the nearest of the accepted kernels counts."""
+        model = self.folder / "model.tflite"
+        stored = {k: arrays(f"{model}.{k}.{step}.npz") for k in (*accepted, "delegate")}
+        got, wanted = stored["delegate"], [stored[k] for k in accepted]
+        apart = [error(a, b) for a, b in zip(wanted[0], wanted[-1])]
+        if any(len(want) != len(got) for want in wanted):
+            return [f"step {step}: {len(got)} outputs"]
+        faults = []
+        for i, spread in enumerate(apart):
+            errors = [error(want[i], got[i]) for want in wanted]
+            if not min(errors) <= max(LIMIT, 3 * spread):
+                text = f"{wanted[0][i].ravel()[:6]} became {got[i].ravel()[:6]}"
+                faults.append(f"step {step}, output {i}: error {min(errors):.2e}, stock {spread:.1e}: {text}")
+        return faults
+
+    def close(self):
+        """Ends both children."""
+        self.stock.close()
+        self.delegate.close()
+
+
+def arrays(path):
+    """The outputs in a file; an unknown type's as bytes."""
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[key] for key in stored.files]
+
+
+def error(want, got):
+    """As a share of the largest value that is wanted."""
+    if want.dtype.kind not in "biuf":
+        return 0.0 if want.shape == got.shape else float("inf")
+    return host.difference(want, got)
+
+
+def trials(seed, only):
+    """Names and makers of all trials, or of those asked for."""
+    small, real = corpus.small(), corpus.real()
+    print(f"{len(small)} small models, {len(real)} real ones", flush=True)
+    kinds = [("mutant", SMALL, small), ("real", REAL, real)]
+    listed = [
+        (f"{kind}-{n}", lambda s=sources, k=kind, n=n: corpus.mutant(s, seed, k, n))
+        for kind, count, sources in kinds
+        if sources
+        for n in range(count)
+    ]
+    listed += [(f"resize-{n}", lambda n=n: corpus.sequence(small, seed, n)) for n in range(SEQUENCES)]
+    return [(name, make) for name, make in listed if not only or name in only.split(",")]
+
+
+def excused(trial, fault):
+    """Why a fault is none, or None."""
+    text = f"{trial.name} {trial.said}"
+    return next((why for word, what, why in EXCEPTIONS if word in text and what in fault), None)
+
+
+def main():
+    """Runs all trials."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--delegate", required=True)
+    parser.add_argument("--seed", default=os.environ.get("TFLITE_VULKAN_SEED") or str(time.time_ns() % 10**9))
+    parser.add_argument("--only", default="", help="names of trials, with commas between")
+    parser.add_argument("--part", type=int, default=1, help="run every nth trial only")
+    parser.add_argument("--keep", help="a folder for the models that fail")
+    a = parser.parse_args()
+    print(f"seed {a.seed}", flush=True)
+    chosen = trials(a.seed, a.only)[:: a.part]
+    counts, failed, done, lock = collections.Counter(), 0, 0, threading.Lock()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        lanes = [Lane(pathlib.Path(folder) / str(n), pathlib.Path(a.delegate).resolve()) for n in range(LANES)]
+
+        def work(lane, share):
+            nonlocal failed, done
+            for name, make in share:
+                trial = make()
+                kind, faults = lane.run(trial, int(a.seed) % 2**32)
+                why = [excused(trial, fault) for fault in faults]
+                with lock:
+                    done += 1
+                    counts[f"{name.split('-')[0]} {kind}"] += 1
+                    for reason in filter(None, why):
+                        counts[f"excused: {reason}"] += 1
+                    faults = [fault for fault, reason in zip(faults, why) if not reason]
+                    failed += bool(faults)
+                    if faults:
+                        print(f"FAILED {name} of seed {a.seed}: {trial.said[:600]}")
+                        print("".join(f"    {fault}\n" for fault in faults), end="", flush=True)
+                    if faults and a.keep:
+                        (pathlib.Path(a.keep) / f"{a.seed}-{name}.tflite").write_bytes(trial.data)
+                    if done % 500 == 0:
+                        print(f"{done} of {len(chosen)}, {time.monotonic() - start:.0f} s", flush=True)
+            lane.close()
+
+        with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+            for finished in [pool.submit(work, lane, chosen[n::LANES]) for n, lane in enumerate(lanes)]:
+                finished.result()
+    for kind, count in sorted(counts.items()):
+        print(f"{count:6} {kind}")
+    ours = sum(n for kind, n in counts.items() if "accepted" in kind and "with a" in kind and "resize" not in kind)
+    if not a.only and ours * a.part < AT_LEAST:
+        print(f"only {ours} mutants are accepted by the CPU and have a node of ours")
+        failed += 1
+    print(f"{done - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
