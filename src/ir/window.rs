@@ -94,17 +94,34 @@ impl Window {
         })
     }
 
-    /// The windows along spatial dimension `d`, whose stored size is `size`.
+    /// Requires that a window finds a place along height and width of the NHWC shape `x`. What grows too small
+    /// later on has an empty result, as in TFLite; where it is so from the start, the shape is a placeholder.
+    pub fn must_fit(&self, x: &Shape) -> Result<(), Unsupported> {
+        for (d, extent) in self.extents(x)?.into_iter().enumerate() {
+            if extent.size == 0 && x[1 + d] > 0 {
+                unsupported!("a window of {} on {} rows or columns", self.span(d), x[1 + d]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The elements from the first tap to the last along spatial dimension `d`.
+    fn span(&self, d: usize) -> u64 {
+        u64::from(self.size[d] - 1) * u64::from(self.dilation[d]) + 1
+    }
+
+    /// The windows along spatial dimension `d`, whose stored size is `size`; none where it is smaller than a
+    /// window without padding.
     pub fn extent(&self, d: usize, size: u32) -> Result<Extent, Unsupported> {
         let zeros = [self.zeros.h, self.zeros.w][d].map(u64::from);
         let (stride, padded) = (u64::from(self.stride[d]), u64::from(size) + zeros[0] + zeros[1]);
-        let span = u64::from(self.size[d] - 1) * u64::from(self.dilation[d]) + 1;
+        let span = self.span(d);
         let (count, before) = match self.padding {
             Padding::Same => {
                 let count = padded.div_ceil(stride);
                 (count, (count.saturating_sub(1) * stride + span).saturating_sub(padded) / 2)
             }
-            Padding::Valid if padded < span => unsupported!("a window of {span} on {padded} rows or columns"),
+            Padding::Valid if padded < span => (0, 0),
             Padding::Valid => ((padded - span) / stride + 1, 0),
         };
         let first = (before + zeros[0]) as i64;
@@ -196,7 +213,9 @@ mod tests {
     #[test]
     fn a_window_larger_than_its_operand_has_no_place() {
         let window = Window::new([3, 3], [1, 1], [1, 1], 2).unwrap();
-        assert!(window.extent(0, 2).is_err());
+        assert_eq!(window.extent(0, 2).unwrap().size, 0);
+        let fits = |h, w| window.must_fit(&Shape::from([1, h, w, 1])).is_ok();
+        assert_eq!([fits(3, 3), fits(2, 3), fits(3, 1), fits(0, 3)], [true, false, false, true]);
         assert!(Window::new([3, 3], [0, 1], [1, 1], 1).is_err());
     }
 }

@@ -50,6 +50,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     )?;
     let conv = Conv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
+    window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[0])?;
     Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
 }

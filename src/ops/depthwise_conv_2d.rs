@@ -83,6 +83,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     )?;
     let conv = DepthwiseConv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
+    window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[3])?;
     if conv.is_product(&x.shape, &w.shape) {
         let product = Parsed::new(Binary(StepOp::Mul));

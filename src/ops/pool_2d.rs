@@ -68,6 +68,7 @@ fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     let activation = Activation::from_code(p.activation)?;
     let pool = Pool2d { kind, window };
     pool.infer(&[Some(x.shape)])?;
+    window.must_fit(&x.shape)?;
     if x.dtype == F32 {
         return Ok(Parsed::new(pool).activation(activation));
     }

@@ -67,7 +67,7 @@ class Trial:
     def task(self, path, seed):
         """What the child needs, the model being stored at this path."""
         pathlib.Path(path).write_bytes(self.data)
-        return {"model": str(path), "ranges": self.ranges, "seed": seed, "steps": self.steps}
+        return {"model": str(path), "ranges": self.ranges, "seed": seed, "steps": self.steps, "shake": 0}
 
 
 def mutant(sources, seed, kind, number):

@@ -8,7 +8,7 @@ the stock kernels in one, the delegate in another; a child that dies or hangs is
 - The delegate crashes or hangs on nothing on which the stock kernels do not.
 - It fails on nothing on which both stock kernels succeed, and computes nothing on the host.
 - Its results are within 1e-4 of those of one of the stock kernels (as a share of the largest value), or three
-  times as far as these are apart; integers are the same.
+  times as far as these are apart, or as they move when the inputs do by 1e-6; integers are the same.
 
 The last line is "N passed, N failed".
 """
@@ -16,9 +16,11 @@ The last line is "N passed, N failed".
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
+import re
 import select
 import subprocess
 import sys
@@ -41,10 +43,14 @@ AT_LEAST = 1000
 HANG = 10  # seconds, or so many times what the stock kernels take
 TOO_SLOW = 20  # seconds of the stock kernels, after which a model says nothing
 LIMIT = 1e-4
+SHAKE = 1e-6
 LANES = 2
 OPTIONS = {"allow_software": "1", "require_device": "1", "log_level": "warn"}
 # Faults that are none: what the trial's text holds, what the fault's text holds, and why.
-EXCEPTIONS = []
+EXCEPTIONS = [
+    (" CAST ", "error", "C++ leaves open what a float beyond an integer type becomes (docs/operators.md)"),
+    ("STRIDED_SLICE", ": index ", "the stock kernel reads an element that the tensor does not have"),
+]
 
 
 class Child:
@@ -65,10 +71,8 @@ class Child:
         if self.process is None:
             self._start()
         before, start = self.errors.stat().st_size if self.errors.exists() else 0, time.monotonic()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(task) + "\n")
-        except BrokenPipeError:
-            pass
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         line = self.process.stdout.readline() if ready else ""
         answer = json.loads(line) if line.endswith("\n") else {}
@@ -86,7 +90,8 @@ class Child:
         if self.process:
             if kill:
                 self.process.kill()
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
             self.code = self.process.wait()
             self.process = None
 
@@ -109,20 +114,22 @@ class Lane:
             if "hang" in want.get("end", ""):
                 return "too slow on the CPU", []
             got = self.delegate.ask(task, max(HANG, 20 * want["seconds"]))
-            return self._judge(trial, want, got)
+            return self._judge(trial, task, want, got)
         finally:
             for path in self.folder.glob("model.tflite*"):
                 path.unlink()
 
-    def _judge(self, trial, want, got):
-        faults = []
+    def _judge(self, trial, task, want, got):
+        ours = re.search(r"^taken: [1-9]", got["printed"], re.M)
         if "end" in want:
             return "the CPU crashes", []
         if "end" in got:
-            return "ended", [f"{got['end']}: {got['printed'][-1500:]}"]
+            # XNNPACK's reads beyond its tensors do not end the same way each time.
+            own = re.search("^taken: 0", got["printed"], re.M)
+            return "ended", [] if own else [f"{got['end']}: {got['printed'][-1500:]}"]
+        faults, good = [], 0
         if ON_HOST in got["printed"]:
             faults.append(f"computed on the host: {got['printed'][-600:]}")
-        good = 0
         for step, failure in enumerate(got["delegate"]):
             stock = {k: want[k][step] for k in ("plain", "default")}
             if "Didn't find op" in (stock["plain"] or ""):
@@ -131,26 +138,29 @@ class Lane:
             good += bool(accepted)
             if failure and len(accepted) == len(stock):
                 faults.append(f"step {step} fails where the CPU succeeds: {failure}")
-            if not failure and accepted and trial.defined:
-                faults += self._differences(step, accepted)
+            if not failure and accepted and ours and trial.defined:
+                faults += self._differences(task, step, accepted)
         kind = "accepted by the CPU" if good else "refused by the CPU"
-        return f"{kind}, {'with' if got['taken'] else 'without'} a node of ours", faults
+        return f"{kind}, {'with' if ours else 'without'} a node of ours", faults
 
-    def _differences(self, step, accepted):
+    def _differences(self, task, step, accepted):
         """The faults of a step's results; the nearest of the accepted kernels counts."""
-        model = self.folder / "model.tflite"
-        stored = {k: arrays(f"{model}.{k}.{step}.npz") for k in (*accepted, "delegate")}
-        got, wanted = stored["delegate"], [stored[k] for k in accepted]
-        apart = [error(a, b) for a, b in zip(wanted[0], wanted[-1])]
+        path = f"{task['model']}.{{}}.{step}.npz"
+        got, wanted = arrays(path.format("delegate")), [arrays(path.format(k)) for k in accepted]
         if any(len(want) != len(got) for want in wanted):
             return [f"step {step}: {len(got)} outputs"]
-        faults = []
-        for i, spread in enumerate(apart):
-            errors = [error(want[i], got[i]) for want in wanted]
-            if not min(errors) <= max(LIMIT, 3 * spread):
-                text = f"{wanted[0][i].ravel()[:6]} became {got[i].ravel()[:6]}"
-                faults.append(f"step {step}, output {i}: error {min(errors):.2e}, stock {spread:.1e}: {text}")
-        return faults
+        apart = [error(a, b) for a, b in zip(wanted[0], wanted[-1])]
+        off = [min(error(want[i], x) for want in wanted) for i, x in enumerate(got)]
+        bad = [i for i, e in enumerate(off) if not e <= max(LIMIT, 3 * apart[i])]
+        if bad and all(np.isfinite(off[i]) for i in bad):
+            self.stock.ask(task | {"shake": SHAKE}, TOO_SLOW)
+            moved = [error(a, b) for a, b in zip(wanted[0], arrays(path.format(accepted[0])))]
+            bad = [i for i in bad if not off[i] <= 3 * moved[i]]
+        return [
+            f"step {step}, output {i}: error {off[i]:.2e}, stock kernels {apart[i]:.1e} apart: "
+            f"{wanted[0][i].dtype} {wanted[0][i].ravel()[:6]} became {got[i].dtype} {got[i].ravel()[:6]}"
+            for i in bad
+        ]
 
     def close(self):
         """Ends both children."""
