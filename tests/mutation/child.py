@@ -99,7 +99,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     memory, keeper = 2 << 30, None
     if sys.argv[1] != "stock":
-        memory, options = 8 << 30, json.loads(sys.argv[2])
+        memory, options = 4 << 30, json.loads(sys.argv[2])
         keeper = host.load_delegate(sys.argv[1], options)  # keeps the device between tasks
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     answers = os.fdopen(os.dup(1), "w", buffering=1)

@@ -362,11 +362,17 @@ def mutant(given, random):
 
 
 def settled(given):
-    """Whether the model says what each tensor holds: it is read after it was written, and written once."""
+    """Whether the model says what each tensor holds: it is read after it was written, and written once.
+
+    An input of the graph that has a constant's content too is neither: TFLite does not tell its delegates.
+    """
     model = load(given)
     for graph in model.subgraphs:
-        known = {-1, *listed(graph.inputs)}
-        known |= {i for i, t in enumerate(graph.tensors) if t.buffer and model.buffers[t.buffer].data is not None}
+        full = {i for i, b in enumerate(model.buffers) if b.data is not None}
+        constants = {i for i, t in enumerate(graph.tensors) if t.buffer and t.buffer in full}
+        if constants.intersection(listed(graph.inputs)):
+            return False
+        known = {-1, *listed(graph.inputs), *constants}
         for node in graph.operators:
             written = [t for t in listed(node.outputs) if t != -1]
             if not known.issuperset(listed(node.inputs)) or known.intersection(written):
