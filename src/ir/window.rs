@@ -168,6 +168,21 @@ impl Window {
         })
     }
 
+    /// Calls `f` for every window on the NHWC shape `x` and each of its taps that lies on a stored element: with the
+    /// number of the window, that of the tap, and that of the pixel in `x`.
+    pub fn visit(&self, x: &Shape, extents: [Extent; 2], mut f: impl FnMut(usize, usize, usize)) {
+        let [rows, columns] = extents.map(|extent| extent.size as usize);
+        let [height, width, taps] = [x[1], x[2], self.size[1]].map(|n| n as usize);
+        for image in 0..x[0] as usize {
+            for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+                let number = (image * rows + i) * columns + j;
+                for (tap, [row, column]) in self.inside(x, extents, [i, j]) {
+                    f(number, tap[0] * taps + tap[1], (image * height + row) * width + column);
+                }
+            }
+        }
+    }
+
     /// Number of taps.
     pub fn taps(&self) -> u32 {
         self.size[0] * self.size[1]

@@ -280,7 +280,9 @@ def sparsity(model, graph, random):
     held, kind = tensor.sparsity, random.randrange(3)
     if kind == 0 and held.traversalOrder is not None and len(held.traversalOrder):
         held.traversalOrder = listed(held.traversalOrder)
-        held.traversalOrder[random.randrange(len(held.traversalOrder))] = random.choice((0, 1, -1, 7, 1 << 30))
+        held.traversalOrder[random.randrange(len(held.traversalOrder))] = random.choice(
+            (0, 1, -1, 7, 1 << 30)
+        )
     elif kind == 1:
         held.blockMap = [random.choice((0, 1, 2, -1, 9)) for _ in range(random.randrange(4))]
     elif held.dimMetadata:
