@@ -69,6 +69,12 @@ pub struct Extent {
     pub border: bool,
 }
 
+/// The most elements from a window's first tap to its last.
+const MAX_SPAN: u64 = 1 << 29;
+
+/// The largest distance between two windows.
+const MAX_STRIDE: u32 = 1 << 29;
+
 impl Window {
     /// A window from TFLite's parameters, as `[height, width]`.
     pub fn new(
@@ -85,13 +91,15 @@ impl Window {
             unsupported!("a window of {size:?}");
         }
         let (stride, dilation) = (positive("stride", stride)?, positive("dilation", dilation)?);
-        Ok(Self {
-            size,
-            stride,
-            dilation,
-            padding: Padding::from_code(padding)?,
-            zeros: SpatialPadding::default(),
-        })
+        // One tap has no distance to another.
+        let dilation = [0, 1].map(|d| if size[d] == 1 { 1 } else { dilation[d] });
+        let zeros = SpatialPadding::default();
+        let window = Self { size, stride, dilation, padding: Padding::from_code(padding)?, zeros };
+        // Kernels count places in 32 bits.
+        if [0, 1].into_iter().any(|d| window.span(d) > MAX_SPAN || stride[d] > MAX_STRIDE) {
+            unsupported!("a window of {size:?} by strides of {stride:?} and {dilation:?}");
+        }
+        Ok(window)
     }
 
     /// Requires that a window finds a place along height and width of the NHWC shape `x`. What grows too small
@@ -232,5 +240,13 @@ mod tests {
         let fits = |h, w| window.must_fit(&Shape::from([1, h, w, 1])).is_ok();
         assert_eq!([fits(3, 3), fits(2, 3), fits(3, 1), fits(0, 3)], [true, false, false, true]);
         assert!(Window::new([3, 3], [0, 1], [1, 1], 1).is_err());
+    }
+
+    #[test]
+    fn distances_are_such_as_kernels_count() {
+        let most = i32::MAX;
+        assert_eq!(Window::new([1, 1], [1, 1], [most, most], 1).unwrap().dilation, [1, 1]);
+        assert!(Window::new([1, 2], [1, 1], [most, most], 1).is_err());
+        assert!(Window::new([1, 1], [most, 1], [1, 1], 1).is_err());
     }
 }

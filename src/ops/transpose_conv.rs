@@ -289,3 +289,29 @@ impl Operator for TransposeConv {
         Fusion::Common
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_shape_must_be_one_that_gives_the_operand_back() {
+        let place = |padding, y: [u32; 4], stride| {
+            let op = TransposeConv { stride, padding, output: OutputShape::Given(Shape::from(y)) };
+            op.place(&Shape::from([2, 7, 5, 6]), &Shape::from([5, 3, 3, 6])).is_ok()
+        };
+        assert!(place(Padding::Valid, [2, 15, 11, 5], [2, 2]));
+        assert!(place(Padding::Valid, [2, 16, 12, 5], [2, 2]));
+        assert!(!place(Padding::Valid, [2, 15, 11, 5], [2, 8]));
+        assert!(!place(Padding::Valid, [2, 17, 11, 5], [2, 2]));
+        assert!(place(Padding::Same, [2, 13, 10, 5], [2, 2]));
+        assert!(!place(Padding::Same, [2, 15, 10, 5], [2, 2]));
+        assert!(!place(Padding::Valid, [2, u32::MAX, 11, 5], [2, 2]));
+    }
+
+    #[test]
+    fn a_result_that_no_shape_holds_is_refused() {
+        let op = TransposeConv { stride: [1 << 30; 2], padding: Padding::Valid, output: OutputShape::Computed };
+        assert!(op.place(&Shape::from([1, 9, 9, 1]), &Shape::from([1, 3, 3, 1])).is_err());
+    }
+}
