@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tflite_vulkan::caps::Caps;
-use tflite_vulkan::compile::{compile, import};
+use tflite_vulkan::compile::{compile, import, reshape};
 use tflite_vulkan::ir::HostTensor;
 use tflite_vulkan::op::Def;
 use tflite_vulkan::options::Precision;
@@ -30,7 +30,11 @@ fuzz_target!(|data: &[u8]| {
     let outputs = node.output_tensors().to_vec();
     let partition = Partition { nodes: vec![0], inputs: (0..tensors).collect(), outputs };
     let view = subgraph.partition(&partition).expect("the node is there");
-    let Ok(graph) = import(&view) else { return };
+    let Ok(mut graph) = import(&view) else { return };
+    let shapes: Vec<_> = graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect();
+    if reshape(&mut graph, &shapes).is_err() {
+        return;
+    }
     let heuristic = |_: &_, _: &[String]| 0;
     let _ = compile(graph.clone(), &Caps::minimum(), &Precision::Fp32.into(), &heuristic);
     let elements = graph.values().map(|(_, value)| value.ty.shape.elements()).fold(0, u64::saturating_add);

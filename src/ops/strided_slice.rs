@@ -155,7 +155,8 @@ impl StridedSlice {
         let takes = |e: &&Entry| !matches!(e, Entry::New | Entry::Ellipsis);
         // TFLite does not read entries beyond the operand's rank, which a resize may lower.
         let plain = |e: &Entry| matches!(e, Entry::Range { .. } | Entry::Index(_));
-        let read = if self.entries.iter().all(plain) { x.len().min(self.entries.len()) } else { self.entries.len() };
+        let read =
+            if self.entries.iter().all(plain) { x.len().min(self.entries.len()) } else { self.entries.len() };
         let entries = &self.entries[..read];
         let Some(unspoken) = x.len().checked_sub(entries.iter().filter(takes).count()) else {
             unsupported!("{} slices of {x}", self.entries.len());

@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_result_that_no_shape_holds_is_refused() {
-        let op = TransposeConv { stride: [1 << 30; 2], padding: Padding::Valid, output: OutputShape::Computed };
+        let op =
+            TransposeConv { stride: [1 << 30; 2], padding: Padding::Valid, output: OutputShape::Computed };
         assert!(op.place(&Shape::from([1, 9, 9, 1]), &Shape::from([1, 3, 3, 1])).is_err());
     }
 }

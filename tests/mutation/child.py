@@ -20,6 +20,8 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "python"))
 import host  # noqa: E402
 
+MEMORY = 4 << 30  # bytes of addresses
+
 
 def draw(details, ranges, random):
     """Random inputs of the shapes and types that the interpreter wants."""
@@ -97,11 +99,11 @@ def delegated(task, library, options):
 def main():
     """Answers tasks until stdin ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    memory, keeper = 2 << 30, None
+    keeper = None
     if sys.argv[1] != "stock":
-        memory, options = 4 << 30, json.loads(sys.argv[2])
+        options = json.loads(sys.argv[2])
         keeper = host.load_delegate(sys.argv[1], options)  # keeps the device between tasks
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
         task = json.loads(line)

@@ -5,8 +5,9 @@ import pathlib
 import random
 
 import drivers
-import mutation.mutate as mutate
 from conformance import group
+
+import mutation.mutate as mutate
 
 LARGEST = 16384  # elements of a small graph's inputs
 SMALL_FILE, REAL_FILE = 60_000, 1_300_000  # bytes
@@ -16,7 +17,7 @@ SIZES = (0, 1, 2, 3, 5, 8, 17, 64, 300)
 
 @dataclasses.dataclass
 class Source:
-    """A model, with the ranges of its inputs, of which each is (low, high, step) or None, and their shapes."""
+    """A model with the shapes of its inputs and their ranges: (low, high, step) or None each."""
 
     name: str
     data: bytes

@@ -347,7 +347,7 @@ MUTATIONS = {
 
 
 def mutant(given, random):
-    """The bytes of a mutant and what was changed, or None where the change leaves no model that can be stored."""
+    """The bytes of a mutant and what was changed; None where it cannot be stored."""
     model = load(given)
     graph, said = random.choice(model.subgraphs), []
     if not graph.operators or not graph.tensors:
