@@ -61,9 +61,10 @@ impl<const N: usize> Spread<N> {
         let strides = operands.map(Shape::broadcast_strides);
         let (mut rank, mut shape, mut merged) = (0, [1; MAX_RANK], [[0; MAX_RANK]; N]);
         for d in (0..MAX_RANK).filter(|&d| dims[d] != 1) {
-            let joins = |n: usize| merged[n][rank - 1] == strides[n][d] * dims[d];
+            let joins = |n: usize| merged[n][rank - 1] == strides[n][d].saturating_mul(dims[d]);
             if rank > 0 && (0..N).all(joins) {
-                shape[rank - 1] *= dims[d];
+                // What has more elements than fit is refused as soon as its grid is known.
+                shape[rank - 1] = u32::saturating_mul(shape[rank - 1], dims[d]);
             } else {
                 shape[rank] = dims[d];
                 rank += 1;
