@@ -1,6 +1,7 @@
 //! The graph that is compiled: nodes and values, and the only functions that change them.
 
 mod storage;
+mod wide;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use crate::ir::{Broadcast, Constant, Operand, Shape, Step, StepOp, TensorType};
 use crate::op::{Aliasing, Operator};
 pub use storage::{Mix, Storage};
+pub use wide::beyond_fp16;
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

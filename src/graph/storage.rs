@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::wide::beyond_fp16;
 use super::{Graph, Node, ValueId};
 use crate::caps::{Caps, Features};
 use crate::op::Aliasing;
@@ -13,7 +14,8 @@ use crate::program::{Element, Store};
 pub struct Mix {
     /// The precision of most values.
     pub asked: Precision,
-    /// The float32 values of the graph, as imported, that stay in 32 bits whatever is asked.
+    /// The float32 values of the graph, as imported, that stay in 32 bits beside those
+    /// [beyond fp16](beyond_fp16).
     pub wide: BTreeSet<ValueId>,
 }
 
@@ -56,7 +58,10 @@ impl Storage {
     /// The storage of all values, before any pass: what lies inside of a fusion can have its own.
     pub fn assign(graph: &Graph, caps: &Caps, mix: &Mix) -> Self {
         let store = mix.store(caps);
-        let wide = if store == Store::F16 { classes(graph, mix.wide.clone()) } else { BTreeSet::new() };
+        let wide = match store {
+            Store::F16 => classes(graph, &mix.wide | &beyond_fp16(graph)),
+            Store::F32 => BTreeSet::new(),
+        };
         let element = |(id, value): (ValueId, &super::Value)| {
             let store = if wide.contains(&id) { Store::F32 } else { store };
             Element::of(value.ty.dtype, store, caps.features)

@@ -5,7 +5,9 @@
 //! float32 up to rank 6; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, DType, HostTensor, MAX_RANK, Operand, Shape, Step, StepOp};
+use crate::ir::{
+    Activation, Broadcast, DType, HostTensor, MAX_RANK, Magnitude, Operand, Shape, Step, StepOp, Term,
+};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -138,6 +140,10 @@ impl Operator for Binary {
         let (a, b) = (a.expand(&shape)?, b.expand(&shape)?);
         let data = a.floats().iter().zip(b.floats()).map(|(a, b)| self.0.apply(*a, *b)).collect();
         Ok(vec![HostTensor::f32(shape, data)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        operands[0].map_or(Magnitude::RANGE, |x| self.0.magnitude(x, operands[1]))
     }
 
     fn fusion(&self) -> Fusion {

@@ -3,7 +3,7 @@
 //! Taken for float32 of any shape; behind another node the function becomes a step of its epilogue.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Shape, Step, StepOp};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, Step, StepOp, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed};
@@ -95,6 +95,10 @@ impl Operator for Unary {
         let Some(x) = inputs[0] else { unsupported!("the operand is missing") };
         let data = x.floats().iter().map(|v| self.0.apply(*v, 0.0)).collect();
         Ok(vec![HostTensor::f32(x.shape, data)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        operands[0].map_or(Magnitude::RANGE, |x| self.0.magnitude(x, None))
     }
 
     fn fusion(&self) -> Fusion {
