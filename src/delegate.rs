@@ -1,5 +1,6 @@
 //! What the delegate decides: which nodes to take, and what to keep ready for every shape.
 
+mod bisection;
 mod compiler;
 mod disk;
 mod kernel;

@@ -28,6 +28,8 @@ pub struct Value {
     pub ty: TensorType,
     /// Its contents, if known.
     pub constant: Option<Constant>,
+    /// Between which numbers what computes an input is known to keep it.
+    pub bounds: Option<[f32; 2]>,
 }
 
 /// An operator with its operands and what was fused behind it.
@@ -64,7 +66,7 @@ impl Graph {
         ty: TensorType,
         constant: Option<Constant>,
     ) -> ValueId {
-        self.values.push(Value { name: name.into(), ty, constant });
+        self.values.push(Value { name: name.into(), ty, constant, bounds: None });
         ValueId(self.values.len() as u32 - 1)
     }
 
@@ -153,6 +155,11 @@ impl Graph {
         self.values[value.0 as usize].constant = Some(constant);
     }
 
+    /// Says between which numbers an input is.
+    pub fn set_bounds(&mut self, value: ValueId, bounds: [f32; 2]) {
+        self.values[value.0 as usize].bounds = Some(bounds);
+    }
+
     /// Sets the type of a value.
     pub fn set_type(&mut self, value: ValueId, ty: TensorType) {
         self.values[value.0 as usize].ty = ty;
@@ -234,7 +241,8 @@ impl fmt::Display for Graph {
         let show = |id: &ValueId| {
             let v = self.value(*id);
             let kind = if v.constant.is_some() { "c" } else { "%" };
-            format!("{kind}{}:{}", id.0, v.ty)
+            let bounds = v.bounds.map_or(String::new(), |[lo, hi]| format!(" in {lo}..{hi}"));
+            format!("{kind}{}:{}{bounds}", id.0, v.ty)
         };
         let list = |ids: &[ValueId]| ids.iter().map(show).collect::<Vec<_>>().join(" ");
         writeln!(f, "in  {}", list(&self.inputs))?;

@@ -14,7 +14,7 @@ use super::precision::{EffectivePrecision, Trial};
 use super::proving::Proving;
 use super::setup::Setup;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Mix};
+use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::options::Precision;
 use crate::runtime::Recording;
@@ -52,8 +52,8 @@ impl Life {
             },
         };
         let shapes: Vec<Shape> = imported.inputs().iter().map(|id| imported.value(*id).ty.shape).collect();
-        let runs = start.as_ref().map_or(Precision::Fp32, EffectivePrecision::runs);
-        let first = compiler.compile(imported, &shapes, &Mix::of(runs)).map_err(Refusal::unknown)?;
+        let mix = start.as_ref().map_or(Precision::Fp32.into(), |precision| precision.mix().clone());
+        let first = compiler.compile(imported, &shapes, &mix).map_err(Refusal::unknown)?;
         let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
         let reasons = session.check(dispatches).map_err(Refusal::unknown)?;
         let mut refused = dispatches.iter().zip(reasons).filter_map(|(d, why)| Some((d, why?)));

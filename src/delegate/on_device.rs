@@ -5,7 +5,7 @@ use super::on_host::OnHost;
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Mix};
+use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::runtime::Session;
 
@@ -62,7 +62,7 @@ impl OnDevice {
         self.recorded.truncate(KEPT - 1);
         let reshaped = match self.compiled.take() {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,
-            _ => self.compiler.compile(imported, shapes, &Mix::of(self.precision.runs()))?,
+            _ => self.compiler.compile(imported, shapes, self.precision.mix())?,
         };
         let profile = self.compiler.setup.options.profile.as_deref();
         let recorded = Recorded::new(&mut self.session, reshaped, profile)?;
