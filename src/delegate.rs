@@ -13,6 +13,7 @@ mod probe;
 mod proving;
 mod recorded;
 mod setup;
+mod surroundings;
 mod survey;
 mod tactics;
 

@@ -1,5 +1,6 @@
 //! The graph that is compiled: nodes and values, and the only functions that change them.
 
+mod reader;
 mod storage;
 mod wide;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use crate::ir::{Broadcast, Constant, Operand, Shape, Step, StepOp, TensorType};
 use crate::op::{Aliasing, Operator};
+pub use reader::Reader;
 pub use storage::{Mix, Storage};
 pub use wide::beyond_fp16;
 
@@ -30,6 +32,8 @@ pub struct Value {
     pub constant: Option<Constant>,
     /// Between which numbers what computes an input is known to keep it.
     pub bounds: Option<[f32; 2]>,
+    /// How an output is read.
+    pub reader: Reader,
 }
 
 /// An operator with its operands and what was fused behind it.
@@ -66,7 +70,7 @@ impl Graph {
         ty: TensorType,
         constant: Option<Constant>,
     ) -> ValueId {
-        self.values.push(Value { name: name.into(), ty, constant, bounds: None });
+        self.values.push(Value { name: name.into(), ty, constant, bounds: None, reader: Reader::Any });
         ValueId(self.values.len() as u32 - 1)
     }
 
@@ -160,6 +164,11 @@ impl Graph {
         self.values[value.0 as usize].bounds = Some(bounds);
     }
 
+    /// Says how an output is read.
+    pub fn set_reader(&mut self, value: ValueId, reader: Reader) {
+        self.values[value.0 as usize].reader = reader;
+    }
+
     /// Sets the type of a value.
     pub fn set_type(&mut self, value: ValueId, ty: TensorType) {
         self.values[value.0 as usize].ty = ty;
@@ -242,7 +251,11 @@ impl fmt::Display for Graph {
             let v = self.value(*id);
             let kind = if v.constant.is_some() { "c" } else { "%" };
             let bounds = v.bounds.map_or(String::new(), |[lo, hi]| format!(" in {lo}..{hi}"));
-            format!("{kind}{}:{}{bounds}", id.0, v.ty)
+            let reader = match v.reader {
+                Reader::Any => String::new(),
+                reader => format!(" {reader:?}"),
+            };
+            format!("{kind}{}:{}{bounds}{reader}", id.0, v.ty)
         };
         let list = |ids: &[ValueId]| ids.iter().map(show).collect::<Vec<_>>().join(" ");
         writeln!(f, "in  {}", list(&self.inputs))?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::Result;
-use crate::graph::{Graph, Value, ValueId};
+use crate::graph::{Graph, Reader, Value, ValueId};
 use crate::ir::DType;
 use crate::noise::Noise;
 use crate::runtime::{Recording, Session};
@@ -141,7 +141,14 @@ fn compare(graph: &Graph, case: Case, want: &[impl AsRef<[u8]>], got: &[Vec<u8>]
             _ => format!("fp16 moves output {} by {moved}", value.name),
         };
         log::debug!("{case}, {what}");
-        if moved.is_nan() || moved > limit {
+        let (what, reordered) = match value.reader {
+            Reader::Picks(count) if !same_order(value.ty.shape.channels(), count, want.as_ref(), got) => (
+                format!("fp16 changes the order of the {count} largest elements of output {}", value.name),
+                true,
+            ),
+            _ => (what, false),
+        };
+        if moved.is_nan() || moved > limit || reordered {
             return Some(match case {
                 Case::Noise(_) => what,
                 Case::FirstInputs => format!("{case}, {what}"),
@@ -180,6 +187,19 @@ fn difference(want: &[u8], got: &[u8]) -> f32 {
         most = most.max((want - got).abs());
     }
     if most == 0.0 { 0.0 } else { most / range }
+}
+
+/// Whether the `count` largest floats of each row of `channels` are in the same places.
+fn same_order(channels: u32, count: u32, want: &[u8], got: &[u8]) -> bool {
+    let (channels, count) = (channels.max(1) as usize, count as usize);
+    let [want, got]: [Vec<f32>; 2] = [want, got].map(|bytes| floats(bytes).collect());
+    let order = |row: &[f32]| {
+        let mut places: Vec<usize> = (0..row.len()).collect();
+        places.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+        places.truncate(count);
+        places
+    };
+    want.chunks(channels).zip(got.chunks(channels)).all(|(want, got)| order(want) == order(got))
 }
 
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
@@ -258,6 +278,24 @@ mod tests {
         }
         let text = "on the first inputs, fp16 moves output z by 3";
         assert_eq!(compared(DType::I8, -1, 2), Some(text.into()));
+    }
+
+    #[test]
+    fn the_order_of_what_is_picked_counts() {
+        let order = |count, want: [f32; 4], got: [f32; 4]| same_order(4, count, &bytes(&want), &bytes(&got));
+        let want = [0.1, 0.4, 0.3999, 0.2];
+        assert!(order(4, want, want));
+        assert!(!order(2, want, [0.1, 0.4, 0.4001, 0.2]) && !order(1, want, [0.5, 0.4, 0.3999, 0.2]));
+        assert!(order(2, want, [0.2, 0.4, 0.3999, 0.1]));
+        let mut graph = graph([TensorType::f32([1]), TensorType::f32([1, 2])]);
+        graph.set_reader(graph.outputs()[1], Reader::Picks(1));
+        let compared = |got: [f32; 2]| {
+            let [want, got] = [[1.0, 1.001], got].map(|z| [bytes(&[1.0]), bytes(&z)].to_vec());
+            compare(&graph, Case::Noise(0.0), &want, &got)
+        };
+        assert_eq!(compared([0.999, 1.0]), None);
+        let text = "fp16 changes the order of the 1 largest elements of output z";
+        assert_eq!(compared([1.002, 1.0]), Some(text.into()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::wide::beyond_fp16;
+use super::wide::{before_rounding, beyond_fp16};
 use super::{Graph, Node, ValueId};
 use crate::caps::{Caps, Features};
 use crate::op::Aliasing;
@@ -59,7 +59,7 @@ impl Storage {
     pub fn assign(graph: &Graph, caps: &Caps, mix: &Mix) -> Self {
         let store = mix.store(caps);
         let wide = match store {
-            Store::F16 => classes(graph, &mix.wide | &beyond_fp16(graph)),
+            Store::F16 => classes(graph, &(&mix.wide | &beyond_fp16(graph)) | &before_rounding(graph)),
             Store::F32 => BTreeSet::new(),
         };
         let element = |(id, value): (ValueId, &super::Value)| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Graph, Node, ValueId};
+use super::{Graph, Node, Reader, ValueId};
 use crate::ir::{Magnitude, Operand, Term};
 
 /// The values of a graph, as imported, whose magnitude is beyond fp16's range, or in which it rounds to zero
@@ -30,6 +30,18 @@ pub fn beyond_fp16(graph: &Graph) -> BTreeSet<ValueId> {
             if !folded && !magnitude.is_narrow() {
                 wide.insert(*output);
             }
+        }
+    }
+    wide
+}
+
+/// What outputs are computed from that are rounded outside.
+pub fn before_rounding(graph: &Graph) -> BTreeSet<ValueId> {
+    let rounds = |id: &ValueId| graph.value(*id).reader == Reader::Rounds;
+    let mut wide: BTreeSet<ValueId> = graph.outputs().iter().copied().filter(rounds).collect();
+    for (_, node) in graph.nodes().rev() {
+        if node.outputs.iter().any(|id| wide.contains(id)) {
+            wide.extend(node.inputs.iter().flatten().filter(|id| graph.value(**id).constant.is_none()));
         }
     }
     wide
