@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::wide::{before_rounding, beyond_fp16};
 use super::{Graph, Node, ValueId};
 use crate::caps::{Caps, Features};
-use crate::op::Aliasing;
+use crate::ir::{Operand, Step};
+use crate::op::{Aliasing, Fusion};
 use crate::options::Precision;
 use crate::program::{Element, Store};
 
@@ -75,12 +76,30 @@ impl Storage {
         self.elements.get(id.0 as usize).copied().unwrap_or(Element::F32)
     }
 
-    /// How the kernels of a node see its floats: narrow only where all of them are.
+    /// How the kernels of a node see its floats: narrow only where all of them are. What an epilogue adds and
+    /// the result behind it may be wide beside narrow operands, and elementwise kernels take any of both.
     pub fn of_node(&self, graph: &Graph, node: &Node) -> Store {
-        let computed = |id: &&ValueId| graph.value(**id).constant.is_none();
-        let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
-        let stores: Vec<Store> = touched.filter_map(|id| self.element(*id).store()).collect();
-        if stores.is_empty() || stores.contains(&Store::F32) { Store::F32 } else { Store::F16 }
+        let in_epilogue = |i: usize| {
+            let at = |step: &Step| matches!(step.operand, Operand::Input { input, .. } if input == i);
+            node.epilogue.iter().any(at)
+        };
+        let store = |id: ValueId| graph.value(id).constant.is_none().then(|| self.element(id).store())?;
+        let inputs = node.inputs.iter().enumerate().filter_map(|(i, id)| Some((i, store((*id)?)?)));
+        let outputs = node.outputs.iter().filter_map(|id| store(*id));
+        let stores: Vec<Store> = match node.op.fusion() {
+            Fusion::Common => inputs.filter(|(i, _)| !in_epilogue(*i)).map(|(_, store)| store).collect(),
+            _ => inputs.map(|(_, store)| store).chain(outputs).collect(),
+        };
+        let narrow = match node.op.fusion() {
+            Fusion::Elementwise(_) => stores.contains(&Store::F16),
+            _ => !stores.is_empty() && !stores.contains(&Store::F32),
+        };
+        if narrow { Store::F16 } else { Store::F32 }
+    }
+
+    /// Whether the value is stored in 16 bits.
+    pub fn is_narrow(&self, id: ValueId) -> bool {
+        self.element(id) == Element::F16
     }
 }
 

@@ -117,7 +117,10 @@ impl Operator for Binary {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let result = cx.output(0).shape;
         let main = usize::from(cx.input(0).shape != result);
-        let x = if cx.input(main).shape == result { cx.x(main)? } else { expand(cx, main, result)? };
+        let x = match cx.input(main).shape == result {
+            true => cx.either(main)?,
+            false => (expand(cx, main, result)?, false),
+        };
         let other = cx.input(1 - main).shape;
         let swapped = main == 1 && !self.0.commutes();
         let step = |operand| Step { op: self.0, operand, swapped };
