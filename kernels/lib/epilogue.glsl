@@ -194,7 +194,11 @@ void epi_store(uint i, vec4 v) {
 
 // Whether the first step adds a vector of one element per channel, and the kernel does that at the start.
 #ifdef EPI_START
+#ifdef STORE_F16
+const bool EPI_STARTED = (EPI_OP_0 & (0xfffu | 1u << EPI_F32_AT)) == (EPI_CHANNEL << EPI_KIND_AT | STEP_ADD);
+#else
 const bool EPI_STARTED = (EPI_OP_0 & 0xfffu) == (EPI_CHANNEL << EPI_KIND_AT | STEP_ADD);
+#endif
 
 vec4 epilogue_start4(uint c) {
     if (EPI_STARTED) return epi_load4_stored(EPI_SLOT(EPI_OP_0), c >> 2);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::wide::{before_rounding, beyond_fp16};
 use super::{Graph, Node, ValueId};
 use crate::caps::{Caps, Features};
-use crate::ir::{Operand, Step};
+use crate::ir::{Broadcast, Operand, Step};
 use crate::op::{Aliasing, Fusion};
 use crate::options::Precision;
 use crate::program::{Element, Store};
@@ -60,7 +60,10 @@ impl Storage {
     pub fn assign(graph: &Graph, caps: &Caps, mix: &Mix) -> Self {
         let store = mix.store(caps);
         let wide = match store {
-            Store::F16 => classes(graph, &(&mix.wide | &beyond_fp16(graph)) | &before_rounding(graph)),
+            Store::F16 => {
+                let wide = &(&mix.wide | &beyond_fp16(graph)) | &before_rounding(graph);
+                classes(graph, joined(graph, classes(graph, wide)))
+            }
             Store::F32 => BTreeSet::new(),
         };
         let element = |(id, value): (ValueId, &super::Value)| {
@@ -91,16 +94,39 @@ impl Storage {
             _ => inputs.map(|(_, store)| store).chain(outputs).collect(),
         };
         let narrow = match node.op.fusion() {
-            Fusion::Elementwise(_) => stores.contains(&Store::F16),
+            Fusion::Elementwise(_) if self.spreads(graph, node) => stores.contains(&Store::F16),
             _ => !stores.is_empty() && !stores.contains(&Store::F32),
         };
         if narrow { Store::F16 } else { Store::F32 }
+    }
+
+    /// Whether a kernel can read the operands of an elementwise node as they are.
+    fn spreads(&self, graph: &Graph, node: &Node) -> bool {
+        let result = graph.value(node.outputs[0]).ty.shape;
+        let shapes = || node.inputs.iter().take(2).flatten().map(|id| graph.value(*id).ty.shape);
+        shapes().any(|shape| shape == result)
+            && shapes().all(|shape| Broadcast::of(&shape, &result).is_some())
+    }
+
+    /// Whether any value is stored in 16 bits.
+    pub fn has_narrow(&self) -> bool {
+        self.elements.contains(&Element::F16)
     }
 
     /// Whether the value is stored in 16 bits.
     pub fn is_narrow(&self, id: ValueId) -> bool {
         self.element(id) == Element::F16
     }
+}
+
+/// The values, and what else only they are put together from: it can be computed in their memory then.
+fn joined(graph: &Graph, mut values: BTreeSet<ValueId>) -> BTreeSet<ValueId> {
+    for (_, node) in graph.nodes().rev() {
+        if values.contains(&node.outputs[0]) && graph.aliasing(node) == Aliasing::Sequence {
+            values.extend(node.inputs.iter().flatten().filter(|id| graph.has_one_use(**id)));
+        }
+    }
+    values
 }
 
 /// The values and all that share memory with one of them.

@@ -176,6 +176,9 @@ impl<'a> Lower<'a> {
     }
 
     fn convert_operand(&mut self, i: usize, buffer: BufferId) -> Result<BufferId, Unsupported> {
+        if self.store == Store::F16 {
+            unsupported!("operand {i} would lose precision");
+        }
         let (value, elements) = (self.operand(i).value, self.operand(i).ty.shape.elements());
         let key = (value, self.store);
         if let Some(converted) = self.converted.get(&key) {

@@ -64,11 +64,10 @@ impl Lower<'_> {
                         if slot == MAX_OPERANDS {
                             unsupported!("more than {MAX_OPERANDS} fused operands");
                         }
-                        // Shaders load biases and what they pad as they store floats.
-                        let as_stored =
-                            broadcast == Broadcast::Padded || s == 0 && broadcast == Broadcast::Channel;
-                        let (buffer, is_wide) =
-                            if as_stored { (self.x(input)?, false) } else { self.either(input)? };
+                        let (buffer, is_wide) = self.either(input)?;
+                        if is_wide && broadcast == Broadcast::Padded {
+                            unsupported!("operand {input} is padded, and wider than the kernel's floats");
+                        }
                         epilogue.e[slot] = buffer;
                         wide[slot] = is_wide;
                         slots.push(input);

@@ -2,5 +2,6 @@
 
 mod net;
 mod passes;
+mod precision;
 mod resizing;
 mod snapshots;
