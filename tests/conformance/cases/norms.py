@@ -156,7 +156,20 @@ def log_sum(g, x):
     return g.op("ADD", g.op("LOG", total(g, g.op("EXP", g.op("SUB", x, most)), 3)), most)
 
 
-NORMS = (rms, rms_product, rms_power, instance, batch, layer, groups, l2, l2_operator, l1, variance, deviation)
+NORMS = (
+    rms,
+    rms_product,
+    rms_power,
+    instance,
+    batch,
+    layer,
+    groups,
+    l2,
+    l2_operator,
+    l1,
+    variance,
+    deviation,
+)
 SUMS = (shared_sum, shared_addition, log_sum)
 # A large logit that is rounded to 11 bits moves by whole units, and a small element that is divided by its own size
 # has few bits.
