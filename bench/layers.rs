@@ -15,7 +15,7 @@ use tflite_vulkan::ops::pool_2d::{self, Pool2d};
 use tflite_vulkan::ops::reduce::{self, Reduce};
 use tflite_vulkan::ops::resize::Resize;
 use tflite_vulkan::ops::softmax::Softmax;
-use tflite_vulkan::ops::transpose_conv::TransposeConv;
+use tflite_vulkan::ops::transpose_conv::{OutputShape, TransposeConv};
 
 /// The label of the node that is measured; conversions at the borders have others.
 pub const LABEL: &str = "MEASURED";
@@ -129,7 +129,7 @@ fn batch_product(count: u32, rows: u32, depth: u32, columns: u32) -> Case {
 fn upsampling(side: u32, depth: u32, channels: u32) -> Case {
     Case {
         name: format!("TRANSPOSE_CONV 2×2/2 {} to {channels}", dims(&[side, side, depth])),
-        op: Arc::new(TransposeConv { stride: [2, 2], padding: Padding::Same, output: None }),
+        op: Arc::new(TransposeConv { stride: [2, 2], padding: Padding::Same, output: OutputShape::Computed }),
         inputs: vec![Shape::new(&[1, side, side, depth])],
         constants: vec![Shape::new(&[channels, 2, 2, depth])],
     }

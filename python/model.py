@@ -52,6 +52,7 @@ OPTIONS = {
     "RESHAPE": "Reshape",
     "RESIZE_BILINEAR": "ResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighbor",
+    "SHAPE": "Shape",
     "SOFTMAX": "Softmax",
     "SPACE_TO_DEPTH": "SpaceToDepth",
     "SPLIT": "Split",
@@ -219,8 +220,8 @@ class Graph:
         """The declared shapes of the inputs."""
         return [tuple(int(n) for n in self.tensors[t].shape) for t in self.inputs]
 
-    def build(self, other_shapes=None):
-        """The bytes of the .tflite file."""
+    def build(self, other_shapes=None, placeholder=False):
+        """The bytes of the .tflite file; with a placeholder of 1 for open sizes, as converters write them."""
         shapes = self._infer(self.input_shapes())
         others = self._infer(other_shapes) if other_shapes else shapes
         for t, shape, other in zip(self.tensors, shapes, others):
@@ -229,7 +230,13 @@ class Graph:
                 signature = [n if n == m else -1 for n, m in zip(shape, other)]
                 if -1 in signature and t.shapeSignature is None:
                     t.shapeSignature = signature
-        return self._pack()
+                if placeholder and t.shapeSignature is not None:
+                    t.shape = [1 if n == -1 else m for n, m in zip(t.shapeSignature, shape)]
+        data = self._pack()
+        for t, shape in zip(self.tensors, shapes):
+            if t.buffer == 0:
+                t.shape = shape
+        return data
 
     def _infer(self, input_shapes):
         """The shape of every tensor, by the stock interpreter."""

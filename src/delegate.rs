@@ -5,6 +5,7 @@ mod compiler;
 mod disk;
 mod kernel;
 mod life;
+mod look;
 mod on_device;
 mod on_host;
 mod partition;

@@ -13,7 +13,7 @@ mod types;
 mod window;
 
 pub use broadcast::Broadcast;
-pub use constant::{Bytes, Constant};
+pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
 pub use host::{Data, HostTensor};
 pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;

@@ -12,9 +12,9 @@ use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
 
-mod folds;
+mod findings;
 
-pub use folds::Folds;
+pub use findings::Findings;
 
 /// An entry of the operator table.
 #[derive(Debug)]
@@ -145,6 +145,20 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// How large and how small the results may become; by default as the elements of the operands.
     fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
         Magnitude::of_any(operands)
+    }
+
+    /// The operator with the attributes that its operands hold, once these are known: `numbers` gives the
+    /// contents of an operand of integers. `None` if nothing is open. Before that, `infer` and `lower` refuse.
+    fn settle(
+        &self,
+        _numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        Ok(None)
+    }
+
+    /// The results, where they depend on the operands' shapes alone.
+    fn of_shapes(&self, _inputs: &[Option<Shape>]) -> Option<HostTensor> {
+        None
     }
 
     /// Computes the result, if the operator only unpacks constants; such a node never runs.

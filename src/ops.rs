@@ -18,6 +18,7 @@ pub mod pool_2d;
 pub mod reduce;
 pub mod reshape;
 pub mod resize;
+pub mod shape;
 pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
@@ -52,6 +53,7 @@ pub static ALL: &[&[Def]] = &[
     reduce::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    shape::DEFS,
     softmax::DEFS,
     space_to_batch::DEFS,
     split::DEFS,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ir::bounded::filled;
-use crate::ir::{Broadcast, Constant, DType, HostTensor, Operand, Shape, TensorType};
+use crate::ir::{Broadcast, HostTensor, Operand, Shape};
 use crate::op::Fold;
 
 /// Computes the graph's outputs from its inputs, each in the graph's order. Works on a graph
@@ -17,7 +17,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     for (id, value) in graph.values() {
         if let Some(constant) = &value.constant {
             let model = |e: Unsupported| Error::Model { node: value.name.clone(), what: e.0 };
-            values.insert(id, on_host(constant).map_err(model)?);
+            values.insert(id, constant.on_host().map_err(model)?);
         }
     }
     for (id, node) in graph.nodes() {
@@ -42,18 +42,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
 fn folded(graph: &Graph, node: &Node, fold: Fold) -> Result<Vec<HostTensor>, Unsupported> {
     let inputs: Vec<_> = node.inputs.iter().map(|i| graph.value((*i)?).constant.as_ref()).collect();
     let constant = fold(&inputs)?;
-    Ok(vec![on_host(&constant)?])
-}
-
-/// A constant's elements: floats if halves are stored, which stand for them.
-fn on_host(constant: &Constant) -> Result<HostTensor, Unsupported> {
-    match constant.stored {
-        DType::F32 | DType::F16 => Ok(HostTensor::f32(constant.shape, constant.to_f32()?)),
-        dtype => {
-            let ty = TensorType { dtype, ..TensorType::f32(constant.shape) };
-            HostTensor::from_bytes(&ty, &constant.dense()?)
-        }
-    }
+    Ok(vec![constant.on_host()?])
 }
 
 /// The node's results, fused steps included.

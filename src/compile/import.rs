@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, ValueId};
-use crate::ir::Shape;
+use crate::error::{Error, Result, Unsupported};
+use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::ir::{Constant, DType, HostTensor, MAX_HOST_INTEGERS, Shape};
 use crate::ops;
 use crate::tflite::{PartitionView, TensorView};
 use crate::unsupported;
@@ -63,6 +63,7 @@ pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
         graph.set_type(id, ty);
     }
     for id in graph.node_ids() {
+        settle(graph, id)?;
         let Some(node) = graph.node(id) else { continue };
         let model = |what: String| Error::Model { node: format!("{} {:?}", node.label, node.origin), what };
         let inferred = node.op.infer(&graph.input_shapes(node)).map_err(|e| model(e.0))?;
@@ -77,6 +78,58 @@ pub fn reshape(graph: &mut Graph, inputs: &[Shape]) -> Result<()> {
             let ty = graph.value(output).ty.with_shape(shape);
             graph.set_type(output, ty);
         }
+        fold_integers(graph, id)?;
     }
     Ok(())
+}
+
+/// Gives an operator the attributes that its operands hold, where they are known.
+fn settle(graph: &mut Graph, id: NodeId) -> Result<()> {
+    let Some(node) = graph.node(id) else { return Ok(()) };
+    let numbers = |i: usize| graph.value((*node.inputs.get(i)?)?).constant.as_ref()?.to_i64().ok();
+    if let Some(op) = node.op.settle(&numbers).map_err(|e| refused(node, &e))? {
+        let inputs = node.inputs.clone();
+        graph.replace(id, op, inputs);
+    }
+    Ok(())
+}
+
+/// Makes the results of a node constant, if they are a few integers that are known now.
+fn fold_integers(graph: &mut Graph, id: NodeId) -> Result<()> {
+    let Some(node) = graph.node(id) else { return Ok(()) };
+    let few = |id: &ValueId| {
+        let ty = &graph.value(*id).ty;
+        !matches!(ty.dtype, DType::F32 | DType::F16) && ty.shape.elements() <= MAX_HOST_INTEGERS
+    };
+    if !node.outputs.iter().all(few) {
+        return Ok(());
+    }
+    let results = match node.op.of_shapes(&graph.input_shapes(node)) {
+        Some(result) => vec![result],
+        None => {
+            let known = |id: &Option<ValueId>| id.is_none_or(|id| graph.value(id).constant.is_some());
+            if !node.inputs.iter().all(known) {
+                return Ok(());
+            }
+            let constant = |id: &Option<ValueId>| Some(graph.value((*id)?).constant.as_ref()?.on_host());
+            let inputs: Vec<Option<HostTensor>> = node
+                .inputs
+                .iter()
+                .map(|id| constant(id).transpose())
+                .collect::<Result<_, _>>()
+                .map_err(|e| refused(node, &e))?;
+            let inputs: Vec<Option<&HostTensor>> = inputs.iter().map(Option::as_ref).collect();
+            node.op.reference(&inputs).map_err(|e| refused(node, &e))?
+        }
+    };
+    let outputs = node.outputs.clone();
+    for (output, result) in outputs.into_iter().zip(results) {
+        graph.set_constant(output, Constant::from_host(&result));
+    }
+    graph.remove(id);
+    Ok(())
+}
+
+fn refused(node: &Node, why: &Unsupported) -> Error {
+    Error::Model { node: format!("{} {:?}", node.label, node.origin), what: why.0.clone() }
 }

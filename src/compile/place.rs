@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, NodeId, Storage, Value, ValueId};
 use crate::ir::{Constant, DType};
+use crate::lower::pack;
 use crate::op::Aliasing;
 use crate::program::{Buffer, BufferId, BufferKind, Element, HostForm, Program, WeightKey, Weights};
 
@@ -127,12 +128,13 @@ fn constant_buffer(
     name: &str,
 ) -> BufferId {
     let (bytes, constant) = (constant.shape.elements() * dtype.bytes(), constant.clone());
+    let packing = format!("output{}", pack::identity(&constant));
     let fill = move |to: &mut [u8]| {
         let all = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
         // Halves may stand for floats.
         Element::native(dtype).write(constant.stored, &all, to);
     };
-    let key = WeightKey { constant: id.0, packing: "output".into() };
+    let key = WeightKey { constant: id.0, packing };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });
     program.add_buffer(bytes, BufferKind::Weights(program.weights.len() - 1), name.into())
 }

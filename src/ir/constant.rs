@@ -7,9 +7,13 @@ use std::sync::Arc;
 use half::slice::HalfFloatSliceExt as _;
 
 use super::bounded::{self, collected, filled};
-use super::{DType, Shape, Sparsity, sparse};
+use super::{DType, HostTensor, Shape, Sparsity, TensorType, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
+
+/// The most elements of a tensor of integers that is computed on the host as soon as shapes are known: other
+/// shapes, and what they are made of.
+pub const MAX_HOST_INTEGERS: u64 = 1024;
 
 /// Bytes that never change: a part of the model, or our own.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -62,6 +66,22 @@ impl Constant {
             DType::I16 => collected(len, chunks(&bytes).map(|b| i64::from(i16::from_le_bytes(b))), self),
             DType::I8 => collected(len, bytes.iter().map(|&b| i64::from(b as i8)), self),
             _ => collected(len, bytes.iter().map(|&b| i64::from(b)), self),
+        }
+    }
+
+    /// A dense constant of our own with the elements of `x`.
+    pub fn from_host(x: &HostTensor) -> Self {
+        Self { shape: x.shape, stored: x.dtype(), bytes: Arc::new(x.to_bytes()), sparsity: None }
+    }
+
+    /// The elements as a tensor: floats if halves are stored, which stand for them.
+    pub fn on_host(&self) -> Result<HostTensor, Unsupported> {
+        match self.stored {
+            DType::F32 | DType::F16 => Ok(HostTensor::f32(self.shape, self.to_f32()?)),
+            dtype => {
+                let ty = TensorType { dtype, ..TensorType::f32(self.shape) };
+                HostTensor::from_bytes(&ty, &self.dense()?)
+            }
         }
     }
 

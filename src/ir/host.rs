@@ -5,6 +5,7 @@ use half::f16;
 use super::bounded::collected;
 use super::{DType, MAX_RANK, Shape, TensorType};
 use crate::error::Unsupported;
+use crate::unsupported;
 
 /// The elements of a tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +125,12 @@ impl HostTensor {
         Ok(Self { shape: ty.shape, data })
     }
 
+    /// The elements as TFLite has them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let size = self.dtype().bytes() as usize;
+        (0..self.data.len()).flat_map(|i| self.data.bits(i).to_le_bytes().into_iter().take(size)).collect()
+    }
+
     /// Writes the elements as TFLite has them, as many as fit.
     pub fn write_bytes(&self, to: &mut [u8]) {
         let size = self.dtype().bytes() as usize;
@@ -146,6 +153,22 @@ impl HostTensor {
             Data::F32(data) => data,
             other => unreachable!("{} where parse has asked for floats", other.dtype()),
         }
+    }
+
+    /// The elements of a tensor of integers.
+    ///
+    /// # Errors
+    /// If it holds floats.
+    pub fn to_i64(&self) -> Result<Vec<i64>, Unsupported> {
+        Ok(match &self.data {
+            Data::I64(x) => x.clone(),
+            Data::I32(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::I16(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::I8(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::U8(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::Bool(x) => x.iter().map(|n| i64::from(*n)).collect(),
+            Data::F32(_) | Data::F16(_) => unsupported!("{} where integers are needed", self.dtype()),
+        })
     }
 
     /// The elements of a float32 tensor, to be changed.

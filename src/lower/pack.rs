@@ -1,8 +1,20 @@
 //! Brings constants into the order and the type in which kernels read them.
 
+use crate::cache;
 use crate::halves::{narrow, narrow_floats, widen};
-use crate::ir::{Constant, DType};
+use crate::ir::{Constant, DType, MAX_HOST_INTEGERS};
 use crate::program::Store;
+
+/// What tells the contents of a few integers apart, for the name of a packing: they may follow from shapes, and
+/// differ with these. Empty for other constants, which never change.
+pub fn identity(constant: &Constant) -> String {
+    let bytes = (*constant.bytes).as_ref();
+    match constant.stored {
+        DType::F32 | DType::F16 => String::new(),
+        _ if constant.shape.elements() > MAX_HOST_INTEGERS => String::new(),
+        _ => format!("/{:016x}", cache::hash(bytes)),
+    }
+}
 
 /// Rows, and elements of a row, of the block that is moved at a time, so that it stays in the cache.
 const NEAR: usize = 64;

@@ -30,7 +30,8 @@ impl Lower<'_> {
         let Some(constant) = self.constant(i).cloned() else { unsupported!("operand {i} is not constant") };
         let element = self.operand(i).element;
         let bytes = constant.shape.elements() * element.bytes();
-        self.weights(i, &format!("plain/{element:?}"), bytes, move |to| {
+        let packing = format!("plain/{element:?}{}", pack::identity(&constant));
+        self.weights(i, &packing, bytes, move |to| {
             let from = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
             element.write(constant.stored, &from, to);
         })

@@ -1,7 +1,9 @@
 //! RESHAPE, SQUEEZE and EXPAND_DIMS: the same elements under another shape, without a copy.
 //!
 //! TFLite gives RESHAPE's shape as a tensor or, in old models, as parameters; one dimension may be
-//! -1. Taken for every element type up to rank 6 if shape and axis are constant.
+//! -1. Taken for every element type up to rank 6 if shape and axis are constant, or follow from other shapes.
+
+use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{HostTensor, MAX_RANK, Shape};
@@ -43,10 +45,15 @@ pub enum Reshape {
     Without(Vec<i64>),
     /// With a dimension of size 1 at this place of the result.
     With(i64),
+    /// The dimensions that operand 1 holds, which are not known yet.
+    Open,
 }
 
 fn parse(node: &NodeView<'_>, op: Reshape) -> Result<Parsed, Unsupported> {
-    op.shape(&node.input_type(0)?.shape)?;
+    let x = node.input_type(0)?;
+    if op != Reshape::Open {
+        op.shape(&x.shape)?;
+    }
     Ok(Parsed::new(op))
 }
 
@@ -54,7 +61,7 @@ fn parse_reshape(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(1..=2, 1)?;
     let is_vector = |i| node.input(i).is_some() && node.input_type(i).is_ok_and(|t| t.shape.len() == 1);
     if is_vector(1) {
-        return parse(node, Reshape::To(node.ints(1)?));
+        return parse(node, node.ints_or_open(1)?.map_or(Reshape::Open, Reshape::To));
     }
     let p = node.required_params::<sys::TfLiteReshapeParams>()?;
     let Some(dims) = usize::try_from(p.num_dimensions).ok().and_then(|n| p.shape.get(..n)) else {
@@ -105,6 +112,7 @@ impl Reshape {
                 dims.insert(axis.rem_euclid(rank) as usize, 1);
                 dims
             }
+            Self::Open => unsupported!("the shape, operand 1, is computed elsewhere"),
         };
         if dims.len() > MAX_RANK {
             unsupported!("rank {} ({MAX_RANK} at most)", dims.len());
@@ -140,6 +148,16 @@ impl Operator for Reshape {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         Ok(vec![x.clone().reshaped(self.shape(&x.shape)?)])
+    }
+
+    fn settle(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        Ok(match (self, numbers(1)) {
+            (Self::Open, Some(dims)) => Some(Arc::new(Self::To(dims))),
+            _ => None,
+        })
     }
 
     fn aliasing(&self, _inputs: &[Option<Shape>]) -> Aliasing {

@@ -6,6 +6,8 @@
 //! (fp16 ones too) and, for the builtin one, a constant size.
 
 use super::conv_2d::quads;
+use std::sync::Arc;
+
 use crate::error::Unsupported;
 use crate::ir::{Activation, DType, HostTensor, Magnitude, Padding, Shape, Term};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
@@ -38,24 +40,44 @@ pub struct TransposeConv {
     pub stride: [u32; 2],
     /// How the result's size and the padding follow from each other.
     pub padding: Padding,
-    /// The shape of the result, as the builtin operator has it in operand 0; the custom one computes it.
-    pub output: Option<Shape>,
+    /// The shape of the result.
+    pub output: OutputShape,
+}
+
+/// Where the shape of the result comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputShape {
+    /// The custom operator computes it.
+    Computed,
+    /// The builtin operator has it in operand 0.
+    Given(Shape),
+    /// In operand 0, which is not known yet.
+    Open,
+}
+
+impl OutputShape {
+    fn given(dims: &[i64]) -> Result<Self, Unsupported> {
+        let sizes: Result<Vec<u32>, _> = dims.iter().map(|n| u32::try_from(*n)).collect();
+        match sizes.ok().filter(|sizes| sizes.len() == 4) {
+            Some(sizes) => Ok(Self::Given(Shape::new(&sizes))),
+            None => unsupported!("an output shape {dims:?}"),
+        }
+    }
 }
 
 fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(3..=4, 1)?;
     let p = node.required_params::<sys::TfLiteTransposeConvParams>()?;
-    let dims: Result<Vec<u32>, _> = node.ints(0)?.into_iter().map(u32::try_from).collect();
-    let Some(output) = dims.ok().filter(|dims| dims.len() == 4) else {
-        unsupported!("an output shape {:?}", node.ints(0)?);
-    };
+    let output = node.ints_or_open(0)?.map_or(Ok(OutputShape::Open), |dims| OutputShape::given(&dims))?;
     let conv = TransposeConv {
         stride: stride(p.stride_height, p.stride_width)?,
         padding: Padding::from_code(p.padding)?,
-        output: Some(Shape::new(&output)),
+        output,
     };
     let (w, x) = (node.weights(1, 4)?, node.float_rank(2, 4)?);
-    conv.infer(&[None, Some(w.shape), Some(x.shape)])?;
+    if output != OutputShape::Open {
+        conv.infer(&[None, Some(w.shape), Some(x.shape)])?;
+    }
     // Older models have no activation, and older hosts a 0 there.
     Ok(Parsed::new(conv).steps(node.bias(3, w.shape[0])?).activation(Activation::from_code(p.activation)?))
 }
@@ -74,7 +96,7 @@ fn parse_custom(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let conv = TransposeConv {
         stride: stride(height, width)?,
         padding: Padding::from_code(padding as u32)?,
-        output: None,
+        output: OutputShape::Computed,
     };
     let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
@@ -98,7 +120,7 @@ struct OutputGeometry {
 impl TransposeConv {
     /// Number of the operand with the activations.
     fn x(&self) -> usize {
-        if self.output.is_some() { 2 } else { 0 }
+        if self.output == OutputShape::Computed { 0 } else { 2 }
     }
 
     fn place(&self, x: &Shape, w: &Shape) -> Result<OutputGeometry, Unsupported> {
@@ -107,7 +129,12 @@ impl TransposeConv {
             unsupported!("weights {w} for {depth} channels");
         }
         let taps = [w[1], w[2]];
-        let Some(y) = self.output else {
+        let y = match self.output {
+            OutputShape::Given(y) => Some(y),
+            OutputShape::Open => unsupported!("the output shape, operand 0, is computed elsewhere"),
+            OutputShape::Computed => None,
+        };
+        let Some(y) = y else {
             let [h, v] = [0, 1].map(|d| {
                 let (stride, last) = (self.stride[d], [rows, columns][d].saturating_sub(1));
                 let total = match self.padding {
@@ -136,6 +163,18 @@ impl TransposeConv {
 }
 
 impl Operator for TransposeConv {
+    fn settle(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        match (self.output, numbers(0)) {
+            (OutputShape::Open, Some(dims)) => {
+                Ok(Some(Arc::new(Self { output: OutputShape::given(&dims)?, ..self.clone() })))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
         Ok(vec![self.place(&x, &w)?.y])

@@ -91,10 +91,12 @@ impl Store {
 
 /// The width of the elements that a kernel moves without looking at them, in bits. The axis `SIZE` of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the widths")]
 pub enum Size {
+    /// 32 bits.
     N32,
+    /// 16 bits.
     N16,
+    /// 8 bits.
     N8,
 }
 

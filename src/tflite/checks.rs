@@ -71,6 +71,15 @@ impl NodeView<'_> {
         self.constant(i)?.to_i64().map_err(|e| Unsupported(format!("input {i}: {e}")))
     }
 
+    /// The numbers of operand `i`, which must be a constant of integers; `None` if they follow from shapes, so
+    /// that they are known once those are.
+    pub fn ints_or_open(&self, i: usize) -> Result<Option<Vec<i64>>, Unsupported> {
+        match self.input(i).is_some_and(|tensor| tensor.follows_from_shapes()) {
+            true => Ok(None),
+            false => self.ints(i).map(Some),
+        }
+    }
+
     /// Type of operand `i`, which must be constant float32 weights of this rank. They may be stored as fp16.
     pub fn weights(&self, i: usize, rank: usize) -> Result<TensorType, Unsupported> {
         let ty = self.float_rank(i, rank)?;

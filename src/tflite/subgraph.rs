@@ -2,12 +2,23 @@
 
 use super::Context;
 use crate::error::Unsupported;
-use crate::ir::Constant;
+use crate::ir::{Constant, Shape};
 
-/// Constants that are not in the model but computed from those that are.
+/// What is known of tensors besides what the model says: first of all constants that are computed from those in
+/// it.
 pub trait Computed {
     /// Whether this tensor is such a constant.
     fn has(&self, tensor: i32) -> bool;
+
+    /// The shape to take for that of this tensor, whose sizes are open.
+    fn shape(&self, _tensor: i32) -> Option<Shape> {
+        None
+    }
+
+    /// Whether the contents of this tensor follow from the shapes of others.
+    fn follows_from_shapes(&self, _tensor: i32) -> bool {
+        false
+    }
 
     /// The contents of this tensor, if it is such a constant; `subgraph` has what it is computed from.
     fn constant(&self, subgraph: &Subgraph<'_>, tensor: i32) -> Option<Result<Constant, Unsupported>>;

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::sync::Arc;
 
+use super::array::ints;
 use super::tensor_type::{dtype, quantization, shape, sparsity};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
@@ -55,12 +56,30 @@ impl TensorView<'_> {
     pub fn ty(&self) -> Result<TensorType, Unsupported> {
         let dtype = dtype(self.tensor.type_)?;
         self.check_sparse()?;
-        let shape = shape(self.tensor)?;
+        let shape = match self.subgraph.computed().shape(self.index) {
+            Some(assumed) => assumed,
+            None => shape(self.tensor)?,
+        };
         let attribute = self.is_model_constant() && matches!(dtype, DType::I32 | DType::I64);
         if shape.elements() == 0 && !attribute {
             unsupported!("its shape is {shape}: no elements");
         }
         Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
+    }
+
+    /// The dimensions whose size the model leaves open.
+    pub fn open_dimensions(&self) -> Vec<usize> {
+        if self.tensor.dims_signature.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: the host keeps the array as long as the tensor.
+        let signature = unsafe { ints(self.tensor.dims_signature) };
+        (0..signature.len()).filter(|d| signature[*d] == -1).collect()
+    }
+
+    /// Whether its contents follow from the shapes of other tensors.
+    pub fn follows_from_shapes(&self) -> bool {
+        self.subgraph.computed().follows_from_shapes(self.index)
     }
 
     /// Refuses a sparse tensor, unless who reads it understands it.

@@ -16,6 +16,7 @@ class Case:
     partitions  how many delegate nodes the graph must have
     oldest   whether the oldest host can run it without the delegate
     values   the inputs of two runs, in place of draws; not run in fp16, which may not hold them
+    placeholder  whether open sizes are stored as 1, as converters do
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     """
 
@@ -25,6 +26,7 @@ class Case:
     partitions: int = 1
     oldest: bool = True
     values: list = ()
+    placeholder: bool = False
     sensitive: bool = False
 
     @property
@@ -34,7 +36,7 @@ class Case:
 
     def model(self):
         """The bytes of the .tflite file."""
-        return self.graph.build(self.resizes[0] if self.resizes else None)
+        return self.graph.build(self.resizes[0] if self.resizes else None, self.placeholder)
 
     def runs(self):
         """The inputs of each run: two draws for every shape, then the first draw again."""

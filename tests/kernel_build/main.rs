@@ -218,6 +218,8 @@ fn misspelt_fields_do_not_compile() {
 /// The device features that a value of an axis declares.
 const AXES: &[(&str, &str, Features)] = &[
     ("STORE", "f16", Features::STORAGE_16),
+    ("SIZE", "16", Features::STORAGE_16),
+    ("SIZE", "8", Features::STORAGE_8),
     ("SUM", "f16", Features::FLOAT_16),
     ("ARITHMETIC", "f16", Features::FLOAT_16),
     ("JOIN", "subgroups", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC)),
@@ -225,6 +227,7 @@ const AXES: &[(&str, &str, Features)] = &[
 
 /// The device features that a kernel declares by the word with which its name ends.
 const ENDINGS: &[(&str, Features)] = &[
+    ("convert", Features::STORAGE_16),
     ("_quads", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_QUAD)),
     ("conv_2d_cooperative", COOPERATIVE),
     ("inverted_residual", COOPERATIVE),

@@ -4,7 +4,7 @@ use tflite_vulkan::ir::{Broadcast, Operand, Padding, Shape, SpatialPadding, Step
 use tflite_vulkan::ops::conv_2d::Conv2d;
 use tflite_vulkan::ops::depthwise_conv_2d::DepthwiseConv2d;
 use tflite_vulkan::ops::fully_connected::FullyConnected;
-use tflite_vulkan::ops::transpose_conv::TransposeConv;
+use tflite_vulkan::ops::transpose_conv::{OutputShape, TransposeConv};
 use tflite_vulkan::ops::unary::Unary;
 
 use crate::harness::{Arg, Case, check, check_every_candidate, constant, tensor};
@@ -199,7 +199,8 @@ fn transposed_convolution() {
     let custom = rows.into_iter().flat_map(|(x, taps, stride, channels)| {
         [Same, Valid].into_iter().map(move |padding| {
             let args = [tensor(&x), constant(&[channels, taps[0], taps[1], x[3]]), constant(&[channels])];
-            Case::new(TransposeConv { stride, padding, output: None }, args).step(Step::bias(2))
+            Case::new(TransposeConv { stride, padding, output: OutputShape::Computed }, args)
+                .step(Step::bias(2))
         })
     });
     let builtin = rows.into_iter().flat_map(|(x, taps, stride, channels)| {
@@ -217,7 +218,7 @@ fn transposed_convolution() {
                     tensor(&x),
                     constant(&[channels]),
                 ];
-                let op = TransposeConv { stride, padding, output: Some(Shape::from(output)) };
+                let op = TransposeConv { stride, padding, output: OutputShape::Given(Shape::from(output)) };
                 Case::new(op, args).step(Step::bias(3))
             })
         })
@@ -267,7 +268,7 @@ fn epilogues() {
             Case::new(Conv2d { window: pointwise }, [tensor(&x), constant(&[channels, 1, 1, channels])]),
             Case::new(DepthwiseConv2d { window: w }, [tensor(&x), constant(&[1, 3, 3, channels])]),
             Case::new(
-                TransposeConv { stride: [1, 1], padding: Same, output: None },
+                TransposeConv { stride: [1, 1], padding: Same, output: OutputShape::Computed },
                 [tensor(&x), constant(&[channels, 3, 3, channels])],
             ),
             Case::new(FullyConnected { keep_num_dims: true }, [tensor(&x), constant(&[channels, channels])]),

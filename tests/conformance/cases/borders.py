@@ -1,5 +1,7 @@
-"""Where values that fp16 cannot hold meet those that it can: every kernel with an epilogue adds such an operand,
-into a result of either kind."""
+"""Values that fp16 cannot hold beside those that it can.
+
+Every kernel with an epilogue adds such an operand, into a result of either kind.
+"""
 
 import numpy as np
 from model import Graph

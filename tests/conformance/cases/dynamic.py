@@ -76,3 +76,47 @@ def cases():
     g = Graph("resized although nothing is open")
     g.output(network(g, g.input(1, 16, 16, 3)))
     yield Case(g, resizes=[[(2, 10, 12, 3)], [(1, 32, 32, 3)]])
+
+    for kind in ("convolution", "pool", "pad", "slice"):
+        g = Graph(f"open sizes stored as 1 before a {kind} that needs more")
+        x = g.input(1, 32, 24, 3, signature=(1, -1, -1, 3))
+        x = convolution(g, x, 8, 3, 3, 3, stride=(2, 2), activation="RELU")
+        if kind == "convolution":
+            x = convolution(g, x, 8, 3, 3, 8, padding="VALID")
+        elif kind == "pool":
+            x = pool(g, "MAX_POOL_2D", x, 2, 2, 2, 2, "VALID")
+        elif kind == "pad":
+            x = g.op("MIRROR_PAD", x, g.const(np.int32([(0, 0), (2, 3), (1, 2), (0, 0)])), mode="REFLECT")
+        else:
+            ends = (np.int32([0, 1, 1, 0]), np.int32([0, -1, -1, 0]), np.int32([1, 1, 1, 1]))
+            x = g.op("STRIDED_SLICE", x, *map(g.const, ends), begin_mask=9, end_mask=9)
+        x = g.op("MEAN", x, g.const(np.int32([1, 2])))
+        g.output(fully_connected(g, x, 8, 5))
+        yield Case(g, resizes=[[(1, h, w, 3)] for h, w in ((64, 48), (20, 31))], placeholder=True)
+
+    g = Graph("a head whose shape is computed")
+    x = convolution(g, g.input(1, 12, 10, 3, signature=(-1, -1, -1, 3)), 8, 3, 3, 3)
+    batch, rows = (part(g, g.op("SHAPE", x, dtype="int32", out_type=2), i) for i in (0, 1))
+    shape = g.op("PACK", batch, scalar(g, -1), scalar(g, 4), values_count=3, dtype="int32")
+    g.output(g.op("LOGISTIC", g.op("RESHAPE", x, shape)), rows)
+    yield Case(g, resizes=[[(2, 6, 4, 3)], [(1, 5, 7, 3)]])
+
+    g = Graph("an upscaling whose shape is computed")
+    x = convolution(g, g.input(1, 6, 5, 3, signature=(-1, 6, 5, 3)), 8, 3, 3, 3)
+    parts = [part(g, g.op("SHAPE", x, dtype="int32", out_type=2), 0), *(scalar(g, n) for n in (12, 10, 4))]
+    shape = g.op("PACK", *parts, values_count=4, dtype="int32")
+    g.output(g.op("TRANSPOSE_CONV", shape, g.weights(4, 3, 3, 8), x, padding="SAME", stride_h=2, stride_w=2))
+    yield Case(g, resizes=[[(3, 6, 5, 3)], [(2, 6, 5, 3)]])
+
+
+def scalar(g, n):
+    """A constant of rank 0."""
+    t = g.const(np.int32(n))
+    g.tensors[t].shape = []
+    return t
+
+
+def part(g, shape, i):
+    """One number of a shape."""
+    ends = (g.const(np.int32([n])) for n in (i, i + 1, 1))
+    return g.op("STRIDED_SLICE", shape, *ends, shrink_axis_mask=1, dtype="int32")

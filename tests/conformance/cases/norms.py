@@ -1,5 +1,7 @@
-"""Norms and statistics as models spell them out, for inputs from 1e-4 to 1e4: squares, sums and exponentials of
-what fp16 holds need not fit into fp16."""
+"""Norms and statistics as models spell them out, for inputs from 1e-4 to 1e4.
+
+Squares, sums and exponentials of what fp16 holds need not fit into fp16.
+"""
 
 import numpy as np
 from model import Graph
@@ -171,8 +173,7 @@ NORMS = (
     deviation,
 )
 SUMS = (shared_sum, shared_addition, log_sum)
-# A large logit that is rounded to 11 bits moves by whole units, and a small element that is divided by its own size
-# has few bits.
+# A large logit that is rounded to 11 bits moves by whole units; a small element over its size has few bits.
 JUMPS = (softmax, softmax_parts, energy)
 
 

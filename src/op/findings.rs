@@ -1,5 +1,5 @@
-//! Constants that foldable nodes (DEQUANTIZE of fp16, DENSIFY) compute, while the delegate looks at a
-//! subgraph.
+//! What is found out about tensors while the delegate looks at a subgraph: constants that foldable nodes
+//! (DEQUANTIZE of fp16, DENSIFY) compute, sizes that stand for open ones, and integers that follow from shapes.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -7,12 +7,17 @@ use std::rc::Rc;
 
 use super::Fold;
 use crate::error::Unsupported;
-use crate::ir::Constant;
+use crate::ir::{Constant, HostTensor, Shape};
 use crate::tflite::{Computed, NodeView, Subgraph};
 
-/// The tensors that foldable nodes compute from constants.
+/// What is known of tensors besides what the model says.
 #[derive(Default)]
-pub struct Folds(RefCell<HashMap<i32, Rc<Folded>>>);
+pub struct Findings {
+    /// The tensors that foldable nodes compute from constants.
+    folded: RefCell<HashMap<i32, Rc<Folded>>>,
+    shapes: RefCell<HashMap<i32, Shape>>,
+    numbers: RefCell<HashMap<i32, HostTensor>>,
+}
 
 /// Computed when it is first asked for.
 struct Folded {
@@ -21,16 +26,37 @@ struct Folded {
     result: OnceCell<Result<Constant, Unsupported>>,
 }
 
-impl Folds {
+impl Findings {
     /// Declares the result of `node` constant: `fold` computes it from the node's operands, which are
     /// constant. Nodes are declared in the order of their execution.
     pub fn declare(&self, node: &NodeView<'_>, fold: Fold) {
         let inputs = node.input_tensors().iter().map(|i| (*i >= 0).then_some(*i)).collect();
         if let Some(output) = node.output_tensors().first() {
-            // The first to write a tensor is the one that counts: folds never form a circle.
+            // The first to write a tensor is the one that counts: findings never form a circle.
             let folded = Folded { fold, inputs, result: OnceCell::new() };
-            self.0.borrow_mut().entry(*output).or_insert_with(|| Rc::new(folded));
+            self.folded.borrow_mut().entry(*output).or_insert_with(|| Rc::new(folded));
         }
+    }
+
+    /// Takes `shape` for that of `tensor`, whose sizes are open.
+    pub fn assume(&self, tensor: i32, shape: Shape) {
+        self.shapes.borrow_mut().insert(tensor, shape);
+    }
+
+    /// Forgets all shapes that were assumed, and what follows from them.
+    pub fn forget_shapes(&self) {
+        self.shapes.borrow_mut().clear();
+        self.numbers.borrow_mut().clear();
+    }
+
+    /// Remembers that `tensor` follows from shapes: for those that are assumed it is `numbers`.
+    pub fn know(&self, tensor: i32, numbers: HostTensor) {
+        self.numbers.borrow_mut().insert(tensor, numbers);
+    }
+
+    /// The numbers in `tensor` for the shapes that are assumed, if it follows from them.
+    pub fn numbers(&self, tensor: i32) -> Option<HostTensor> {
+        self.numbers.borrow().get(&tensor).cloned()
     }
 }
 
@@ -48,13 +74,21 @@ impl Folded {
     }
 }
 
-impl Computed for Folds {
+impl Computed for Findings {
     fn has(&self, tensor: i32) -> bool {
-        self.0.borrow().contains_key(&tensor)
+        self.folded.borrow().contains_key(&tensor)
+    }
+
+    fn shape(&self, tensor: i32) -> Option<Shape> {
+        self.shapes.borrow().get(&tensor).copied()
+    }
+
+    fn follows_from_shapes(&self, tensor: i32) -> bool {
+        self.numbers.borrow().contains_key(&tensor)
     }
 
     fn constant(&self, subgraph: &Subgraph<'_>, tensor: i32) -> Option<Result<Constant, Unsupported>> {
-        let folded = self.0.borrow().get(&tensor)?.clone();
+        let folded = self.folded.borrow().get(&tensor)?.clone();
         Some(folded.result.get_or_init(|| folded.evaluate(subgraph)).clone())
     }
 }
@@ -68,12 +102,12 @@ mod tests {
     const UNPACK: Fold = |inputs| Ok(inputs[0].unwrap().clone());
 
     /// Declares every node whose operands are constant, as the delegate does.
-    fn declare(context: &Context<'_>, folds: &Folds) {
-        let subgraph = Subgraph::new(context).with(folds);
+    fn declare(context: &Context<'_>, findings: &Findings) {
+        let subgraph = Subgraph::new(context).with(findings);
         for index in context.execution_plan().unwrap() {
             let node = subgraph.node(index).unwrap();
             if (0..node.input_count()).all(|i| node.input(i).is_some_and(|t| t.is_constant())) {
-                folds.declare(&node, UNPACK);
+                findings.declare(&node, UNPACK);
             }
         }
     }
@@ -92,9 +126,9 @@ mod tests {
         host.node(sys::kTfLiteBuiltinDequantize, &[0], &[1]);
         host.node(sys::kTfLiteBuiltinAdd, &[1, 2], &[3]);
         let context = host.context();
-        let folds = Folds::default();
-        declare(&context, &folds);
-        let subgraph = Subgraph::new(&context).with(&folds);
+        let findings = Findings::default();
+        declare(&context, &findings);
+        let subgraph = Subgraph::new(&context).with(&findings);
         let weights = subgraph.tensor(1).unwrap();
         let constant = weights.constant().unwrap().unwrap();
         assert_eq!(constant.to_f32(), Ok(vec![1.5, -2.0]));
@@ -119,9 +153,9 @@ mod tests {
             host.node(sys::kTfLiteBuiltinDequantize, &[input], &[output]);
         }
         let context = host.context();
-        let folds = Folds::default();
-        let subgraph = Subgraph::new(&context).with(&folds);
-        (0..3).for_each(|i| folds.declare(&subgraph.node(i).unwrap(), UNPACK));
+        let findings = Findings::default();
+        let subgraph = Subgraph::new(&context).with(&findings);
+        (0..3).for_each(|i| findings.declare(&subgraph.node(i).unwrap(), UNPACK));
         assert_eq!(subgraph.tensor(1).unwrap().constant().unwrap().unwrap().to_f32(), Ok(vec![1.0]));
         assert!(subgraph.tensor(2).unwrap().constant().is_ok());
     }
