@@ -5,7 +5,9 @@
 mod callbacks;
 mod factory;
 mod guard;
+mod litert;
 mod options;
 mod plugin;
 
+pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;
