@@ -40,7 +40,7 @@ fn every(op: impl Operator + Clone, dims: &[u32]) -> impl Iterator<Item = Case> 
 fn movement() {
     let turned = |reversed: &[bool]| Reverse { reversed: reversed.to_vec() };
     let reflected = Pad { border: Border::Reflect, growth: vec![Growth::Add(1, 2), Growth::Add(0, 3)] };
-    let size = Resize { size: [7, 4], nearest: true, align_corners: false, half_pixel_centers: true };
+    let size = Resize { size: Some([7, 4]), nearest: true, align_corners: false, half_pixel_centers: true };
     check(every(Transpose { order: vec![2, 0, 1] }, &[2, 3, 5]));
     check(every(Transpose { order: vec![1, 0, 2] }, &[3, 5, 8]));
     check(every(turned(&[true]), &[7]).chain(every(turned(&[false, true, true]), &[3, 2, 5])));
