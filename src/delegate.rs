@@ -15,6 +15,7 @@ mod proving;
 mod recorded;
 mod retry;
 mod setup;
+mod subgraph_host;
 mod surroundings;
 mod survey;
 mod tactics;
