@@ -1,7 +1,7 @@
 """Builds libtflite_vulkan.so for Android without an NDK.
 
-The compiler is Debian's (`fetch.sh`), which builds the standard library too. Bionic is on the phone: to link, an
-empty library stands for each of its own, with the names in `symbols/`, all of which API level 24 has.
+The compiler is Debian's (`fetch.sh`), which builds the standard library too. To link, an empty library stands
+for each of bionic's, with the names in `symbols/`, all of which API level 24 has.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The Java classes in a JVM: over JNI to the library, with TensorFlow Lite's C library as the host.
 
-TFLITE_API_JAR names the classes of TensorFlow Lite to test with; by default those are the shapes in android/stub.
+TFLITE_API_JAR names the classes of TensorFlow Lite to test with, by default the shapes in android/stub.
 """
 
 import os
