@@ -2,8 +2,8 @@
 
     run.py PYTEST-ARGUMENTS...
 
-Android's libraries have names of their own. Behind each there is a library that needs the one of this machine and
-adds what that lacks. `make android` must have built for x86_64.
+Android's libraries have names of their own. Behind each there is a library that needs the one of this machine
+and adds what that lacks. `make android` must have built for x86_64.
 """
 
 import os
