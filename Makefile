@@ -19,13 +19,14 @@ VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
 ANDROID := build/android/rust/version
-
 .NOTPARALLEL:
-.PHONY: help android demo ios test test-java-real kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help demo test test-doors test-java-real kernels bench bench-kernels bench-mobile build table android ios
+.PHONY: lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
+	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
@@ -45,6 +46,27 @@ test: PACKAGES += $(TEST_PACKAGES)
 test: build models drivers $(OLDEST)
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
+
+# What `make android` built, with glibc in place of Android's C library.
+test-doors: PACKAGES += $(TEST_PACKAGES)
+test-doors: android build models drivers
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
+	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# Against the published interfaces of TensorFlow Lite, where Maven Central can be reached.
+REAL := build/android/tensorflow-lite-api-2.16.1
+test-java-real: PACKAGES += $(TEST_PACKAGES)
+test-java-real: build models drivers $(REAL).aar
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@mkdir -p $(REAL) && $(PYTHON) -m zipfile -e $(REAL).aar $(REAL)
+	@TFLITE_API_JAR=$(CURDIR)/$(REAL)/classes.jar \
+	    build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_java.py
+
+$(REAL).aar:
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
+	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
 
 # Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
 kernels: PACKAGES += $(COMPILER_PACKAGES)

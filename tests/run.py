@@ -56,6 +56,7 @@ def steps(library):
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
         ("Java", [*test, "tests/test_java.py"], here, 0.5),
+        ("doors", [*test, "tests/test_doors.py"], here, 0.2),
         ("networks", [*test, "tests/test_networks.py"], here, 0.3),
         ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),

@@ -59,7 +59,11 @@ public final class VulkanDelegate {
   }
 
   deinit {
+    #if canImport(TensorFlowLite)
     TfLiteVulkanDelegateDelete(.init(cDelegate))
+    #else
+    TfLiteVulkanDelegateDelete(cDelegate)
+    #endif
   }
 
   /// Why the last call on this thread failed; empty if none did.
