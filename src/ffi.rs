@@ -7,7 +7,9 @@ mod factory;
 mod guard;
 #[cfg(not(target_os = "ios"))]
 mod jni;
+mod litert;
 mod options;
 mod plugin;
 
+pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;

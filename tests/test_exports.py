@@ -9,6 +9,8 @@ import pytest
 HEADER = drivers.ROOT / "include" / "tflite_vulkan.h"
 # Known by name to every TFLite host; the header describes them too.
 PLUGIN = {"tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate"}
+# By which LiteRT's CompiledModel finds an accelerator.
+ACCELERATOR = {"LiteRtAcceleratorImpl"}
 # The natives of the Java class; tests/test_java.py compares them with it.
 JNI = "Java_dev_tflitevulkan_VulkanDelegate_"
 COMPILERS = {
@@ -66,7 +68,7 @@ def test_exported_symbols(library):
     )
     exported = {line.split()[-1].split("@")[0] for line in listed.stdout.splitlines()}
     exported = {name for name in exported if not name.startswith(JNI)}
-    assert exported == declared() | PLUGIN
+        assert exported == declared() | PLUGIN | ACCELERATOR
 
 
 def test_undefined_symbols(library):
