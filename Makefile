@@ -20,7 +20,7 @@ OLDEST := build/venv-2.14/.done
 
 ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test test-doors test-java-real kernels bench bench-kernels bench-mobile build table android ios
+.PHONY: help demo test test-doors test-java-real test-swift kernels bench bench-kernels bench-mobile build table android ios
 .PHONY: lint fmt system drivers models clean
 
 help:
@@ -53,6 +53,15 @@ test-doors: android build models drivers
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
 	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.
+test-swift: build drivers build/swift/version
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@$(SUDO) tests/swift/run.sh build/swift $(LIBRARY)
+
+build/swift/version: tests/swift/fetch.sh | system
+	@echo 'fetching Swift (520 MB)'
+	@tests/swift/fetch.sh $(@D)
 
 # Against the published interfaces of TensorFlow Lite, where Maven Central can be reached.
 REAL := build/android/tensorflow-lite-api-2.16.1

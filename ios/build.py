@@ -1,6 +1,6 @@
 """Builds the Swift package build/ios/TFLiteVulkan without Xcode: its xcframework holds static libraries.
 
-    build.py [--only TARGET]...
+    build.py [--only TARGET]... [--empty FOLDER]
 
 `make ios` calls it, after `android/fetch.sh` has brought the compiler. Static libraries need no linker.
 """
@@ -99,8 +99,15 @@ def main():
     )
     every = [target for targets in SLICES.values() for target in targets]
     parser.add_argument("--only", action="append", choices=every)
-    targets = parser.parse_args().only or every
-    package = BUILD / NAME
+    parser.add_argument("--empty", type=pathlib.Path, help="writes a package without libraries there")
+    given = parser.parse_args()
+    targets, package = given.only or every, given.empty or BUILD / NAME
+    if given.empty:
+        given.empty.mkdir(parents=True, exist_ok=True)
+        nothing = given.empty.with_name("nothing.a")
+        nothing.write_bytes(b"!<arch>\n")
+        pack(dict.fromkeys(targets, nothing), package)
+        return
     pack({target: build(target) for target in targets}, package)
     print(f"{package.relative_to(ROOT)}: {', '.join(targets)}")
 
