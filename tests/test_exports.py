@@ -68,7 +68,7 @@ def test_exported_symbols(library):
     )
     exported = {line.split()[-1].split("@")[0] for line in listed.stdout.splitlines()}
     exported = {name for name in exported if not name.startswith(JNI)}
-        assert exported == declared() | PLUGIN | ACCELERATOR
+    assert exported == declared() | PLUGIN | ACCELERATOR
 
 
 def test_undefined_symbols(library):
