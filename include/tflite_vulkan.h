@@ -158,6 +158,15 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateVersion(void);
 TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
 
 /*
+ * Gives the library the application's own Vulkan, for example a MoltenVK that is linked statically, which no
+ * loader could find: TfLiteVulkanUseEntryPoint((void (*)(void))vkGetInstanceProcAddr). The function must stay
+ * valid until the process ends. Call it before the first delegate is created.
+ *
+ * Returns 0, and changes nothing, if `vkGetInstanceProcAddr` is NULL or if another Vulkan is in use already.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(void));
+
+/*
  * The interface by which TensorFlow Lite loads delegates from libraries: Python's
  * load_delegate("libtflite_vulkan.so", {"precision": "fp16"}), the external delegate of C++, the
  * command line option --external_delegate_path of TensorFlow Lite's tools.
@@ -181,7 +190,9 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  *
  * with the meaning and the defaults of the fields above. For 0 and 1 there may stand false and true, in any
  * case of letters. precision=fp16 together with
- * is_precision_loss_allowed=0 is an error.
+ * is_precision_loss_allowed=0 is an error. Keys of TensorFlow Lite's GPU delegate that have no effect here are
+ * accepted, and the log names them: enable_quantized_inference, experimental_flags, inference_preference,
+ * inference_priority1 to 3, first_delegate_node_index, last_delegate_node_index.
  *
  * Returns NULL on failure, after calling `report_error` with the reason. It is not kept, and the text is
  * valid during its call only. Without it, as TensorFlow Lite's own tools call this, the answer is not NULL,

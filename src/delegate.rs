@@ -48,6 +48,10 @@ impl Delegate {
     /// Why no device can be used, but only if `require_device` was asked for.
     pub fn new(options: Options) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
+        log::debug!("{options:?}");
+        if !options.ignored.is_empty() {
+            log::info!("options without effect here: {}", options.ignored.join(", "));
+        }
         let require_device = options.require_device;
         let setup = match Setup::open(options) {
             Ok(setup) => Some(Arc::new(setup)),

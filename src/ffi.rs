@@ -5,6 +5,8 @@
 mod callbacks;
 mod factory;
 mod guard;
+#[cfg(not(target_os = "ios"))]
+mod jni;
 mod litert;
 mod options;
 mod plugin;

@@ -62,6 +62,8 @@ pub struct Options {
     pub model_token: Option<String>,
     /// `tune`.
     pub tune: Tune,
+    /// What was asked for that has no effect, see [`WITHOUT_EFFECT`].
+    pub ignored: Vec<&'static str>,
 }
 
 impl Default for Options {
@@ -77,6 +79,7 @@ impl Default for Options {
             cache_dir: None,
             model_token: None,
             tune: Tune::Off,
+            ignored: Vec::new(),
         }
     }
 }
@@ -185,6 +188,19 @@ pub static KEYS: &[Key] = &[
     },
 ];
 
+/// Keys of TensorFlow Lite's own GPU delegate that choose between ways of its own, or leave nodes to the CPU: the
+/// results are the same without. Any value is accepted.
+pub const WITHOUT_EFFECT: &[&str] = &[
+    "enable_quantized_inference",
+    "experimental_flags",
+    "first_delegate_node_index",
+    "inference_preference",
+    "inference_priority1",
+    "inference_priority2",
+    "inference_priority3",
+    "last_delegate_node_index",
+];
+
 /// What the keys said so far.
 #[derive(Default)]
 struct Parsing {
@@ -204,6 +220,10 @@ impl Options {
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let mut parsing = Parsing::default();
         for (name, value) in pairs {
+            if let Some(name) = WITHOUT_EFFECT.iter().find(|known| **known == name) {
+                parsing.options.ignored.push(name);
+                continue;
+            }
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
                 return Err(Error::Option(format!("unknown option '{name}'; known are:\n{}", help())));
             };
@@ -360,6 +380,14 @@ mod tests {
         let pairs = [("is_precision_loss_allowed", "0"), ("precision", "fp16")];
         let error = Options::parse(pairs).unwrap_err().to_string();
         assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
+    }
+
+    #[test]
+    fn keys_of_other_delegates_are_no_errors() {
+        for name in WITHOUT_EFFECT {
+            let want = Options { ignored: vec![name], ..Options::default() };
+            assert_eq!(Options::parse([(*name, "1")]), Ok(want));
+        }
     }
 
     #[test]
