@@ -46,6 +46,12 @@ impl Delegate {
     pub fn new(options: Options) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
         let require_device = options.require_device;
+        if !options.ignored.is_empty() {
+            log::info!(
+                "options of TensorFlow Lite's own delegate without effect: {}",
+                options.ignored.join(", ")
+            );
+        }
         let setup = match Setup::open(options) {
             Ok(setup) => Some(Arc::new(setup)),
             Err(e) if require_device => return Err(e),

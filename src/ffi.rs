@@ -3,9 +3,11 @@
 #![allow(unsafe_code, reason = "takes and gives pointers of C callers")]
 
 mod callbacks;
+mod devices;
 mod factory;
 mod guard;
 mod options;
 mod plugin;
 
+pub use devices::TfLiteVulkanDevice;
 pub use options::TfLiteVulkanDelegateOptions;
