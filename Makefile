@@ -19,12 +19,15 @@ VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
 .NOTPARALLEL:
-.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean \
+    wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make build     $(LIBRARY)'
+	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
+	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
@@ -74,13 +77,43 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
+# Wheels for Linux: zig links against stubs of an old glibc.
+ZIG := build/zig/.done
+PACK = build/venv/bin/python packaging/wheel.py --zig $(dir $(ZIG)) --out dist
+wheel: wheel-x86_64 wheel-aarch64
+
+wheel-x86_64: build $(VENV) $(ZIG)
+	@mkdir -p dist && rm -f dist/*x86_64.whl
+	@$(PACK) --machine x86_64 --archive $(LIBRARY:.so=.a)
+
+# The standard library of arm64 is rustup's (`rustup target add aarch64-unknown-linux-gnu`) or Debian's.
+ARM64 := aarch64-unknown-linux-gnu
+ARM64_TARGET := build/arm64/target
+wheel-aarch64: system $(VENV) $(ZIG)
+	@mkdir -p dist && rm -f dist/*aarch64.whl
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || test -e build/arm64/rust/version || \
+	    { echo 'fetching Rust for arm64 (130 MB)' && packaging/fetch_rust.sh build/arm64/rust arm64; }
+	@echo 'building for arm64; the first time takes two to three minutes on two cores'
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || export RUSTC=$(CURDIR)/build/arm64/rust/rustc; \
+	    cargo rustc --release --lib --crate-type staticlib --target $(ARM64) --target-dir $(ARM64_TARGET)
+	@$(PACK) --machine aarch64 --archive $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
+
+$(ZIG): packaging/requirements.txt $(VENV)
+	@echo 'fetching zig (90 MB)'
+	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
+	@touch $@
+
+# Other doors put their artefacts into dist/ before this.
+dist: wheel
+	@build/venv/bin/python packaging/dist.py dist
+
 lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix bench python tests
-	build/venv/bin/ruff format bench python tests
+	build/venv/bin/ruff check --fix bench packaging python tests
+	build/venv/bin/ruff format bench packaging python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -118,4 +151,4 @@ build/drivers/version: tests/drivers/fetch.sh | system
 	@tests/drivers/fetch.sh build/drivers || { $(SUDO) apt-get update -qq && tests/drivers/fetch.sh build/drivers; }
 
 clean:
-	rm -rf build target
+	rm -rf build dist target

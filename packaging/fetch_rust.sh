@@ -3,7 +3,8 @@
 #
 #   fetch_rust.sh FOLDER arm64
 #
-# Nothing is installed, and apt's own lists stay as they are. For toolchains that rustup cannot extend.
+# FOLDER/rustc is then the compiler, for this machine and the other. Nothing is installed, and apt's own lists stay
+# as they are. Toolchains of rustup need none of this: `rustup target add`.
 set -eu
 
 folder=$1
@@ -49,5 +50,11 @@ for package in "$folder"/apt/*.deb; do
     dpkg-deb --extract "$package" "$folder"
 done
 rm -rf "$folder/apt"
-LD_LIBRARY_PATH=$folder/usr/lib/x86_64-linux-gnu "$folder/usr/bin/rustc" --version >"$folder/version"
+cat >"$folder/rustc" <<'RUSTC'
+#!/bin/sh
+folder=$(dirname "$(readlink -f "$0")")
+LD_LIBRARY_PATH=$folder/usr/lib/x86_64-linux-gnu exec "$folder/usr/bin/rustc" "$@"
+RUSTC
+chmod +x "$folder/rustc"
+"$folder/rustc" --version >"$folder/version"
 cat "$folder/version"

@@ -96,6 +96,54 @@ mod tests {
         }
     }
 
+    /// What apps give to TFLite's own GPU delegates never fails.
+    #[test]
+    fn keys_of_the_gpu_delegate_mean_the_same_or_are_named() {
+        let base = Options::default;
+        let fp16 = || Options { precision: Precision::Fp16, ..base() };
+        let tuned = || Options { tune: Tune::Fast, ..base() };
+        let ignored = |text: &str| Options { ignored: vec![text.into()], ..base() };
+        let cases: &[(&[(&str, &str)], Options)] = &[
+            (&[("is_precision_loss_allowed", "-1")], base()),
+            (&[("allow_precision_loss", "1")], fp16()),
+            (&[("inference_priority1", "0")], base()),
+            (&[("inference_priority1", "1"), ("inference_priority2", "2")], base()),
+            (&[("inference_priority1", "2")], fp16()),
+            (&[("inference_priority1", "3"), ("inference_priority2", "1")], fp16()),
+            (&[("inference_priority2", "2"), ("inference_priority3", "3")], base()),
+            (&[("inference_priority1", "2"), ("is_precision_loss_allowed", "0")], base()),
+            (&[("inference_priority1", "2"), ("is_precision_loss_allowed", "-1")], fp16()),
+            (&[("inference_priority1", "2"), ("precision", "fp32")], base()),
+            (&[("inference_priority1", "MIN_LATENCY")], ignored("inference_priority1=MIN_LATENCY")),
+            (&[("inference_preference", "0")], base()),
+            (&[("inference_preference", "1")], tuned()),
+            (&[("inference_preference", "2")], base()),
+            (&[("inference_preference", "1"), ("tune", "off")], base()),
+            (&[("inference_preference", "1"), ("tune", "full")], Options { tune: Tune::Full, ..base() }),
+            (&[("inference_preference", "3")], ignored("inference_preference=3")),
+            (&[("inference_preference", "3"), ("inference_preference", "1")], tuned()),
+            (&[("experimental_flags", "1")], base()),
+            (&[("experimental_flags", "9")], base()),
+            (&[("experimental_flags", "3")], ignored("experimental_flags=3")),
+            (&[("experimental_flags", "-1")], ignored("experimental_flags=-1")),
+            (&[("enable_quantized_inference", "1")], base()),
+            (&[("enable_quantized_inference", "0")], ignored("enable_quantized_inference=0")),
+            (&[("enable_quantization", "True")], base()),
+            (&[("wait_type", "2")], ignored("wait_type=2")),
+            (&[("first_delegate_node_index", "2")], Options { first_delegate_node_index: 2, ..base() }),
+            (&[("last_delegate_node_index", "5")], Options { last_delegate_node_index: 5, ..base() }),
+            (
+                &[("last_delegate_node_index", "2147483647")],
+                Options { last_delegate_node_index: 2_147_483_647, ..base() },
+            ),
+            (&[("last_delegate_node_index", "-1")], ignored("last_delegate_node_index=-1")),
+            (&[("first_delegate_node_index", "")], ignored("first_delegate_node_index=")),
+        ];
+        for (pairs, want) in cases {
+            assert_eq!(Options::parse(pairs.iter().copied()).as_ref(), Ok(want), "{pairs:?}");
+        }
+    }
+
     #[test]
     fn booleans_are_words_in_any_case() {
         for (value, want) in [("1", true), ("true", true), ("True", true), ("TRUE", true), ("False", false)] {

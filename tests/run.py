@@ -17,7 +17,7 @@ import time
 import drivers
 
 PYTHON = sys.executable
-SOURCES = ["bench", "python", "tests"]
+SOURCES = ["bench", "packaging", "python", "tests"]
 DENY = ["--", "-D", "warnings"]
 C_LIBRARY = drivers.ROOT / "build" / "litert-lm" / "liblitert-lm.so"
 QUIET = 60  # seconds without output after which a sign of life is due

@@ -4,6 +4,7 @@
 
 mod child;
 mod delegate;
+mod devices;
 mod faults;
 mod fork;
 mod header;
