@@ -78,27 +78,27 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
 # Wheels for Linux: zig links against stubs of an old glibc.
-ZIG := build/zig/.done
-PACK = build/venv/bin/python packaging/wheel.py --zig $(dir $(ZIG)) --out dist
+TOOLS := build/packaging/.done
+PACK = PYTHONPATH=$(dir $(TOOLS)) build/venv/bin/python packaging/wheel.py --tools $(dir $(TOOLS)) --out dist
 wheel: wheel-x86_64 wheel-aarch64
 
-wheel-x86_64: build $(VENV) $(ZIG)
+wheel-x86_64: build $(VENV) $(TOOLS)
 	@mkdir -p dist && rm -f dist/*x86_64.whl
-	@$(PACK) --machine x86_64 --archive $(LIBRARY:.so=.a)
+	@$(PACK) --machine x86_64 --library $(LIBRARY:.so=.a)
 
 # The standard library of arm64 is rustup's (`rustup target add aarch64-unknown-linux-gnu`) or Debian's.
 ARM64 := aarch64-unknown-linux-gnu
 ARM64_TARGET := build/arm64/target
-wheel-aarch64: system $(VENV) $(ZIG)
+wheel-aarch64: system $(VENV) $(TOOLS)
 	@mkdir -p dist && rm -f dist/*aarch64.whl
 	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || test -e build/arm64/rust/version || \
 	    { echo 'fetching Rust for arm64 (130 MB)' && packaging/fetch_rust.sh build/arm64/rust arm64; }
 	@echo 'building for arm64; the first time takes two to three minutes on two cores'
 	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || export RUSTC=$(CURDIR)/build/arm64/rust/rustc; \
 	    cargo rustc --release --lib --crate-type staticlib --target $(ARM64) --target-dir $(ARM64_TARGET)
-	@$(PACK) --machine aarch64 --archive $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
+	@$(PACK) --machine aarch64 --library $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
 
-$(ZIG): packaging/requirements.txt $(VENV)
+$(TOOLS): packaging/requirements.txt $(VENV)
 	@echo 'fetching zig (90 MB)'
 	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
 	@touch $@

@@ -1,8 +1,8 @@
 """Links libtflite_vulkan.so for old C libraries and puts it into a Python wheel.
 
-    wheel.py --archive libtflite_vulkan.a --machine x86_64 --zig build/zig --out dist
+    wheel.py --library libtflite_vulkan.a --machine x86_64 --tools build/packaging --out dist
 
-The archive is the static library that cargo makes for the machine.  `zig cc` links it against stubs of
+The library is the static one that cargo makes for the machine.  `zig cc` links it against stubs of
 glibc 2.17, and with an unwinder of its own, so that a panic is caught without libgcc_s.
 """
 
@@ -14,9 +14,9 @@ import pathlib
 import re
 import subprocess
 import sys
-import zipfile
 
-from project import EPOCH, PACKAGE, ROOT, VERSION
+import archive
+from project import PACKAGE, ROOT, VERSION
 
 GLIBC = (2, 17)
 SOURCES = ROOT / "python" / "tflite_vulkan"
@@ -34,16 +34,16 @@ LINK = [
 ]
 
 
-def link(archive, machine, zig, to):
+def link(static, machine, tools, to):
     """Links the shared library."""
-    cache = str(zig.resolve() / "cache")
+    cache = str(tools.resolve() / "cache")
     env = os.environ | {
-        "PYTHONPATH": str(zig),
+        "PYTHONPATH": str(tools),
         "ZIG_GLOBAL_CACHE_DIR": cache,
         "ZIG_LOCAL_CACHE_DIR": cache,
     }
     target = f"{machine}-linux-gnu.{GLIBC[0]}.{GLIBC[1]}"
-    whole = ["-Wl,--whole-archive", str(archive), "-Wl,--no-whole-archive"]
+    whole = ["-Wl,--whole-archive", str(static), "-Wl,--no-whole-archive"]
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-o", str(to), *whole, *LINK]
     subprocess.run(command, check=True, env=env)
 
@@ -92,12 +92,7 @@ def pack(library, machine, to):
         record += f"{name},sha256={digest},{len(content)}\n"
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     path = to / f"{NAME}-{tag}.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in files.items():
-            member = zipfile.ZipInfo(name, EPOCH)
-            member.external_attr = (0o755 if name.endswith(".so") else 0o644) << 16
-            member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, content)
+    path.write_bytes(archive.pack(files))
     return path
 
 
@@ -106,15 +101,15 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--archive", type=pathlib.Path, required=True)
+    parser.add_argument("--library", type=pathlib.Path, required=True)
     parser.add_argument("--machine", choices=("x86_64", "aarch64"), required=True)
-    parser.add_argument("--zig", type=pathlib.Path, required=True, help="where ziglang is installed")
+    parser.add_argument("--tools", type=pathlib.Path, required=True, help="where ziglang is installed")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     a = parser.parse_args()
     folder = a.out / f"linux-{a.machine}"
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / LIBRARY
-    link(a.archive, a.machine, a.zig, library)
+    link(a.library, a.machine, a.tools, library)
     if newest_glibc(library) > GLIBC:
         sys.exit(f"{library} needs glibc {newest_glibc(library)}, newer than {GLIBC}")
     path = pack(library, a.machine, a.out)
