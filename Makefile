@@ -41,7 +41,7 @@ demo: build models
 
 # ONLY holds a word of the steps to run, for example ONLY=conformance.
 test: PACKAGES += $(TEST_PACKAGES)
-test: build models drivers $(OLDEST)
+test: build models drivers $(OLDEST) wheel-x86_64
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
 

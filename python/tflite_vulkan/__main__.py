@@ -51,7 +51,7 @@ def list_devices(a: argparse.Namespace) -> int:
 
 def device_options(a: argparse.Namespace) -> dict[str, Any]:
     """The options of the command line."""
-    options: dict[str, Any] = {"log_level": "warn"}
+    options: dict[str, Any] = {}
     for pair in a.option:
         key, equals, value = pair.partition("=")
         if not equals:
@@ -64,9 +64,9 @@ def device_options(a: argparse.Namespace) -> dict[str, Any]:
 
 def run(a: argparse.Namespace) -> int:
     """One invocation on Vulkan, compared with the CPU."""
+    host, progress, options = find_host(), Progress(), device_options(a)
     import numpy
 
-    host, progress, options = find_host(), Progress(), device_options(a)
     progress.tell(f"{host.name}: on the CPU")
     plain = load(host, a.model, None, a.threads).interpreter
     inputs = [numpy.load(file) for file in a.input] or random_inputs(plain, a.seed)
@@ -74,11 +74,12 @@ def run(a: argparse.Namespace) -> int:
     plain.invoke()
     want = results(plain)
     progress.tell("on Vulkan")
-    ours = load(host, a.model, options, a.threads).interpreter
+    ours, _, taken = load(host, a.model, options, a.threads)
     give(ours, inputs)
     ours.invoke()
     got = results(ours)
     progress.done()
+    print(f"{taken} nodes on Vulkan")
     rows = []
     for (name, x), (_, reference) in zip(got, want):
         shape = "x".join(map(str, x.shape)) or "scalar"
@@ -116,7 +117,7 @@ def bench(a: argparse.Namespace) -> int:
         t = times(loaded, a.runs, a.seconds)
         cpu = cpu or t.median
         numbers = [f"{ms:.2f}" for ms in (t.load, t.first, t.median, t.least)]
-        rows.append((name, *numbers, str(t.runs), f"{cpu / t.median:.2f}"))
+        rows.append((name, loaded.taken, *numbers, str(t.runs), f"{cpu / t.median:.2f}"))
         del loaded
     progress.done()
     print(f"{a.model}: milliseconds, {host.name}, {a.threads} CPU thread(s)")
@@ -124,7 +125,7 @@ def bench(a: argparse.Namespace) -> int:
     return 0
 
 
-NUMBERS = ("on", "load", "first", "median", "least", "runs", "speed")
+NUMBERS = ("on", "nodes", "load", "first", "median", "least", "runs", "speedup")
 
 
 def explain(a: argparse.Namespace) -> int:

@@ -42,6 +42,8 @@ class Report(NamedTuple):
 
     device: str
     subgraphs: list[Subgraph]
+    totals: list[tuple[int, int]]
+    """Of each subgraph, how many nodes are delegated, and of how many."""
     refused: list[str]
     """Why nothing at all was looked at, if so."""
     messages: list[str]
@@ -68,7 +70,7 @@ def captured() -> Iterator[list[str]]:
 
 def parse(lines: list[str]) -> Report:
     """Reads a log of level debug."""
-    device, subgraphs, refused, messages = "", [], [], []
+    device, subgraphs, totals, refused, messages = "", [], [], [], []
     for line in lines:
         prefixed = PREFIX.match(line)
         if not prefixed:
@@ -76,6 +78,7 @@ def parse(lines: list[str]) -> Report:
         level, text = prefixed.groups()
         if found := SUMMARY.match(text):
             subgraphs.append(Subgraph([], int(found[3])))
+            totals.append((int(found[1]), int(found[2])))
         elif (found := NODE.match(text)) and subgraphs:
             subgraphs[-1].nodes.append(Node(int(found[1]), found[2], found[3]))
         elif found := WHOLE.match(text):
@@ -84,7 +87,7 @@ def parse(lines: list[str]) -> Report:
             device = found[1]
         elif level in ("error", "warn"):
             messages.append(f"{level}: {text}")
-    return Report(device, subgraphs, refused, messages)
+    return Report(device, subgraphs, totals, refused, messages)
 
 
 def why(host: Host, model: str, options: dict[str, Any]) -> Report:
