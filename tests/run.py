@@ -55,6 +55,7 @@ def steps(library):
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
+        ("documents", [*test, "tests/test_docs.py"], here, 0.3),
         ("wheel", [*test, "tests/test_wheel.py"], here, 1),
         ("networks", [*test, "tests/test_networks.py"], here, 0.3),
         ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
