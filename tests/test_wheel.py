@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -33,6 +34,13 @@ interpreter.allocate_tensors()
 interpreter.set_tensor(interpreter.get_input_details()[0]["index"], numpy.load(sys.argv[3]))
 interpreter.invoke()
 numpy.save(sys.argv[4], interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+"""
+PANIC = """
+#[unsafe(no_mangle)]
+pub extern "C" fn TfLiteVulkanPanics() -> i32 {
+    let panics = || if std::env::args().next().is_some() { panic!("caught") } else { 1 };
+    std::panic::catch_unwind(panics).unwrap_or(42)
+}
 """
 
 
@@ -255,3 +263,18 @@ def test_dist(tmp_path):
     (tmp_path / "tflite-vulkan-0.0.9.aar").write_bytes(b"")
     child = subprocess.run(command, capture_output=True, text=True)
     assert child.returncode and "0.0.9" in child.stderr
+
+
+def test_panics_are_caught(tmp_path):
+    """The unwinder that wheels are linked with finds Rust's frames: a panic becomes an answer."""
+    (tmp_path / "panics.rs").write_text(PANIC)
+    archive, shared = tmp_path / "libpanics.a", tmp_path / "panics.so"
+    rustc = ["rustc", "--edition", "2024", "-O", "--crate-type", "staticlib", "-o", archive]
+    subprocess.run([*rustc, tmp_path / "panics.rs"], check=True)
+    tools = drivers.ROOT / "build" / "packaging"
+    code = "import sys, pathlib, wheel\nwheel.link(sys.argv[1], 'x86_64', pathlib.Path(sys.argv[2]), sys.argv[3])"
+    env = os.environ | {"PYTHONPATH": f"{PACKAGING}:{tools}"}
+    subprocess.run([sys.executable, "-c", code, archive, tools, shared], env=env, check=True)
+    code = f"import ctypes; print(ctypes.CDLL({str(shared)!r}).TfLiteVulkanPanics())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.stdout.strip() == "42" and "caught" in child.stderr, child.stderr

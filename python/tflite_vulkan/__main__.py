@@ -11,7 +11,7 @@ from typing import Any
 from . import __version__
 from ._devices import default_device, devices
 from ._host import HostMissingError, find_host
-from ._measure import give, load, random_inputs, results, times
+from ._measure import give, load, quietly, random_inputs, results, times
 from ._text import Progress, table
 from ._why import Report, reasons, why
 
@@ -63,7 +63,7 @@ def device_options(a: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(a: argparse.Namespace) -> int:
-    """One invocation on Vulkan, compared with the CPU."""
+    """Runs a model on Vulkan and compares with the CPU."""
     host, progress, options = find_host(), Progress(), device_options(a)
     import numpy
 
@@ -71,13 +71,18 @@ def run(a: argparse.Namespace) -> int:
     plain = load(host, a.model, None, a.threads).interpreter
     inputs = [numpy.load(file) for file in a.input] or random_inputs(plain, a.seed)
     give(plain, inputs)
-    plain.invoke()
+    with quietly(None):
+        plain.invoke()
     want = results(plain)
     progress.tell("on Vulkan")
     ours, _, taken = load(host, a.model, options, a.threads)
-    give(ours, inputs)
-    ours.invoke()
-    got = results(ours)
+    with quietly(options):
+        give(ours, inputs)
+        # The first invocation gives fp32's result also where fp16 is asked for.
+        for _ in range(2):
+            ours.invoke()
+        got = results(ours)
+        del ours
     progress.done()
     print(f"{taken} nodes on Vulkan")
     rows = []
@@ -113,8 +118,9 @@ def bench(a: argparse.Namespace) -> int:
     for name, chosen in candidates:
         progress.tell(name)
         loaded = load(host, a.model, chosen, a.threads)
-        give(loaded.interpreter, random_inputs(loaded.interpreter, a.seed))
-        t = times(loaded, a.runs, a.seconds)
+        with quietly(chosen):
+            give(loaded.interpreter, random_inputs(loaded.interpreter, a.seed))
+            t = times(loaded, a.runs, a.seconds)
         cpu = cpu or t.median
         numbers = [f"{ms:.2f}" for ms in (t.load, t.first, t.median, t.least)]
         rows.append((name, loaded.taken, *numbers, str(t.runs), f"{cpu / t.median:.2f}"))

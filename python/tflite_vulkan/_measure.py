@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ._files import path
@@ -32,21 +34,29 @@ class Loaded(NamedTuple):
 
 def load(host: Host, model: str, options: dict[str, Any] | None, threads: int) -> Loaded:
     """Allocates a model; without options on the CPU, else with the delegate, which must find a device."""
-    begin, lines = time.perf_counter(), []
-    if options is None:
-        interpreter = host.Interpreter(model, num_threads=threads)
-    else:
-        asked = {"require_device": True, "log_level": "info"} | options
-        with captured() as lines:
-            delegate = host.load_delegate(str(path()), texts(asked))
-            interpreter = host.Interpreter(model, num_threads=threads, experimental_delegates=[delegate])
-    interpreter.allocate_tensors()
-    milliseconds = 1e3 * (time.perf_counter() - begin)
-    report = parse(lines)
-    for line in lines if options and "log_level" in options else report.messages:
-        print(line, file=sys.stderr)
-    nodes = [node for subgraph in report.totals for node in subgraph]
+    with quietly(options) as lines:
+        begin, delegates = time.perf_counter(), None
+        if options is not None:
+            asked = {"require_device": True, "log_level": "info"} | options
+            delegates = [host.load_delegate(str(path()), texts(asked))]
+        interpreter = host.Interpreter(model, num_threads=threads, experimental_delegates=delegates)
+        interpreter.allocate_tensors()
+        milliseconds = 1e3 * (time.perf_counter() - begin)
+    nodes = [node for subgraph in parse(lines).totals for node in subgraph]
     return Loaded(interpreter, milliseconds, f"{sum(nodes[::2])} of {sum(nodes[1::2])}" if nodes else "0")
+
+
+@contextlib.contextmanager
+def quietly(options: dict[str, Any] | None) -> Iterator[list[str]]:
+    """Keeps the log back but for warnings; all of it is shown to who has asked for a level."""
+    lines: list[str] = []
+    try:
+        with captured() as lines:
+            yield lines
+    finally:
+        asked = options is not None and "log_level" in options
+        for line in lines if asked else parse(lines).messages:
+            print(line, file=sys.stderr)
 
 
 def random_inputs(interpreter: Any, seed: int) -> list[Any]:
