@@ -272,7 +272,9 @@ def test_panics_are_caught(tmp_path):
     rustc = ["rustc", "--edition", "2024", "-O", "--crate-type", "staticlib", "-o", archive]
     subprocess.run([*rustc, tmp_path / "panics.rs"], check=True)
     tools = drivers.ROOT / "build" / "packaging"
-    code = "import sys, pathlib, wheel\nwheel.link(sys.argv[1], 'x86_64', pathlib.Path(sys.argv[2]), sys.argv[3])"
+    code = (
+        "import sys, pathlib as p, wheel; wheel.link(sys.argv[1], 'x86_64', p.Path(sys.argv[2]), sys.argv[3])"
+    )
     env = os.environ | {"PYTHONPATH": f"{PACKAGING}:{tools}"}
     subprocess.run([sys.executable, "-c", code, archive, tools, shared], env=env, check=True)
     code = f"import ctypes; print(ctypes.CDLL({str(shared)!r}).TfLiteVulkanPanics())"
