@@ -1,5 +1,6 @@
 //! What the delegate decides: which nodes to take, and what to keep ready for every shape.
 
+mod bisection;
 mod compiler;
 mod disk;
 mod kernel;
@@ -14,6 +15,7 @@ mod proving;
 mod recorded;
 mod retry;
 mod setup;
+mod surroundings;
 mod survey;
 mod tactics;
 

@@ -6,8 +6,10 @@ mod callbacks;
 mod devices;
 mod factory;
 mod guard;
+mod litert;
 mod options;
 mod plugin;
 
 pub use devices::TfLiteVulkanDevice;
+pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;

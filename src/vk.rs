@@ -39,6 +39,7 @@ pub use buffer::Buffer;
 pub use commands::{Commands, Slot};
 pub use device::Device;
 pub use device_info::DeviceInfo;
+pub use environment::environment_text;
 pub use loader::use_entry_point;
 pub use memory::{Mapping, MemoryUsage};
 pub use pipeline::{Pipeline, PipelineKey};

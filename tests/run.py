@@ -61,6 +61,7 @@ def steps(library):
         ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),
         ("models", [*test, "tests/test_models.py"], here, 5),
+        ("LiteRT", [*test, "tests/test_litert.py"], here, 1),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),
     ]
 

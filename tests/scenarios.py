@@ -237,16 +237,17 @@ def fp16_without_hardware():
 
 
 def first_inputs():
-    """fp16 is tried on the first inputs, whose result is fp32's; where it overflows, fp32 runs on."""
+    """fp16 is tried on the first inputs, whose result is fp32's; where it overflows, results have 32 bits."""
     x = draw((1, 8, 8, 4), 1)
-    for inputs, holds in ((x, True), (4 * x, False), (0 * x, True)):
-        half, single = interpreter("square", precision="fp16"), interpreter("square")
+    for inputs in (x, 8 * x, 0 * x):
+        half, single = interpreter("large", precision="fp16"), interpreter("large")
         require(
             np.array_equal(invoke(half, inputs), invoke(single, inputs)), "the first result is not fp32's"
         )
-        want, got = invoke(single, x), invoke(half, x)
-        close(want, got, 1e-2)
-        require(np.array_equal(want, got) != holds, f"fp16 holds: {not holds}, expected {holds}")
+        for later in (x, inputs):
+            want, got = invoke(single, later), invoke(half, later)
+            close(want, got, 1e-2)
+            require(np.array_equal(want, got) != later.any(), "fp16 is exactly as fp32, or zero is not zero")
 
 
 def no_device():

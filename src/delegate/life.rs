@@ -16,7 +16,7 @@ use super::proving::Proving;
 use super::retry::Retry;
 use super::setup::Setup;
 use crate::error::{Error, Result, caught};
-use crate::graph::{Graph, Mix};
+use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::options::Precision;
 use crate::program::Cost;
@@ -218,8 +218,8 @@ impl State {
                 None => Err(trial),
             },
         };
-        let runs = start.as_ref().map_or(Precision::Fp32, EffectivePrecision::runs);
-        let first = compiler.compile(imported, shapes, &Mix::of(runs))?;
+        let mix = start.as_ref().map_or(Precision::Fp32.into(), |precision| precision.mix().clone());
+        let first = compiler.compile(imported, shapes, &mix)?;
         let dispatches = first.compiled.as_ref().map_or(&[][..], |compiled| &compiled.program.dispatches);
         let reasons = session.check(dispatches)?;
         let cost = dispatches.iter().map(|dispatch| dispatch.cost).sum();

@@ -4,7 +4,7 @@ use super::compiler::{Compiler, Reshaped};
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Mix};
+use crate::graph::Graph;
 use crate::ir::Shape;
 use crate::runtime::Session;
 
@@ -71,7 +71,7 @@ impl OnDevice {
     fn record(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         let reshaped = match self.compiled.take() {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,
-            _ => self.compiler.compile(imported, shapes, &Mix::of(self.precision.runs()))?,
+            _ => self.compiler.compile(imported, shapes, self.precision.mix())?,
         };
         let profile = self.compiler.setup.options.profile.as_deref();
         let recorded = Recorded::new(&mut self.session, reshaped, profile)?;

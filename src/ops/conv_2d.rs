@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, Extent, HostTensor, Shape, SpatialPadding, Window};
+use crate::ir::{Activation, DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
@@ -131,6 +131,10 @@ impl Operator for Conv2d {
             }
             sum
         })?])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, StepOp, Window};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, SpatialPadding, StepOp, Term, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
@@ -202,6 +202,10 @@ impl Operator for DepthwiseConv2d {
             })
             .sum()
         })?])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {
