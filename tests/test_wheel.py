@@ -24,6 +24,19 @@ MOST = 4 << 20  # bytes of a wheel
 OLDEST_GLIBC = (2, 17)
 # The environment whose host the wheel finds: its packages are lent, nothing is installed.
 HOSTS = {"ai_edge_litert": "venv", "tflite_runtime": "venv-2.14", None: None}
+COMPILED_MODEL = """
+import sys, numpy, tflite_vulkan
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.environment import Environment
+from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+environment = Environment.create(runtime_path=str(tflite_vulkan.litert_runtime_path()))
+wanted = HardwareAccelerator.GPU | HardwareAccelerator.CPU
+compiled = CompiledModel.from_file(sys.argv[1], hardware_accel=wanted, environment=environment)
+inputs, outputs = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
+inputs[0].write(numpy.zeros((1, 8, 8, 4), "float32"))
+compiled.run_by_index(0, inputs, outputs)
+print(outputs[0].read(256, numpy.float32).shape)
+"""
 THREE_LINES = """
 import sys, numpy
 host = __import__(sys.argv[1] + ".interpreter", fromlist=["Interpreter"])
@@ -83,9 +96,10 @@ def environments(tmp_path_factory):
     return pythons
 
 
-def run(python, *arguments, driver="lavapipe"):
+def run(python, *arguments, driver="lavapipe", more=None):
     """A child outside the checkout, so that only the installed package is found."""
     env = {k: v for k, v in drivers.environment(driver).items() if not k.startswith("PYTHON")}
+    env |= more or {}
     command = [str(python), *map(str, arguments)]
     return subprocess.run(command, env=env, capture_output=True, text=True, cwd="/", timeout=120)
 
@@ -191,6 +205,14 @@ print(sorted(file.name for file in tflite_vulkan.litert_runtime_path().iterdir()
     assert second == "['libLiteRt.so', 'libLiteRtGpuAccelerator.so']"
     child = run(environments["tflite_runtime"], "-c", code)
     assert "ImportError: CompiledModel needs LiteRT 2" in child.stderr
+
+
+def test_compiled_model(environments, model):
+    """LiteRT's CompiledModel finds the wheel's library as its GPU accelerator."""
+    options = {"TFLITE_VULKAN_OPTIONS": "allow_software=1;log_level=info"}
+    child = run(environments["ai_edge_litert"], "-c", COMPILED_MODEL, model, more=options)
+    assert child.stdout.split() == ["(256,)"], child.stderr
+    assert re.search(r"[1-9]\d* of 4 nodes delegated", child.stderr), child.stderr
 
 
 @pytest.mark.parametrize("wheel", wheels() if DIST.is_dir() else [], ids=lambda wheel: wheel.name)
