@@ -21,13 +21,15 @@ OLDEST := build/venv-2.14/.done
 ANDROID := build/android/rust/version
 .NOTPARALLEL:
 .PHONY: help demo test test-doors test-java-real test-swift kernels bench bench-kernels bench-mobile build table android ios
-.PHONY: lint fmt system drivers models clean
+.PHONY: lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
+	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
+	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
 	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
@@ -43,7 +45,7 @@ demo: build models
 
 # ONLY holds a word of the steps to run, for example ONLY=conformance.
 test: PACKAGES += $(TEST_PACKAGES)
-test: build models drivers $(OLDEST)
+test: build models drivers $(OLDEST) wheel-x86_64
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
 
@@ -109,13 +111,43 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
+# Wheels for Linux: zig links against stubs of an old glibc.
+TOOLS := build/packaging/.done
+PACK = PYTHONPATH=$(dir $(TOOLS)) build/venv/bin/python packaging/wheel.py --tools $(dir $(TOOLS)) --out dist
+wheel: wheel-x86_64 wheel-aarch64
+
+wheel-x86_64: build $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*x86_64.whl
+	@$(PACK) --machine x86_64 --library $(LIBRARY:.so=.a)
+
+# The standard library of arm64 is rustup's (`rustup target add aarch64-unknown-linux-gnu`) or Debian's.
+ARM64 := aarch64-unknown-linux-gnu
+ARM64_TARGET := build/arm64/target
+wheel-aarch64: system $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*aarch64.whl
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || test -e build/arm64/rust/version || \
+	    { echo 'fetching Rust for arm64 (130 MB)' && packaging/fetch_rust.sh build/arm64/rust arm64; }
+	@echo 'building for arm64; the first time takes two to three minutes on two cores'
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || export RUSTC=$(CURDIR)/build/arm64/rust/rustc; \
+	    cargo rustc --release --lib --crate-type staticlib --target $(ARM64) --target-dir $(ARM64_TARGET)
+	@$(PACK) --machine aarch64 --library $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
+
+$(TOOLS): packaging/requirements.txt $(VENV)
+	@echo 'fetching zig (90 MB)'
+	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
+	@touch $@
+
+# Other doors put their artefacts into dist/ before this.
+dist: wheel
+	@build/venv/bin/python packaging/dist.py dist
+
 lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix android bench ios python tests
-	build/venv/bin/ruff format android bench ios python tests
+	build/venv/bin/ruff check --fix android bench ios packaging python tests
+	build/venv/bin/ruff format android bench ios packaging python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -169,4 +201,4 @@ build/drivers/version: tests/drivers/fetch.sh | system
 	@tests/drivers/fetch.sh build/drivers || { $(SUDO) apt-get update -qq && tests/drivers/fetch.sh build/drivers; }
 
 clean:
-	rm -rf build target
+	rm -rf build dist target

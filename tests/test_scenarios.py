@@ -16,10 +16,20 @@ from model import Graph
 FOLDER = drivers.ROOT / "build" / "tests" / "scenarios"
 SCRIPT = drivers.ROOT / "tests" / "scenarios.py"
 OPTIONS = (
+    "allow_precision_loss",
     "allow_software",
     "cache_dir",
     "device",
+    "enable_quantization",
+    "enable_quantized_inference",
+    "experimental_flags",
+    "first_delegate_node_index",
+    "inference_preference",
+    "inference_priority1",
+    "inference_priority2",
+    "inference_priority3",
     "is_precision_loss_allowed",
+    "last_delegate_node_index",
     "log_level",
     "max_delegated_partitions",
     "model_token",
@@ -28,6 +38,7 @@ OPTIONS = (
     "require_device",
     "serialization_dir",
     "tune",
+    "wait_type",
 )
 ON_EVERY_DRIVER = (
     "several",
