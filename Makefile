@@ -20,8 +20,8 @@ OLDEST := build/venv-2.14/.done
 
 ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test test-doors test-java-real test-swift kernels bench bench-kernels bench-mobile build table android ios
-.PHONY: lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
+.PHONY: help demo test test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
+.PHONY: table android ios lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
@@ -34,6 +34,8 @@ help:
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
 	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
+	@echo 'make fuzz      feed options, cache files, node parameters and sparse metadata to libFuzzer'
+	@echo 'make memcheck  the tests of the C interface under valgrind, on lavapipe'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
@@ -78,6 +80,32 @@ $(REAL).aar:
 	@mkdir -p $(@D)
 	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
 	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
+# A million inputs for each target; what fails is left in fuzz/artifacts. Needs no nightly Rust: the compiler
+# passes that libFuzzer wants are LLVM's own, only AddressSanitizer is left out.
+FUZZ_TARGETS := options cache parameters sparsity
+FUZZ_RUNS    ?= 1000000
+FUZZ_HOST     = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS   := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+    level=4 inline-8bit-counters pc-table trace-compares)
+fuzz: PACKAGES += g++
+fuzz: system
+	@cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' CARGO_TARGET_DIR=target cargo build --release --target $(FUZZ_HOST)
+	@cd fuzz && for target in $(FUZZ_TARGETS); do \
+	    mkdir -p corpus/$$target artifacts/$$target; echo "== $$target"; \
+	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -timeout=20 \
+	        -rss_limit_mb=4096 -artifact_prefix=artifacts/$$target/ -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+# Takes minutes: valgrind runs the driver's compiler too. Forks and loops of hundreds of lives are left out.
+MEMCHECK := valgrind --quiet --error-exitcode=9 --num-callers=40 --suppressions=tests/c_api/valgrind.supp
+memcheck: PACKAGES += valgrind
+memcheck: build $(VENV)
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@test=$$(cargo test --release --test c_api --no-run --message-format=json 2>/dev/null | \
+	    sed -n 's/.*"executable":"\([^"]*c_api-[^"]*\)".*/\1/p'); \
+	TFLITE_C_LIBRARY=build/litert-lm/liblitert-lm.so $(MEMCHECK) $$test --test-threads=1 life::the_delegate \
+	    life::an_ life::a_delegate run::a_ run::an_ run::every run::inputs run::no_rows run::tensors options::keys \
+	    options::null options::the_
 
 # Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
 kernels: PACKAGES += $(COMPILER_PACKAGES)

@@ -191,12 +191,12 @@ def partly():
 def malformed():
     """Models that contradict themselves load, and what is wrong in them is left to the CPU."""
     x = draw((2, 8), 1)
-    for model in ("circle", "twice", "int_result", "sparse_bomb", "huge"):
+    for model in ("circle", "twice", "int_result", "wide_index", "wide_shape", "sparse_bomb", "huge"):
         it = load(model, log_level="info")
         taken = host.coverage(it)
         left = {"sparse_bomb": {"PADV2"}, "twice": {"NEG", "RELU", "ABS"}}.get(model, set(taken["left"]))
         require(taken["delegated"] == 0 and left <= set(taken["left"]), f"{model}, taken: {taken}")
-        if model in ("twice", "int_result"):
+        if model in ("twice", "int_result", "wide_index", "wide_shape"):
             close(reference(model, x), invoke(it, x))
 
 
