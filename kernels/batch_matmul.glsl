@@ -26,7 +26,7 @@ layout(constant_id = 11) const bool SWAP_B = false;
 
 READS(0, A, a)
 READS(1, B, b)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS columns
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -100,10 +100,10 @@ void main() {
         if (i + r >= rows) break;
         uint row = matrix * rows + i + r;
         if (columns % 4 == 0) {
-            y4[(row * columns + j) / 4] = S4(epilogue(sum[r], row, j));
+            EPI_STORE4((row * columns + j) / 4, epilogue(sum[r], row, j));
         } else {
             for (uint c = 0; c < 4; ++c) {
-                if (j + c < columns) y[row * columns + j + c] = S1(epilogue(sum[r][c], row, j + c));
+                if (j + c < columns) EPI_STORE(row * columns + j + c, epilogue(sum[r][c], row, j + c));
             }
         }
     }

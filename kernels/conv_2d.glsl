@@ -61,7 +61,7 @@ READS(1, W, w)
 layout(std430, set = 0, binding = 0) readonly buffer X8 { uvec4 x8[]; };
 layout(std430, set = 0, binding = 1) readonly buffer W8 { uvec4 w8[]; };
 #endif
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch

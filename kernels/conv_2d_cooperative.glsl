@@ -77,7 +77,7 @@ const uint AB_SIZE = A_SIZE + B_SIZE;
 READS(0, X, x)
 layout(std430, set = 0, binding = 0) readonly buffer X8 { uvec4 x8[]; };
 READS_AS(1, W, w, uint, uvec4)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 READS(3, D, d_)
 layout(std430, set = 0, binding = 3) readonly buffer D8 { uvec4 d_8[]; };
 READS(4, DBias, d_bias)
@@ -267,10 +267,10 @@ void step(uint k, uint last, uvec3 own) {
 // Stores four channels of a row of y, those that exist.
 void finish(vec4 v, uint row, uint c) {
     if (VEC_Y) {
-        y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+        EPI_STORE4((row * channels + c) >> 2, epilogue(v, row, c));
     } else {
         for (uint i = 0; i < min(4, channels - c); ++i)
-            y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+            EPI_STORE(row * channels + c + i, epilogue(v[i], row, c + i));
     }
 }
 

@@ -55,7 +55,7 @@ layout(constant_id = 16) const bool SHIFTED = false;   // of RGB: windows start 
 
 READS(0, X, x)
 READS(1, W, w)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -79,7 +79,7 @@ void store_scalars(vec4 v, uint row, uint c, uint end) {
     [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
         if (c + i >= end) return;
         uvec2 to = place(row, c + i);
-        y[to.x * channels + to.y] = S1(epilogue(v[i], to.x, to.y));
+        EPI_STORE(to.x * channels + to.y, epilogue(v[i], to.x, to.y));
     }
 }
 
@@ -260,7 +260,7 @@ void main() {
             vec4 v = mix(mix(quad[0], quad[1], odd), mix(quad[2], quad[3], odd), bvec4(m > 1));
             if (VEC_Y) {
                 uint row = place(first + m, c_first).x;
-                y4[row * epi_quads + epi_quad] = S4(epilogue(v, row, channel));
+                EPI_STORE4(row * epi_quads + epi_quad, epilogue(v, row, channel));
             } else {
                 store_scalars(v, first + m, c_first, c_end);
             }

@@ -46,7 +46,7 @@ layout(constant_id = 11) const bool BRANCH = true;
 
 READS(0, X, x)
 READS(1, W, w)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -68,11 +68,11 @@ WRITES(2, Y, y)
 #endif
 #if WIDTH == 4
 #define RESULT vec4
-#define STORE_Y(i, v) y4[i] = S4(v)
+#define STORE_Y(i, v) EPI_STORE4(i, v)
 #define START(c) epilogue_start4(c)
 #else
 #define RESULT float
-#define STORE_Y(i, v) y[i] = S1(v)
+#define STORE_Y(i, v) EPI_STORE(i, v)
 #define START(c) epilogue_start(c)
 #endif
 

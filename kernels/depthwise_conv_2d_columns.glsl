@@ -32,7 +32,7 @@ layout(constant_id = 10) const bool BORDER = true;
 
 READS(0, X, x)
 READS(1, W, w)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -106,7 +106,7 @@ void main() {
             // The epilogue is long: with a bound that no constant gives, no driver unrolls its loop.
             uint y_at = uint((y_line + row) * y_wide + left);
             for (int m = 0; m < min(PIXELS, y_wide - left); ++m) {
-                y4[y_at * quads + c] = S4(epilogue(one_of(sum[0], sum[1], sum[2], sum[3], m), y_at, 4 * c));
+                EPI_STORE4(y_at * quads + c, epilogue(one_of(sum[0], sum[1], sum[2], sum[3], m), y_at, 4 * c));
                 ++y_at;
             }
         }

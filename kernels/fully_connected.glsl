@@ -22,7 +22,7 @@ layout(constant_id = 11) const bool VEC_Y = true;
 
 READS(0, X, x)
 READS(1, W, w)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -56,10 +56,10 @@ void main() {
     sum = join_sum(sum);
     if (gl_LocalInvocationID.x != 0 || c >= channels) return;
     if (VEC_Y) {
-        y4[(row * channels + c) >> 2] = S4(epilogue(sum, row, c));
+        EPI_STORE4((row * channels + c) >> 2, epilogue(sum, row, c));
     } else {
         [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
-            if (c + i < channels) y[row * channels + c + i] = S1(epilogue(sum[i], row, c + i));
+            if (c + i < channels) EPI_STORE(row * channels + c + i, epilogue(sum[i], row, c + i));
         }
     }
 }

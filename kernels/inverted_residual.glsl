@@ -104,7 +104,7 @@ layout(std430, set = 0, binding = 3) readonly buffer D { uvec4 d[]; };
 layout(std430, set = 0, binding = 4) readonly buffer DBias { uvec4 d_bias[]; };
 // Volatile, or compilers would load it no sooner than it is stored.
 layout(std430, set = 0, binding = 5) readonly volatile buffer W2 { uvec4 w2[]; };
-WRITES(6, Y, y)
+WRITES_EITHER(6, Y, y)
 #define EPI_BINDING 7
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -274,10 +274,10 @@ void convolve(ivec2 corner, uint c) {
 // Stores four channels of a row of y, those that exist.
 void finish(vec4 v, uint row, uint c) {
     if (VEC_Y) {
-        y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+        EPI_STORE4((row * channels + c) >> 2, epilogue(v, row, c));
     } else {
         for (uint i = 0; i < min(4, channels - c); ++i)
-            y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+            EPI_STORE(row * channels + c + i, epilogue(v[i], row, c + i));
     }
 }
 

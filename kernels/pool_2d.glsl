@@ -26,7 +26,7 @@ layout(constant_id = 11) const bool AVERAGE = true;
 layout(constant_id = 12) const bool PAIRS = false;   // the largest of 2 × 2 that start on x
 
 READS(0, X, x)
-WRITES(1, Y, y)
+WRITES_EITHER(1, Y, y)
 #define EPI_BINDING 2
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -71,8 +71,8 @@ void main() {
     // Drivers that run on the CPU divide lane by lane.
     uint width = VEC4 ? channels >> 2 : channels, row = i / width, lane = i - row * width;
     if (VEC4) {
-        y4[i] = S4(epilogue(pool(vec4(start), row, lane), row, lane * 4));
+        EPI_STORE4(i, epilogue(pool(vec4(start), row, lane), row, lane * 4));
     } else {
-        y[i] = S1(epilogue(pool(start, row, lane), row, lane));
+        EPI_STORE(i, epilogue(pool(start, row, lane), row, lane));
     }
 }

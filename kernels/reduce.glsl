@@ -35,7 +35,7 @@ const uint LARGEST = 2;
 const uint SMALLEST = 3;
 
 READS(0, X, x)
-WRITES(1, Y, y)
+WRITES_EITHER(1, Y, y)
 #define EPI_BINDING 2
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -110,8 +110,8 @@ void main() {
     v *= factor;
     if (VEC4) {
         uint quads = channels / 4;
-        y4[item] = S4(epilogue(v, item / quads, item % quads * 4));
+        EPI_STORE4(item, epilogue(v, item / quads, item % quads * 4));
     } else {
-        y[item] = S1(epilogue(v.x, item / channels, item % channels));
+        EPI_STORE(item, epilogue(v.x, item / channels, item % channels));
     }
 }

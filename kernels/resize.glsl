@@ -21,7 +21,7 @@ layout(constant_id = 12) const bool ALIGN_CORNERS = false;
 layout(constant_id = 13) const bool HALF_PIXEL_CENTERS = false;
 
 READS(0, X, x)
-WRITES(1, Y, y)
+WRITES_EITHER(1, Y, y)
 #define EPI_BINDING 2
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -65,8 +65,8 @@ void main() {
     if (i >= items) return;
     if (VEC4) {
         uint quads = channels / 4;
-        y4[i] = S4(epilogue(resize4(i / quads, i % quads), i / quads, i % quads * 4));
+        EPI_STORE4(i, epilogue(resize4(i / quads, i % quads), i / quads, i % quads * 4));
     } else {
-        y[i] = S1(epilogue(resize1(i / channels, i % channels), i / channels, i % channels));
+        EPI_STORE(i, epilogue(resize1(i / channels, i % channels), i / channels, i % channels));
     }
 }

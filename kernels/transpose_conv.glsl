@@ -39,7 +39,7 @@ layout(constant_id = 11) const bool VEC_Y = true;
 
 READS(0, X, x)
 READS(1, W, w)
-WRITES(2, Y, y)
+WRITES_EITHER(2, Y, y)
 #define EPI_BINDING 3
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch

@@ -22,7 +22,7 @@ layout(push_constant) uniform Push {
 };
 
 READS(0, X, x)
-WRITES(1, Y, y)
+WRITES_EITHER(1, Y, y)
 #define EPI_BINDING 2
 #define EPI_CHANNELS channels
 #define EPI_ROWS_PER_BATCH rows_per_batch
@@ -47,7 +47,7 @@ void main() {
     for (uint i = 0; i < end.x; ++i) {
         for (uint j = 0; j < end.y; ++j) {
             uint row = (image * y_size.x + at.x + i) * y_size.y + at.y + j;
-            y4[row * quads + quad] = S4(epilogue(result[i * TILE + j], row, quad * 4));
+            EPI_STORE4(row * quads + quad, epilogue(result[i * TILE + j], row, quad * 4));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the delegate decides: which nodes to take, and what to keep ready for every shape.
 
+mod bisection;
 mod compiler;
 mod disk;
 mod kernel;
@@ -14,6 +15,8 @@ mod proving;
 mod recorded;
 mod retry;
 mod setup;
+mod subgraph_host;
+mod surroundings;
 mod survey;
 mod tactics;
 
@@ -45,7 +48,14 @@ impl Delegate {
     /// Why no device can be used, but only if `require_device` was asked for.
     pub fn new(options: Options) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
+        log::debug!("{options:?}");
         let require_device = options.require_device;
+        if !options.ignored.is_empty() {
+            log::info!(
+                "options of TensorFlow Lite's own delegate without effect: {}",
+                options.ignored.join(", ")
+            );
+        }
         let setup = match Setup::open(options) {
             Ok(setup) => Some(Arc::new(setup)),
             Err(e) if require_device => return Err(e),

@@ -3,9 +3,15 @@
 #![allow(unsafe_code, reason = "takes and gives pointers of C callers")]
 
 mod callbacks;
+mod devices;
 mod factory;
 mod guard;
+#[cfg(not(target_os = "ios"))]
+mod jni;
+mod litert;
 mod options;
 mod plugin;
 
+pub use devices::TfLiteVulkanDevice;
+pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;

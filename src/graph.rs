@@ -1,13 +1,17 @@
 //! The graph that is compiled: nodes and values, and the only functions that change them.
 
+mod reader;
 mod storage;
+mod wide;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::ir::{Broadcast, Constant, Operand, Shape, Step, StepOp, TensorType};
 use crate::op::{Aliasing, Operator};
+pub use reader::Reader;
 pub use storage::{Mix, Storage};
+pub use wide::beyond_fp16;
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +30,10 @@ pub struct Value {
     pub ty: TensorType,
     /// Its contents, if known.
     pub constant: Option<Constant>,
+    /// Between which numbers what computes an input is known to keep it.
+    pub bounds: Option<[f32; 2]>,
+    /// How an output is read.
+    pub reader: Reader,
 }
 
 /// An operator with its operands and what was fused behind it.
@@ -72,7 +80,7 @@ impl Graph {
         ty: TensorType,
         constant: Option<Constant>,
     ) -> ValueId {
-        self.values.push(Value { name: name.into(), ty, constant });
+        self.values.push(Value { name: name.into(), ty, constant, bounds: None, reader: Reader::Any });
         self.links.push(Links::default());
         ValueId(self.values.len() as u32 - 1)
     }
@@ -188,6 +196,16 @@ impl Graph {
         self.values[value.0 as usize].constant = Some(constant);
     }
 
+    /// Says between which numbers an input is.
+    pub fn set_bounds(&mut self, value: ValueId, bounds: [f32; 2]) {
+        self.values[value.0 as usize].bounds = Some(bounds);
+    }
+
+    /// Says how an output is read.
+    pub fn set_reader(&mut self, value: ValueId, reader: Reader) {
+        self.values[value.0 as usize].reader = reader;
+    }
+
     /// Sets the type of a value.
     pub fn set_type(&mut self, value: ValueId, ty: TensorType) {
         self.values[value.0 as usize].ty = ty;
@@ -262,7 +280,12 @@ impl fmt::Display for Graph {
         let show = |id: &ValueId| {
             let v = self.value(*id);
             let kind = if v.constant.is_some() { "c" } else { "%" };
-            format!("{kind}{}:{}", id.0, v.ty)
+            let bounds = v.bounds.map_or(String::new(), |[lo, hi]| format!(" in {lo}..{hi}"));
+            let reader = match v.reader {
+                Reader::Any => String::new(),
+                reader => format!(" {reader:?}"),
+            };
+            format!("{kind}{}:{}{bounds}{reader}", id.0, v.ty)
         };
         let list = |ids: &[ValueId]| ids.iter().map(show).collect::<Vec<_>>().join(" ");
         writeln!(f, "in  {}", list(&self.inputs))?;

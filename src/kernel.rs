@@ -23,7 +23,34 @@ pub mod table {
 
 #[cfg(test)]
 mod tests {
-    use super::divisor;
+    use super::{divisor, table};
+    use crate::caps::Features;
+
+    /// Else a device without the feature would be refused what it can run.
+    #[test]
+    fn modules_need_only_what_their_axes_say() {
+        let matrices = ["conv_2d_cooperative", "inverted_residual"];
+        for kernel in table::ALL {
+            let parts: Vec<&str> = kernel.name.split('_').collect();
+            let has = |part| parts.contains(&part);
+            let halves = has("f16") || has("16") || has("convert");
+            let cases = [
+                (Features::STORAGE_16, halves),
+                (Features::FLOAT_16, has("f16")),
+                (Features::STORAGE_8, has("8")),
+                (Features::SUBGROUP_ARITHMETIC, has("subgroups")),
+                (Features::SUBGROUP_QUAD, has("quads")),
+                (Features::COOPERATIVE_MATRIX, false),
+                (Features::INT_8, false),
+                (Features::INT_16, false),
+                (Features::INT_64, false),
+            ];
+            for (feature, may) in cases {
+                let needs = kernel.needs.contains(feature);
+                assert!(may || !needs || matrices.contains(&kernel.name), "{} needs {feature}", kernel.name);
+            }
+        }
+    }
 
     #[test]
     fn divides_by_multiplying() {

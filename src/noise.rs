@@ -1,5 +1,6 @@
 //! Pseudo-random inputs, the same in every process, for trials of partitions and kernels.
 
+use crate::ir::{DType, Scalar};
 use crate::program::Store;
 
 /// Pseudo-random numbers, spread evenly over a range whose upper end is 1. George Marsaglia's xorshift with
@@ -30,11 +31,28 @@ impl Noise {
         all
     }
 
+    /// So many numbers of type `dtype` between `lo` and `hi`, as the host has them; integers are rounded.
+    pub fn tensor(&mut self, dtype: DType, elements: u64, [lo, hi]: [f32; 2]) -> Vec<u8> {
+        let mut number = || lo + self.unit() * (hi - lo);
+        let of = |x: f32| match dtype {
+            DType::F32 => Scalar::f32(x),
+            DType::F16 => Scalar { dtype, bits: half::f16::from_f32(x).to_bits().into() },
+            _ => Scalar::int(dtype, x.round() as i64),
+        };
+        (0..elements).flat_map(|_| of(number()).bytes()).collect()
+    }
+
     fn next(&mut self) -> f32 {
+        let low = self.low;
+        low + self.unit() * (1.0 - low)
+    }
+
+    /// From 0 to 1.
+    fn unit(&mut self) -> f32 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 17;
         self.state ^= self.state << 5;
-        self.low + self.state as f32 / u32::MAX as f32 * (1.0 - self.low)
+        self.state as f32 / u32::MAX as f32
     }
 }
 
@@ -58,6 +76,18 @@ mod tests {
     fn the_sequence_is_the_same_for_ever() {
         let mut noise = Noise::new(Noise::SEED, -1.0);
         assert_eq!([noise.next(), noise.next()], [-0.36681294, 0.75141394]);
+    }
+
+    #[test]
+    fn tensors_have_their_type_and_range() {
+        let mut noise = Noise::new(Noise::SEED, -1.0);
+        let bytes = noise.tensor(DType::F32, 1, [-1.0, 1.0]);
+        assert_eq!(bytes, Noise::new(Noise::SEED, -1.0).bytes(4, Store::F32));
+        let pixels = noise.tensor(DType::U8, 1000, [0.0, 255.0]);
+        assert!(pixels.len() == 1000 && pixels.contains(&0) && pixels.contains(&255));
+        let signed = noise.tensor(DType::I16, 1000, [-2.0, 1.0]);
+        let signed = || signed.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes));
+        assert_eq!((signed().min(), signed().max()), (Some(-2), Some(1)));
     }
 
     #[test]

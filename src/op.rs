@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, Constant, DType, HostTensor, Shape, SpatialPadding, Step, StepOp};
+use crate::ir::{
+    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, Term,
+};
 use crate::lower::Lower;
 use crate::tflite::NodeView;
 use crate::unsupported;
@@ -142,6 +144,11 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// A plain CPU version without the fused steps: the reference of tests, and the fallback when the device
     /// is lost.
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported>;
+
+    /// How large and how small the results may become; by default as the elements of the operands.
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_any(operands)
+    }
 
     /// The operator with the attributes that its operands hold, once these are known: `numbers` gives the
     /// contents of an operand of integers. `None` if nothing is open. Before that, `infer` and `lower` refuse.

@@ -19,7 +19,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outc
         fold_constants::run(graph)?,
         fold_scale::run(graph),
         fold_padding::run(graph),
-        fuse_elementwise::run(graph),
+        fuse_elementwise::run(graph, storage),
         fuse_depthwise::run(graph, caps, storage),
     ])
 }

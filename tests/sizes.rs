@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &["compile", "delegate", "graph", "ir", "lower", "op", "ops", "passes", "reference"];
 
 /// What may be the length of a plain `vec![x; n]`: ranks, and counts of what exists already.
-const LENGTHS: &[&str] = &["shape.len()", "x.len()", "i.len()", "rank", "levels"];
+const LENGTHS: &[&str] = &["graph.values.len()", "shape.len()", "x.len()", "i.len()", "rank", "levels"];
 
 fn files(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {

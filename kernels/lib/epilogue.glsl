@@ -1,6 +1,6 @@
 // The fused elementwise steps: up to six, applied to a result before it is stored.
 //
-// Before including this, a kernel includes types.glsl and defines
+// Before including this, a kernel includes types.glsl, declares y by WRITES_EITHER, and defines
 //   EPI_BINDING         the first of three binding numbers for the operands
 //   EPI_CHANNELS        the channels of the result (its last dimension)
 //   EPI_ROWS_PER_BATCH  rows of the result per row of a Batch operand
@@ -10,13 +10,20 @@
 //   EPI_HOLD            optionally: epilogue_hold(c) loads the operands that a vec4's channels alone decide,
 //                       and epilogue() uses them for all rows until it is called again
 // and calls epilogue(v, row, c) with the result's row and (first) channel. A vec4 needs
-// channels that are a multiple of four.
+// channels that are a multiple of four. EPI_STORE(i, v) and EPI_STORE4(i, v) then store one element of y, or four.
+//
+// Where floats are stored in 16 bits, y and each operand may be 32-bit ones all the same.
 
 #include "lib/nan.glsl"
 
 READS(EPI_BINDING, E0, e0_)
 READS(EPI_BINDING + 1, E1, e1_)
 READS(EPI_BINDING + 2, E2, e2_)
+#ifdef STORE_F16
+READS_AS(EPI_BINDING, E0F, e0f_, float, vec4)
+READS_AS(EPI_BINDING + 1, E1F, e1f_, float, vec4)
+READS_AS(EPI_BINDING + 2, E2F, e2f_, float, vec4)
+#endif
 
 layout(constant_id = 100) const uint EPI_OP_0 = 0;
 layout(constant_id = 101) const uint EPI_OP_1 = 0;
@@ -54,6 +61,15 @@ const int EPI_KIND_AT = 8;
 const int EPI_SLOT_AT = 12;
 const int EPI_SWAPPED_AT = 16;
 const int EPI_CHANNELS_AT = 17;
+#ifdef STORE_F16
+// Whether that operand is one of 32-bit floats; in EPI_OP_0 the same of y, in EPI_OP_1 of the operand of the
+// kernel `elementwise`.
+const int EPI_F32_AT = 14;
+const int EPI_RESULT_F32_AT = 15;
+#define EPI_SLOT(op) ((op) >> EPI_SLOT_AT & 7u)
+#else
+#define EPI_SLOT(op) ((op) >> EPI_SLOT_AT & 15u)
+#endif
 
 // How an operand is found: a scalar is the parameter itself; the others are Broadcast in src/ir/broadcast.rs.
 const uint EPI_SCALAR = 1;
@@ -72,21 +88,40 @@ uint epi_index(uint kind, uint row, uint c) {
     return 0;
 }
 
-float epi_load(uint slot, uint i) {
+float epi_load_stored(uint slot, uint i) {
     if (slot == 0) return float(e0_[i]);
     if (slot == 1) return float(e1_[i]);
     return float(e2_[i]);
 }
 
-vec4 epi_load4(uint slot, uint i) {
+vec4 epi_load4_stored(uint slot, uint i) {
     if (slot == 0) return vec4(e0_4[i]);
     if (slot == 1) return vec4(e1_4[i]);
     return vec4(e2_4[i]);
 }
 
-// Channel c of a row of n channels, 0 behind them.
+#ifdef STORE_F16
+float epi_load(uint slot, uint i) {
+    if (slot == 4) return e0f_[i];
+    if (slot == 5) return e1f_[i];
+    if (slot == 6) return e2f_[i];
+    return epi_load_stored(slot, i);
+}
+
+vec4 epi_load4(uint slot, uint i) {
+    if (slot == 4) return e0f_4[i];
+    if (slot == 5) return e1f_4[i];
+    if (slot == 6) return e2f_4[i];
+    return epi_load4_stored(slot, i);
+}
+#else
+#define epi_load epi_load_stored
+#define epi_load4 epi_load4_stored
+#endif
+
+// Channel c of a row of n channels, 0 behind them. They are stored as the kernel's own.
 float epi_padded(uint slot, uint n, uint row, uint c) {
-    return mix(0.0, epi_load(slot, row * n + min(c, n - 1)), c < n);
+    return mix(0.0, epi_load_stored(slot, row * n + min(c, n - 1)), c < n);
 }
 
 #ifdef EPI_HOLD
@@ -97,7 +132,7 @@ uint epi_quad, epi_quads;
 
 float epi_operand(float v, uint op, float a, uint row, uint c, int step) {
     uint kind = (op >> EPI_KIND_AT) & 15u;
-    uint slot = (op >> EPI_SLOT_AT) & 15u;
+    uint slot = EPI_SLOT(op);
     if (kind == EPI_SCALAR) return a;
     if (kind == EPI_PADDED) return epi_padded(slot, op >> EPI_CHANNELS_AT, row, c);
     return epi_load(slot, epi_index(kind, row, c));
@@ -105,16 +140,16 @@ float epi_operand(float v, uint op, float a, uint row, uint c, int step) {
 
 vec4 epi_operand(vec4 v, uint op, float a, uint row, uint c, int step) {
     uint kind = (op >> EPI_KIND_AT) & 15u;
-    uint slot = (op >> EPI_SLOT_AT) & 15u;
+    uint slot = EPI_SLOT(op);
     if (kind == EPI_SCALAR) return vec4(a);
     if (kind == EPI_PADDED) {
         uint n = op >> EPI_CHANNELS_AT;
         if ((n & 3u) == 0u) {
 #ifdef EPI_HOLD
             uint i = row * (n >> 2) + min(epi_quad, (n >> 2) - 1);
-            return mix(vec4(0), epi_load4(slot, i), bvec4(c < n));
+            return mix(vec4(0), epi_load4_stored(slot, i), bvec4(c < n));
 #endif
-            return mix(vec4(0), epi_load4(slot, (row * n + min(c, n - 4)) >> 2), bvec4(c < n));
+            return mix(vec4(0), epi_load4_stored(slot, (row * n + min(c, n - 4)) >> 2), bvec4(c < n));
         }
         return vec4(epi_padded(slot, n, row, c), epi_padded(slot, n, row, c + 1),
                     epi_padded(slot, n, row, c + 2), epi_padded(slot, n, row, c + 3));
@@ -153,17 +188,38 @@ bool lessThan(float x, float y) { return x < y; }
     if (f == STEP_TANH) return epi_tanh(v); \
     if (f == STEP_HARD_SWISH) return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
 
+#ifdef STORE_F16
+const bool EPI_RESULT_F32 = (EPI_OP_0 >> EPI_RESULT_F32_AT & 1u) != 0u;
+void epi_store(uint i, float v) {
+    if (EPI_RESULT_F32) yf[i] = v;
+    else y[i] = S1(v);
+}
+void epi_store(uint i, vec4 v) {
+    if (EPI_RESULT_F32) yf4[i] = v;
+    else y4[i] = S4(v);
+}
+#define EPI_STORE(i, v) epi_store(i, v)
+#define EPI_STORE4(i, v) epi_store(i, v)
+#else
+#define EPI_STORE(i, v) y[i] = S1(v)
+#define EPI_STORE4(i, v) y4[i] = S4(v)
+#endif
+
 // Whether the first step adds a vector of one element per channel, and the kernel does that at the start.
 #ifdef EPI_START
+#ifdef STORE_F16
+const bool EPI_STARTED = (EPI_OP_0 & (0xfffu | 1u << EPI_F32_AT)) == (EPI_CHANNEL << EPI_KIND_AT | STEP_ADD);
+#else
 const bool EPI_STARTED = (EPI_OP_0 & 0xfffu) == (EPI_CHANNEL << EPI_KIND_AT | STEP_ADD);
+#endif
 
 vec4 epilogue_start4(uint c) {
-    if (EPI_STARTED) return epi_load4(EPI_OP_0 >> EPI_SLOT_AT & 15u, c >> 2);
+    if (EPI_STARTED) return epi_load4_stored(EPI_SLOT(EPI_OP_0), c >> 2);
     return vec4(0);
 }
 
 float epilogue_start(uint c) {
-    if (EPI_STARTED) return epi_load(EPI_OP_0 >> EPI_SLOT_AT & 15u, c);
+    if (EPI_STARTED) return epi_load_stored(EPI_SLOT(EPI_OP_0), c);
     return 0.0;
 }
 #else
@@ -172,7 +228,7 @@ const bool EPI_STARTED = false;
 
 #ifdef EPI_HOLD
 void epi_hold(uint op, uint c, int step) {
-    if ((op >> EPI_KIND_AT & 15u) == EPI_CHANNEL) epi_held[step] = epi_load4(op >> EPI_SLOT_AT & 15u, c >> 2);
+    if ((op >> EPI_KIND_AT & 15u) == EPI_CHANNEL) epi_held[step] = epi_load4(EPI_SLOT(op), c >> 2);
 }
 
 void epilogue_hold(uint c) {

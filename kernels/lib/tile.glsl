@@ -6,7 +6,7 @@
 //   channels    of the result
 //   x, x4       the activations, as READS gives them
 //   w4          the weights: one row of quads per element of the depth
-//   y, y4       the result, as WRITES gives it
+//   y, y4       the result, as WRITES_EITHER gives it
 //   VEC_X       whether depth and rows of x are multiples of four: then x is read as vectors
 //   VEC_Y       the same of the channels of y
 
@@ -32,10 +32,10 @@ void tile_start(uint c, uint end) {
 // Stores `v` as channels from `c` on of a row of y, those before `end`.
 void store_quad(vec4 v, uint row, uint c, uint end) {
     if (VEC_Y) {
-        if (c < end) y4[(row * channels + c) >> 2] = S4(epilogue(v, row, c));
+        if (c < end) EPI_STORE4((row * channels + c) >> 2, epilogue(v, row, c));
     } else {
         [[dont_unroll]] for (uint i = 0; i < 4; ++i) {
-            if (c + i < end) y[row * channels + c + i] = S1(epilogue(v[i], row, c + i));
+            if (c + i < end) EPI_STORE(row * channels + c + i, epilogue(v[i], row, c + i));
         }
     }
 }

@@ -28,3 +28,13 @@
 #define WRITES(n, Block, name) \
     layout(std430, set = 0, binding = n) writeonly buffer Block { S1 name[]; }; \
     layout(std430, set = 0, binding = n) writeonly buffer Block##4 { S4 name##4[]; };
+
+// A result of an epilogue: where floats are stored in 16 bits, also seen as 32-bit ones (namef).
+#ifdef STORE_F16
+#define WRITES_EITHER(n, Block, name) \
+    WRITES(n, Block, name) \
+    layout(std430, set = 0, binding = n) writeonly buffer Block##F { float name##f[]; }; \
+    layout(std430, set = 0, binding = n) writeonly buffer Block##F4 { vec4 name##f4[]; };
+#else
+#define WRITES_EITHER(n, Block, name) WRITES(n, Block, name)
+#endif

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, Storage, ValueId};
 use crate::kernel::table::copy::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::{Lower, Lowered, OperandSite, ResultSite, Site, Tactics, Target, grid};
-use crate::op::Aliasing;
+use crate::op::{Aliasing, Fusion};
 use crate::program::{Cost, Dispatch, Program};
 
 /// Lowers every node of `graph`, after the passes, to dispatches; `tactics` picks a candidate for each
@@ -74,6 +74,7 @@ fn site<'a>(graph: &'a Graph, storage: &Storage, node: &'a Node, places: &Places
         operands: node.inputs.iter().map(operand).collect(),
         results: node.outputs.iter().map(result).collect(),
         store: storage.of_node(graph, node),
+        has_epilogue: node.op.fusion() != Fusion::None,
         steps: &node.epilogue,
     }
 }

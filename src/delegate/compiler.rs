@@ -64,17 +64,21 @@ impl Compiler {
         if computes_nothing(&graph) {
             return Ok(Reshaped { shapes, graph, compiled: None });
         }
-        let compile = |compiler: &Self| {
-            let tactics = compiler.tactics(None);
-            compile(graph.clone(), compiler.caps(), mix, &tactics)
-        };
-        let mut compiled = timed("partition compiled", || compile(self))?;
+        let mut compiled = timed("partition compiled", || self.draft(&graph, mix))?;
         if self.setup.options.tune != Tune::Off && self.taken.lacks(&compiled.program) {
             self.tune(&compiled)?;
-            compiled = compile(self)?;
+            compiled = self.draft(&graph, mix)?;
         }
         self.taken.learn(&compiled.program);
         Ok(Reshaped { shapes, graph, compiled: Some(compiled) })
+    }
+
+    /// Compiles a graph with what is known of its choices, and tunes none.
+    ///
+    /// # Errors
+    /// If an operator refuses.
+    pub fn draft(&self, graph: &Graph, mix: &Mix) -> Result<Compiled> {
+        compile(graph.clone(), self.caps(), mix, &self.tactics(None))
     }
 
     fn tune(&self, compiled: &Compiled) -> Result<()> {

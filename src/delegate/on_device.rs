@@ -6,6 +6,7 @@ use super::recorded::Recorded;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
+use crate::options::Precision;
 use crate::runtime::Session;
 
 /// The most sets of input shapes whose recordings, with their memory, are kept.
@@ -48,6 +49,11 @@ impl OnDevice {
         self.recorded.first().map(|recorded| &recorded.graph)
     }
 
+    /// Whether some values have 16 bits.
+    pub fn is_narrow(&self) -> bool {
+        *self.precision.mix() != Mix::of(Precision::Fp32)
+    }
+
     /// Makes a recording for inputs of these shapes the one in use. Those for other shapes are given up where
     /// memory does not suffice beside them.
     ///
@@ -71,7 +77,7 @@ impl OnDevice {
     fn record(&mut self, imported: &Graph, shapes: &[Shape]) -> Result<()> {
         let reshaped = match self.compiled.take() {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,
-            _ => self.compiler.compile(imported, shapes, &Mix::of(self.precision.runs()))?,
+            _ => self.compiler.compile(imported, shapes, self.precision.mix())?,
         };
         let profile = self.compiler.setup.options.profile.as_deref();
         let recorded = Recorded::new(&mut self.session, reshaped, profile)?;

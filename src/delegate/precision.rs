@@ -2,14 +2,16 @@
 //!
 //! fp16 rounds every layer's result to 11 bits. Most networks tolerate that; numerically sensitive ones
 //! magnify it to a large part of the output's range, and numbers beyond 65504 become infinite. So a partition for
-//! which fp16 is asked runs on random inputs and on its first real ones in both precisions, and stays in fp32 if
-//! the outputs differ too much. The verdict is cached.
+//! which fp16 is asked runs on random inputs and on its first real ones in both precisions. If the outputs differ
+//! too much, it is tried again with a part of its values in fp32, and stays in fp32 if that does not help. The
+//! verdict is cached.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::cache::{self, Facts};
 use crate::caps::Caps;
-use crate::graph::{Graph, Mix};
+use crate::graph::{Graph, Mix, ValueId};
 use crate::logging::timed;
 use crate::options::Precision;
 use crate::program::Store;
@@ -19,23 +21,38 @@ use crate::program::Store;
 pub enum Verdict {
     /// No output moves by more than the limit.
     Holds,
+    /// It holds if these values stay in fp32; the text says what fp16 moves otherwise.
+    Mixed(BTreeSet<ValueId>, String),
     /// fp16 moves an output by more than the limit; the text says which one, on which inputs, by how much.
     Moves(String),
 }
 
 impl Verdict {
     const HOLDS: &str = "fp16";
+    const MIXED: &str = "mixed ";
 
     /// As one line, for [`from_text`](Self::from_text).
-    fn text(&self) -> &str {
+    fn text(&self) -> String {
         match self {
-            Self::Holds => Self::HOLDS,
-            Self::Moves(what) => what,
+            Self::Holds => Self::HOLDS.into(),
+            Self::Mixed(wide, why) => {
+                let wide: Vec<String> = wide.iter().map(|id| id.0.to_string()).collect();
+                format!("{}{}: {why}", Self::MIXED, wide.join(" "))
+            }
+            Self::Moves(what) => what.clone(),
         }
     }
 
     fn from_text(text: String) -> Self {
-        if text == Self::HOLDS { Self::Holds } else { Self::Moves(text) }
+        let mixed = || {
+            let (wide, why) = text.strip_prefix(Self::MIXED)?.split_once(": ")?;
+            let wide: Option<_> = wide.split(' ').map(|id| id.parse().ok().map(ValueId)).collect();
+            Some(Self::Mixed(wide?, why.to_owned()))
+        };
+        match text == Self::HOLDS {
+            true => Self::Holds,
+            false => mixed().unwrap_or(Self::Moves(text)),
+        }
     }
 }
 
@@ -56,7 +73,7 @@ impl Verdicts {
 
     /// Remembers a verdict.
     pub fn learn(&self, trial: &Trial, verdict: &Verdict) {
-        self.0.learn([(trial.name.clone(), verdict.text().to_owned())]);
+        self.0.learn([(trial.name.clone(), verdict.text())]);
     }
 }
 
@@ -96,7 +113,7 @@ fn fingerprint(graph: &Graph) -> u64 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectivePrecision {
     asked: Precision,
-    runs: Precision,
+    mix: Mix,
     why: Why,
 }
 
@@ -117,32 +134,38 @@ impl EffectivePrecision {
     pub fn untried(asked: Precision, caps: &Caps) -> Self {
         match Mix::of(asked).store(caps) {
             Store::F32 if asked != Precision::Fp32 => {
-                Self { asked, runs: Precision::Fp32, why: Why::CannotStore }
+                Self { asked, mix: Precision::Fp32.into(), why: Why::CannotStore }
             }
-            _ => Self { asked, runs: asked, why: Why::Asked },
+            _ => Self { asked, mix: asked.into(), why: Why::Asked },
         }
     }
 
     /// The precision after a trial. Logs a warning if fp16 has failed it.
     pub fn tried(asked: Precision, verdict: Verdict) -> Self {
-        let runs = if verdict == Verdict::Holds { asked } else { Precision::Fp32 };
-        Self { asked, runs, why: Why::Tried(verdict) }.announced()
+        let mix = match &verdict {
+            Verdict::Holds => asked.into(),
+            Verdict::Mixed(wide, _) => Mix { asked, wide: wide.clone() },
+            Verdict::Moves(_) => Precision::Fp32.into(),
+        };
+        Self { asked, mix, why: Why::Tried(verdict) }.announced()
     }
 
     /// fp32, after a trial that ended in an error. Logs the reason `why`.
     pub fn failed(asked: Precision, why: String) -> Self {
-        Self { asked, runs: Precision::Fp32, why: Why::Failed(why) }.announced()
+        Self { asked, mix: Precision::Fp32.into(), why: Why::Failed(why) }.announced()
     }
 
-    /// The precision in which the partition is compiled.
-    pub fn runs(&self) -> Precision {
-        self.runs
+    /// The precision of each value.
+    pub fn mix(&self) -> &Mix {
+        &self.mix
     }
 
     fn announced(self) -> Self {
         log::debug!("this partition: {self}");
-        if self.runs != self.asked {
-            log::warn!("{}: this partition runs in {}", self.why, self.runs);
+        if self.mix.asked != self.asked {
+            log::warn!("{}: this partition runs in {}", self.why, self.mix.asked);
+        } else if !self.mix.wide.is_empty() {
+            log::info!("this partition: {self}");
         }
         self
     }
@@ -151,9 +174,10 @@ impl EffectivePrecision {
 /// As `fp32 instead of fp16: fp16 moves output y by 3.00 % of its range`.
 impl fmt::Display for EffectivePrecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.runs == self.asked {
-            true => write!(f, "{}: {}", self.runs, self.why),
-            false => write!(f, "{} instead of {}: {}", self.runs, self.asked, self.why),
+        match (self.mix.asked == self.asked, self.mix.wide.len()) {
+            (true, 0) => write!(f, "{}: {}", self.asked, self.why),
+            (true, wide) => write!(f, "{} but for {wide} values in fp32: {}", self.asked, self.why),
+            (false, _) => write!(f, "{} instead of {}: {}", self.mix.asked, self.asked, self.why),
         }
     }
 }
@@ -164,6 +188,7 @@ impl fmt::Display for Why {
             Self::Asked => f.write_str("as asked"),
             Self::CannotStore => f.write_str("the device cannot store fp16"),
             Self::Tried(Verdict::Holds) => f.write_str("it has held in its trial"),
+            Self::Tried(Verdict::Mixed(_, why)) => write!(f, "else {why}"),
             Self::Tried(Verdict::Moves(why)) | Self::Failed(why) => f.write_str(why),
         }
     }
@@ -197,7 +222,9 @@ mod tests {
     fn verdicts_are_remembered_by_partition_and_precision() {
         let trial = |x, asked| Trial::needed(&graph(x), asked, &with_fp16()).unwrap();
         let verdicts = Verdicts::default();
-        for verdict in [Verdict::Holds, Verdict::Moves("fp16 moves output x by 3 %".into())] {
+        let moves = || "fp16 moves output x: by 3 %".to_owned();
+        let wide = BTreeSet::from([ValueId(3), ValueId(14)]);
+        for verdict in [Verdict::Holds, Verdict::Mixed(wide, moves()), Verdict::Moves(moves())] {
             verdicts.learn(&trial(1.0, Precision::Fp16), &verdict);
             assert_eq!(verdicts.get(&trial(1.0, Precision::Fp16)), Some(verdict));
         }
@@ -220,13 +247,19 @@ mod tests {
     fn a_lost_trial_means_fp32() {
         let held = EffectivePrecision::tried(Precision::Fp16, Verdict::Holds);
         assert_eq!(
-            (held.runs(), held.to_string().as_str()),
-            (Precision::Fp16, "fp16: it has held in its trial")
+            (held.mix(), held.to_string().as_str()),
+            (&Mix::of(Precision::Fp16), "fp16: it has held in its trial")
         );
         let moves =
             EffectivePrecision::tried(Precision::Fp16, Verdict::Moves("fp16 moves output y by 3 %".into()));
-        assert_eq!(moves.runs(), Precision::Fp32);
+        assert_eq!(*moves.mix(), Mix::of(Precision::Fp32));
         assert_eq!(moves.to_string(), "fp32 instead of fp16: fp16 moves output y by 3 %");
+        let wide = BTreeSet::from([ValueId(3), ValueId(14)]);
+        let verdict = Verdict::Mixed(wide.clone(), "fp16 moves output y by 3 %".into());
+        let mixed = EffectivePrecision::tried(Precision::Fp16, verdict);
+        assert_eq!(*mixed.mix(), Mix { asked: Precision::Fp16, wide });
+        let text = "fp16 but for 2 values in fp32: else fp16 moves output y by 3 %";
+        assert_eq!(mixed.to_string(), text);
         let failed = EffectivePrecision::failed(Precision::Fp16, "out of memory".into());
         assert_eq!(failed.to_string(), "fp32 instead of fp16: out of memory");
     }

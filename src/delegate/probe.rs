@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use super::precision::Verdict;
 use crate::error::Result;
-use crate::graph::{Graph, ValueId};
+use crate::graph::{Graph, Reader, Value, ValueId};
 use crate::ir::DType;
 use crate::ir::bounded::filled;
 use crate::noise::Noise;
-use crate::program::Store;
 use crate::runtime::{Recording, Session};
 
 /// How far fp16 may be from fp32, as a share of an output's range: half of what is promised, since later
@@ -36,9 +34,17 @@ impl fmt::Display for Case {
     }
 }
 
-/// fp32's outputs for random inputs, by the lower end of their range. None for a partition with an input that
-/// is not float.
+/// fp32's outputs for random inputs, by the lower end of the range of numbers without known bounds.
 pub struct Probe(Vec<(f32, Vec<Vec<u8>>)>);
+
+/// The inputs of a partition's first run, with the outputs that fp32 has computed.
+#[derive(Clone, Copy)]
+pub struct FirstRun<'a> {
+    /// By input number.
+    pub inputs: &'a [&'a [u8]],
+    /// By output number.
+    pub outputs: &'a [&'a mut [u8]],
+}
 
 impl Probe {
     /// Runs a recording in fp32 of `graph` that `session` made.
@@ -46,15 +52,13 @@ impl Probe {
     /// # Errors
     /// See [`Session::run`].
     pub fn new(session: &mut Session, recording: &Recording, graph: &Graph) -> Result<Self> {
-        if graph.inputs().iter().any(|id| graph.value(*id).ty.dtype != DType::F32) {
-            return Ok(Self(Vec::new()));
-        }
         let on_noise = |low: &f32| Ok((*low, run_on_noise(session, recording, graph, *low)?));
         RANGES.iter().map(on_noise).collect::<Result<_>>().map(Self)
     }
 
-    /// Runs a recording in fp16 of the same graph on the same inputs and, unless they are all zero, on
-    /// `inputs`, for which fp32 has computed `outputs`. The outputs of one run are in memory at a time.
+    /// Runs a recording in fp16 of the same graph on the same inputs and, unless they are all zero, on those
+    /// of the first run; `None` if it holds, else which output moves by how much. The outputs of one run are
+    /// in memory at a time.
     ///
     /// # Errors
     /// See [`Session::run`].
@@ -63,21 +67,20 @@ impl Probe {
         session: &mut Session,
         recording: &Recording,
         graph: &Graph,
-        inputs: &[&[u8]],
-        outputs: &[&mut [u8]],
-    ) -> Result<Verdict> {
+        first: FirstRun<'_>,
+    ) -> Result<Option<String>> {
         for (low, want) in &self.0 {
             let got = run_on_noise(session, recording, graph, *low)?;
-            let verdict = compare(graph, Case::Noise(*low), want, &got);
-            if verdict != Verdict::Holds {
-                return Ok(verdict);
+            let moved = compare(graph, Case::Noise(*low), want, &got);
+            if moved.is_some() {
+                return Ok(moved);
             }
         }
-        if inputs.iter().all(|bytes| bytes.iter().all(|byte| *byte == 0)) {
-            return Ok(Verdict::Holds);
+        if first.inputs.iter().all(|bytes| bytes.iter().all(|byte| *byte == 0)) {
+            return Ok(None);
         }
-        let got = run(session, recording, graph, inputs)?;
-        Ok(compare(graph, Case::FirstInputs, outputs, &got))
+        let got = run(session, recording, graph, first.inputs)?;
+        Ok(compare(graph, Case::FirstInputs, first.outputs, &got))
     }
 }
 
@@ -89,9 +92,25 @@ fn run_on_noise(
     low: f32,
 ) -> Result<Vec<Vec<u8>>> {
     let mut noise = Noise::new(Noise::SEED, low);
-    let mut tensor = |bytes| noise.bytes(bytes, Store::F32);
-    let inputs: Vec<_> = graph.inputs().iter().map(|id| tensor(graph.value(*id).ty.bytes())).collect();
+    let mut tensor = |id: &ValueId| {
+        let value = graph.value(*id);
+        noise.tensor(value.ty.dtype, value.ty.shape.elements(), range(value, low))
+    };
+    let inputs: Vec<_> = graph.inputs().iter().map(&mut tensor).collect();
     run(session, recording, graph, &inputs.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+/// The range of an input's random numbers: its bounds, if it is known to have any, all numbers of few bits,
+/// and 0 and 1 of other integers, which are flags, or indices or lengths of at least two things.
+fn range(input: &Value, low: f32) -> [f32; 2] {
+    match (input.bounds, input.ty.dtype) {
+        (Some(bounds), _) => bounds,
+        (None, DType::F32 | DType::F16) => [low, 1.0],
+        (None, DType::I64 | DType::I32 | DType::Bool) => [0.0, 1.0],
+        (None, DType::I16) => [i16::MIN.into(), i16::MAX.into()],
+        (None, DType::I8) => [i8::MIN.into(), i8::MAX.into()],
+        (None, DType::U8) => [u8::MIN.into(), u8::MAX.into()],
+    }
 }
 
 fn run(
@@ -110,27 +129,54 @@ fn run(
     Ok(outputs)
 }
 
-/// Compares the float outputs of `graph`: fp32's, `want`, with fp16's.
-fn compare(graph: &Graph, case: Case, want: &[impl AsRef<[u8]>], got: &[Vec<u8>]) -> Verdict {
+/// Compares the outputs of `graph`: fp32's, `want`, with fp16's. `None` if it holds.
+fn compare(graph: &Graph, case: Case, want: &[impl AsRef<[u8]>], got: &[Vec<u8>]) -> Option<String> {
     for ((id, want), got) in graph.outputs().iter().zip(want).zip(got) {
         let value = graph.value(*id);
-        if value.ty.dtype != DType::F32 {
-            continue;
-        }
-        let moved = difference(want.as_ref(), got);
-        let what = match moved.is_nan() {
-            true => format!("fp16 moves output {} to infinity or NaN", value.name),
-            false => format!("fp16 moves output {} by {:.2} % of its range", value.name, 100.0 * moved),
+        let (moved, limit) = match value.ty.dtype {
+            DType::F32 => (difference(want.as_ref(), got), LIMIT),
+            dtype => steps(dtype, want.as_ref(), got),
+        };
+        let what = match moved {
+            _ if moved.is_nan() => format!("fp16 moves output {} to infinity or NaN", value.name),
+            _ if value.ty.dtype == DType::F32 => {
+                format!("fp16 moves output {} by {:.2} % of its range", value.name, 100.0 * moved)
+            }
+            _ => format!("fp16 moves output {} by {moved}", value.name),
         };
         log::debug!("{case}, {what}");
-        if moved.is_nan() || moved > LIMIT {
-            return Verdict::Moves(match case {
+        let (what, reordered) = match value.reader {
+            Reader::Picks(count) if !same_order(value.ty.shape.channels(), count, want.as_ref(), got) => (
+                format!("fp16 changes the order of the {count} largest elements of output {}", value.name),
+                true,
+            ),
+            _ => (what, false),
+        };
+        if moved.is_nan() || moved > limit || reordered {
+            return Some(match case {
                 Case::Noise(_) => what,
                 Case::FirstInputs => format!("{case}, {what}"),
             });
         }
     }
-    Verdict::Holds
+    None
+}
+
+/// The largest difference between integers, and how large it may be: numbers of few bits are quantised.
+fn steps(dtype: DType, want: &[u8], got: &[u8]) -> (f32, f32) {
+    fn most<const N: usize>(want: &[u8], got: &[u8], number: impl Fn([u8; N]) -> i64) -> u64 {
+        let pairs = want.as_chunks().0.iter().zip(got.as_chunks().0);
+        pairs.map(|(want, got)| number(*want).abs_diff(number(*got))).max().unwrap_or(0)
+    }
+    let most = match dtype {
+        DType::I64 => most(want, got, i64::from_le_bytes),
+        DType::I16 => most(want, got, |bytes| i16::from_le_bytes(bytes).into()),
+        DType::I8 => most(want, got, |[byte]| byte.cast_signed().into()),
+        DType::U8 | DType::Bool => most(want, got, |[byte]| byte.into()),
+        DType::I32 => most(want, got, |bytes| i32::from_le_bytes(bytes).into()),
+        DType::F32 | DType::F16 => most(want, got, |bytes: [u8; 1]| bytes[0].into()),
+    };
+    (most as f32, if matches!(dtype, DType::I8 | DType::U8) { 1.0 } else { 0.0 })
 }
 
 /// The largest difference over the largest finite magnitude of `want`; NaN if `got` is infinite or NaN where
@@ -147,6 +193,19 @@ fn difference(want: &[u8], got: &[u8]) -> f32 {
     if most == 0.0 { 0.0 } else { most / range }
 }
 
+/// Whether the `count` largest floats of each row of `channels` are in the same places.
+fn same_order(channels: u32, count: u32, want: &[u8], got: &[u8]) -> bool {
+    let (channels, count) = (channels.max(1) as usize, count as usize);
+    let [want, got]: [Vec<f32>; 2] = [want, got].map(|bytes| floats(bytes).collect());
+    let order = |row: &[f32]| {
+        let mut places: Vec<usize> = (0..row.len()).collect();
+        places.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+        places.truncate(count);
+        places
+    };
+    want.chunks(channels).zip(got.chunks(channels)).all(|(want, got)| order(want) == order(got))
+}
+
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))
 }
@@ -154,7 +213,7 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::TensorType;
+    use crate::ir::{Scalar, TensorType};
 
     fn bytes(floats: &[f32]) -> Vec<u8> {
         floats.iter().flat_map(|x| x.to_le_bytes()).collect()
@@ -192,7 +251,7 @@ mod tests {
         graph
     }
 
-    fn compared(graph: &Graph, case: Case, want: [f32; 2], got: [f32; 2]) -> Verdict {
+    fn compared(graph: &Graph, case: Case, want: [f32; 2], got: [f32; 2]) -> Option<String> {
         let [want, got] = [want, got].map(|outputs| outputs.map(|x| bytes(&[x])).to_vec());
         compare(graph, case, &want, &got)
     }
@@ -201,8 +260,8 @@ mod tests {
     fn a_verdict_names_the_output_and_the_first_inputs() {
         let graph = graph([TensorType::f32([1]), TensorType::f32([1])]);
         let verdict = |case, z| compared(&graph, case, [1.0, 4.0], [1.0, z]);
-        let moves = |text: &str| Verdict::Moves(text.into());
-        assert_eq!(verdict(Case::FirstInputs, 4.01), Verdict::Holds);
+        let moves = |text: &str| Some(text.to_owned());
+        assert_eq!(verdict(Case::FirstInputs, 4.01), None);
         assert_eq!(verdict(Case::Noise(0.0), 3.0), moves("fp16 moves output z by 25.00 % of its range"));
         let text = "on the first inputs, fp16 moves output z by 25.00 % of its range";
         assert_eq!(verdict(Case::FirstInputs, 5.0), moves(text));
@@ -211,9 +270,49 @@ mod tests {
     }
 
     #[test]
-    fn only_floats_are_compared() {
-        let graph = graph([TensorType::f32([1]), TensorType { dtype: DType::I32, ..TensorType::f32([1]) }]);
-        assert_eq!(compared(&graph, Case::FirstInputs, [1.0, 2.0], [1.0, 3.0]), Verdict::Holds);
-        assert_ne!(compared(&graph, Case::FirstInputs, [1.0, 2.0], [2.0, 2.0]), Verdict::Holds);
+    fn integers_are_compared_by_steps() {
+        let graph = |dtype| graph([TensorType::f32([1]), TensorType { dtype, ..TensorType::f32([1]) }]);
+        let compared = |dtype, want: i64, got: i64| {
+            let [want, got] = [want, got].map(|z| [bytes(&[1.0]), Scalar::int(dtype, z).bytes()].to_vec());
+            compare(&graph(dtype), Case::FirstInputs, &want, &got)
+        };
+        for dtype in [DType::I64, DType::I32, DType::I16, DType::I8, DType::U8, DType::Bool] {
+            assert_eq!(compared(dtype, 1, 1), None);
+            assert_eq!(compared(dtype, 1, 0).is_some(), !matches!(dtype, DType::I8 | DType::U8), "{dtype}");
+        }
+        let text = "on the first inputs, fp16 moves output z by 3";
+        assert_eq!(compared(DType::I8, -1, 2), Some(text.into()));
+    }
+
+    #[test]
+    fn the_order_of_what_is_picked_counts() {
+        let order = |count, want: [f32; 4], got: [f32; 4]| same_order(4, count, &bytes(&want), &bytes(&got));
+        let want = [0.1, 0.4, 0.3999, 0.2];
+        assert!(order(4, want, want));
+        assert!(!order(2, want, [0.1, 0.4, 0.4001, 0.2]) && !order(1, want, [0.5, 0.4, 0.3999, 0.2]));
+        assert!(order(2, want, [0.2, 0.4, 0.3999, 0.1]));
+        let mut graph = graph([TensorType::f32([1]), TensorType::f32([1, 2])]);
+        graph.set_reader(graph.outputs()[1], Reader::Picks(1));
+        let compared = |got: [f32; 2]| {
+            let [want, got] = [[1.0, 1.001], got].map(|z| [bytes(&[1.0]), bytes(&z)].to_vec());
+            compare(&graph, Case::Noise(0.0), &want, &got)
+        };
+        assert_eq!(compared([0.999, 1.0]), None);
+        let text = "fp16 changes the order of the 1 largest elements of output z";
+        assert_eq!(compared([1.002, 1.0]), Some(text.into()));
+    }
+
+    #[test]
+    fn inputs_have_the_range_of_their_meaning() {
+        let mut graph = Graph::default();
+        let mut of = |dtype, bounds: Option<[f32; 2]>| {
+            let id = graph.add_value("x", TensorType { dtype, ..TensorType::f32([1]) }, None);
+            bounds.into_iter().for_each(|bounds| graph.set_bounds(id, bounds));
+            range(graph.value(id), -1.0)
+        };
+        assert_eq!(of(DType::F32, None), [-1.0, 1.0]);
+        assert_eq!(of(DType::F32, Some([0.0, 6.0])), [0.0, 6.0]);
+        assert_eq!(of(DType::U8, None), [0.0, 255.0]);
+        assert_eq!([of(DType::Bool, None), of(DType::I32, None)], [[0.0, 1.0]; 2]);
     }
 }

@@ -1,10 +1,12 @@
 //! A partition for which fp16 is not tried yet.
 
+use super::bisection::{Attempt, Part, search};
 use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
 use super::precision::{EffectivePrecision, Trial, Verdict};
-use super::probe::Probe;
+use super::probe::{FirstRun, Probe};
 use super::recorded::Recorded;
+use crate::compile::Compiled;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
@@ -56,17 +58,15 @@ impl Proving {
     /// # Errors
     /// See [`Session::prepare`] and [`Session::run`].
     pub fn run(&mut self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<Option<Recording>> {
-        if self.wide.compiled.is_none() {
-            return Ok(None);
-        }
-        let recording = record(&mut self.session, &self.wide)?;
+        let Some(compiled) = &self.wide.compiled else { return Ok(None) };
+        let recording = record(&mut self.session, compiled)?;
         self.session.run(&recording, inputs, outputs)?;
         Ok(Some(recording))
     }
 
     /// Settles on a precision: fp16 runs on these inputs, whose `outputs` fp32 has computed, and both run on
-    /// random inputs. One precision runs after the other, so that weights and pipelines of both are never in
-    /// memory together. `None` if the device is lost meanwhile; whatever else goes wrong means fp32.
+    /// random inputs. One precision runs after the other, so that weights and pipelines of both are not in
+    /// memory together unless fp16 fails and a mix is looked for. `None` if the device is lost meanwhile; whatever else goes wrong means fp32.
     pub fn settle(
         self,
         imported: &Graph,
@@ -79,24 +79,36 @@ impl Proving {
         drop(recording);
         drop(session);
         let mut session = compiler.session();
+        let first = FirstRun { inputs, outputs };
         let tried = fp32.and_then(|fp32| {
             let narrow = compiler.compile(imported, &wide.shapes, &Mix::of(trial.asked))?;
-            let recording = record(&mut session, &narrow)?;
-            let verdict = fp32.judge(&mut session, &recording, graph(&narrow), inputs, outputs)?;
-            Ok((narrow, recording, verdict))
+            let Some(compiled) = &narrow.compiled else { unreachable!("nothing is tried without outputs") };
+            let recording = record(&mut session, compiled)?;
+            match fp32.judge(&mut session, &recording, graph(&narrow), first)? {
+                None => Ok((Verdict::Holds, Some((narrow, recording)))),
+                Some(moved) => {
+                    drop(recording);
+                    let verdict =
+                        bisect(&compiler, &mut session, &wide.graph, &trial, moved, |session, compiled| {
+                            let recording = record(session, compiled)?;
+                            fp32.judge(session, &recording, &compiled.graph, first)
+                        })?;
+                    Ok((verdict, None))
+                }
+            }
         });
         let precision = match tried {
-            Ok((narrow, recording, verdict)) => {
+            Ok((verdict, narrow)) => {
                 compiler.setup.verdicts.learn(&trial, &verdict);
-                let precision = EffectivePrecision::tried(trial.asked, verdict.clone());
-                match verdict {
-                    Verdict::Holds if compiler.setup.options.profile.is_none() => {
+                let precision = EffectivePrecision::tried(trial.asked, verdict);
+                match narrow {
+                    Some((narrow, recording)) if compiler.setup.options.profile.is_none() => {
                         let recorded = Recorded::with(recording, narrow);
                         return Some(OnDevice::with_recorded(compiler, session, precision, recorded));
                     }
                     // That recording takes no timestamps.
-                    Verdict::Holds => return Some(OnDevice::new(compiler, session, precision, narrow)),
-                    Verdict::Moves(_) => precision,
+                    Some((narrow, _)) => return Some(OnDevice::new(compiler, session, precision, narrow)),
+                    None => precision,
                 }
             }
             Err(Error::DeviceLost) => return None,
@@ -104,12 +116,46 @@ impl Proving {
         };
         drop(session);
         let session = compiler.session();
-        Some(OnDevice::new(compiler, session, precision, wide))
+        if *precision.mix() == Mix::of(Precision::Fp32) {
+            return Some(OnDevice::new(compiler, session, precision, wide));
+        }
+        Some(match compiler.compile(imported, &wide.shapes, precision.mix()) {
+            Ok(mixed) => OnDevice::new(compiler, session, precision, mixed),
+            Err(e) => {
+                let precision = EffectivePrecision::failed(trial.asked, e.to_string());
+                OnDevice::new(compiler, session, precision, wide)
+            }
+        })
     }
 }
 
-fn record(session: &mut Session, reshaped: &Reshaped) -> Result<Recording> {
-    let Some(compiled) = &reshaped.compiled else { unreachable!("nothing is tried without outputs") };
+/// Looks for a part of the graph, which fp16 has `moved`, that has to stay in fp32. `judge` runs what was compiled.
+fn bisect(
+    compiler: &Compiler,
+    session: &mut Session,
+    graph: &Graph,
+    trial: &Trial,
+    moved: String,
+    judge: impl Fn(&mut Session, &Compiled) -> Result<Option<String>>,
+) -> Result<Verdict> {
+    let mix = |part: Part| Mix { asked: trial.asked, wide: part.values(graph) };
+    let attempt = |part, least| {
+        let compiled = compiler.draft(graph, &mix(part))?;
+        let share = compiled.program.fp16_share();
+        if share <= least {
+            return Ok(Attempt::Useless);
+        }
+        let moved = judge(session, &compiled)?;
+        log::debug!("{part:?} in fp32, {:.0} % of the arithmetic in fp16: {moved:?}", 100.0 * share);
+        Ok(if moved.is_none() { Attempt::Holds(share) } else { Attempt::Moves })
+    };
+    Ok(match search(graph.nodes().count(), attempt)? {
+        Some(part) => Verdict::Mixed(mix(part).wide, moved),
+        None => Verdict::Moves(moved),
+    })
+}
+
+fn record(session: &mut Session, compiled: &Compiled) -> Result<Recording> {
     session.prepare(&compiled.program, &compiled.memory, &compiled.barriers)
 }
 

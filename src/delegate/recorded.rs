@@ -7,7 +7,7 @@ use super::compiler::Reshaped;
 use crate::compile::Compiled;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::ir::Shape;
+use crate::ir::{DType, Shape};
 use crate::profile::Profile;
 use crate::runtime::{Recording, Session};
 
@@ -86,7 +86,7 @@ fn record(session: &mut Session, compiled: &Compiled, profile: Option<&str>) -> 
 
 /// Tells the log what was compiled.
 fn report(compiled: &Compiled) {
-    let Compiled { graph, outcomes, program, memory, barriers, .. } = compiled;
+    let Compiled { graph, storage, outcomes, program, memory, barriers } = compiled;
     let pipelines: HashSet<_> = program.dispatches.iter().map(|d| (d.kernel.name, &d.spec)).collect();
     let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;
     let ratio = if memory.arena_bytes == 0 { 1.0 } else { ratio };
@@ -100,6 +100,12 @@ fn report(compiled: &Compiled) {
         pipelines.len(),
         100.0 * program.fp16_share(),
     );
+    if storage.has_narrow() {
+        let wide = graph.values().filter(|(id, value)| {
+            value.ty.dtype == DType::F32 && value.constant.is_none() && !storage.is_narrow(*id)
+        });
+        log::info!("{} values in 32 bits beside fp16", wide.count());
+    }
     outcomes.iter().for_each(|outcome| log::debug!("{outcome}"));
     log::trace!("graph\n{graph}program\n{program}memory\n{memory}barriers\n{barriers}");
 }

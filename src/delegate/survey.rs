@@ -7,10 +7,12 @@ use super::kernel::DelegateKernel;
 use super::look::look;
 use super::partition::{self, Outline, Refusal, SubgraphHost};
 use super::setup::Setup;
+use super::surroundings::describe;
 use crate::compile::import;
 use crate::error::{Error, Result, caught};
 use crate::logging::timed;
 use crate::op::Findings;
+use crate::options::Options;
 use crate::program::Cost;
 use crate::tflite::{Context, Partition, Subgraph, TensorView};
 
@@ -50,7 +52,7 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     let (mut supported, mut refused) = (Vec::new(), Vec::new());
     let mut outlines = BTreeMap::new();
     for (node, look) in nodes.iter().zip(look(&subgraph, &findings, &nodes)) {
-        match look.refused {
+        match look.refused.or_else(|| out_of_range(node.index(), &setup.options)) {
             None => supported.push(node.index()),
             Some(why) => refused.push((node.index(), why)),
         }
@@ -62,6 +64,16 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     refused.append(&mut selection.refused);
     survey.report(&selection.partitions, &refused);
     Ok(selection.partitions)
+}
+
+/// Why a node is not among those that the options ask for.
+fn out_of_range(node: i32, options: &Options) -> Option<String> {
+    let (first, last) = (options.first_delegate_node_index, options.last_delegate_node_index);
+    let node = usize::try_from(node).ok()?;
+    if node < first {
+        return Some(format!("first_delegate_node_index={first}"));
+    }
+    (node > last).then(|| format!("last_delegate_node_index={last}"))
 }
 
 impl Survey<'_> {
@@ -108,8 +120,9 @@ impl SubgraphHost for Survey<'_> {
     fn compile(&self, partition: &Partition) -> Result<DelegateKernel, Refusal> {
         let view = self.subgraph.partition(partition).map_err(|e| Refusal::unknown(Error::from(e)))?;
         let tensors = |views: Vec<TensorView<'_>>| views.iter().map(|t| t.index()).collect();
-        let (inputs, outputs) = (tensors(view.inputs()), tensors(view.outputs()));
-        let graph = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        let (inputs, outputs): (Vec<i32>, Vec<i32>) = (tensors(view.inputs()), tensors(view.outputs()));
+        let mut graph = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        describe(&mut graph, self.subgraph, &self.nodes, partition, [&inputs, &outputs]);
         DelegateKernel::new(graph, inputs, outputs, self.setup)
     }
 }

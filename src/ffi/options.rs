@@ -117,6 +117,7 @@ impl TfLiteVulkanDelegateOptions {
             cache_dir: given(cache_dir),
             model_token: given(model_token),
             tune: tune.ok_or_else(|| bad("tune", self.tune))?,
+            ..Options::default()
         })
     }
 }
@@ -203,6 +204,7 @@ mod tests {
             cache_dir: Some("cache".into()),
             model_token: None,
             tune: Tune::Fast,
+            ..Options::default()
         };
         assert_eq!(read(&raw), Ok(want));
     }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::wide::{before_rounding, beyond_fp16};
 use super::{Graph, Node, ValueId};
 use crate::caps::{Caps, Features};
-use crate::op::Aliasing;
+use crate::ir::{Broadcast, Operand, Step};
+use crate::op::{Aliasing, Fusion};
 use crate::options::Precision;
 use crate::program::{Element, Store};
 
@@ -13,7 +15,8 @@ use crate::program::{Element, Store};
 pub struct Mix {
     /// The precision of most values.
     pub asked: Precision,
-    /// The float32 values of the graph, as imported, that stay in 32 bits whatever is asked.
+    /// The float32 values of the graph, as imported, that stay in 32 bits beside those
+    /// [beyond fp16](beyond_fp16).
     pub wide: BTreeSet<ValueId>,
 }
 
@@ -56,7 +59,13 @@ impl Storage {
     /// The storage of all values, before any pass: what lies inside of a fusion can have its own.
     pub fn assign(graph: &Graph, caps: &Caps, mix: &Mix) -> Self {
         let store = mix.store(caps);
-        let wide = if store == Store::F16 { classes(graph, mix.wide.clone()) } else { BTreeSet::new() };
+        let wide = match store {
+            Store::F16 => {
+                let wide = &(&mix.wide | &beyond_fp16(graph)) | &before_rounding(graph);
+                classes(graph, joined(graph, classes(graph, wide)))
+            }
+            Store::F32 => BTreeSet::new(),
+        };
         let element = |(id, value): (ValueId, &super::Value)| {
             let store = if wide.contains(&id) { Store::F32 } else { store };
             Element::of(value.ty.dtype, store, caps.features)
@@ -70,13 +79,54 @@ impl Storage {
         self.elements.get(id.0 as usize).copied().unwrap_or(Element::F32)
     }
 
-    /// How the kernels of a node see its floats: narrow only where all of them are.
+    /// How the kernels of a node see its floats: narrow only where all of them are. What an epilogue adds and
+    /// the result behind it may be wide beside narrow operands, and elementwise kernels take any of both.
     pub fn of_node(&self, graph: &Graph, node: &Node) -> Store {
-        let computed = |id: &&ValueId| graph.value(**id).constant.is_none();
-        let touched = node.inputs.iter().flatten().filter(computed).chain(&node.outputs);
-        let stores: Vec<Store> = touched.filter_map(|id| self.element(*id).store()).collect();
-        if stores.is_empty() || stores.contains(&Store::F32) { Store::F32 } else { Store::F16 }
+        let in_epilogue = |i: usize| {
+            let at = |step: &Step| matches!(step.operand, Operand::Input { input, .. } if input == i);
+            node.epilogue.iter().any(at)
+        };
+        let store = |id: ValueId| graph.value(id).constant.is_none().then(|| self.element(id).store())?;
+        let inputs = node.inputs.iter().enumerate().filter_map(|(i, id)| Some((i, store((*id)?)?)));
+        let outputs = node.outputs.iter().filter_map(|id| store(*id));
+        let stores: Vec<Store> = match node.op.fusion() {
+            Fusion::Common => inputs.filter(|(i, _)| !in_epilogue(*i)).map(|(_, store)| store).collect(),
+            _ => inputs.map(|(_, store)| store).chain(outputs).collect(),
+        };
+        let narrow = match node.op.fusion() {
+            Fusion::Elementwise(_) if self.spreads(graph, node) => stores.contains(&Store::F16),
+            _ => !stores.is_empty() && !stores.contains(&Store::F32),
+        };
+        if narrow { Store::F16 } else { Store::F32 }
     }
+
+    /// Whether a kernel can read the operands of an elementwise node as they are.
+    fn spreads(&self, graph: &Graph, node: &Node) -> bool {
+        let result = graph.value(node.outputs[0]).ty.shape;
+        let shapes = || node.inputs.iter().take(2).flatten().map(|id| graph.value(*id).ty.shape);
+        shapes().any(|shape| shape == result)
+            && shapes().all(|shape| Broadcast::of(&shape, &result).is_some())
+    }
+
+    /// Whether any value is stored in 16 bits.
+    pub fn has_narrow(&self) -> bool {
+        self.elements.contains(&Element::F16)
+    }
+
+    /// Whether the value is stored in 16 bits.
+    pub fn is_narrow(&self, id: ValueId) -> bool {
+        self.element(id) == Element::F16
+    }
+}
+
+/// The values, and what else only they are put together from: it can be computed in their memory then.
+fn joined(graph: &Graph, mut values: BTreeSet<ValueId>) -> BTreeSet<ValueId> {
+    for (_, node) in graph.nodes().rev() {
+        if values.contains(&node.outputs[0]) && graph.aliasing(node) == Aliasing::Sequence {
+            values.extend(node.inputs.iter().flatten().filter(|id| graph.has_one_use(**id)));
+        }
+    }
+    values
 }
 
 /// The values and all that share memory with one of them.

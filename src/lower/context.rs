@@ -99,6 +99,7 @@ impl<'a> Lower<'a> {
     fn stage(&mut self, i: usize) -> Option<BufferId> {
         let result = &self.site.results[i];
         let other = result.element.store().is_some_and(|store| store != self.store);
+        let other = other && !(i == 0 && self.is_either(result.element));
         let bytes = result.ty.shape.elements() * self.store.bytes();
         other.then(|| self.scratch(bytes))
     }
@@ -163,7 +164,34 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// The buffer of operand `i` in its own storage, for a kernel that takes either, and whether its floats are
+    /// wider than the node's.
+    pub fn either(&mut self, i: usize) -> Result<(BufferId, bool), Unsupported> {
+        let replaced = self.replaced.is_some_and(|(replaced, _)| replaced == i);
+        match self.operand(i) {
+            OperandSite { constant: None, buffer: Some(buffer), element, .. }
+                if !replaced && self.is_either(*element) =>
+            {
+                Ok((*buffer, true))
+            }
+            _ => Ok((self.x(i)?, false)),
+        }
+    }
+
+    /// Whether result 0 is one of wider floats than the node's that its kernels can write.
+    pub fn has_wide_result(&self) -> bool {
+        self.is_either(self.site.results[0].element)
+    }
+
+    /// Whether the epilogue of the node's kernels takes this element where they store floats otherwise.
+    fn is_either(&self, element: Element) -> bool {
+        self.site.has_epilogue && self.store == Store::F16 && element == Element::F32
+    }
+
     fn convert_operand(&mut self, i: usize, buffer: BufferId) -> Result<BufferId, Unsupported> {
+        if self.store == Store::F16 {
+            unsupported!("operand {i} would lose precision");
+        }
         let (value, elements) = (self.operand(i).value, self.operand(i).ty.shape.elements());
         let key = (value, self.store);
         if let Some(converted) = self.converted.get(&key) {

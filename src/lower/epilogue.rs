@@ -49,7 +49,7 @@ impl Lower<'_> {
             Operand::Input { input, broadcast: Broadcast::Batch } => Some(rows(self, input)),
             _ => None,
         });
-        let mut slots = Vec::new();
+        let (mut slots, mut wide) = (Vec::new(), [false; MAX_OPERANDS]);
         for (s, step) in steps.iter().enumerate() {
             [epilogue.a[s], epilogue.b[s]] = step.op.parameters();
             let (broadcast, slot) = match step.operand {
@@ -64,9 +64,15 @@ impl Lower<'_> {
                         if slot == MAX_OPERANDS {
                             unsupported!("more than {MAX_OPERANDS} fused operands");
                         }
-                        epilogue.e[slot] = self.x(input)?;
+                        let (buffer, is_wide) = self.either(input)?;
+                        if is_wide && broadcast == Broadcast::Padded {
+                            unsupported!("operand {input} is padded, and wider than the kernel's floats");
+                        }
+                        epilogue.e[slot] = buffer;
+                        wide[slot] = is_wide;
                         slots.push(input);
                     }
+                    epilogue.op[s] = u32::from(wide[slot]) << code::EPI_F32_AT;
                     let rows = rows(self, input);
                     let same = batch.is_none_or(|other| other == rows);
                     let broadcast = match broadcast {
@@ -86,13 +92,14 @@ impl Lower<'_> {
                 }
             };
             if let Operand::Input { input, broadcast: Broadcast::Padded } = step.operand {
-                epilogue.op[s] = self.input(input).shape.channels() << code::EPI_CHANNELS_AT;
+                epilogue.op[s] |= self.input(input).shape.channels() << code::EPI_CHANNELS_AT;
             }
             epilogue.op[s] |= step.op.code()
                 | broadcast << code::EPI_KIND_AT
                 | slot << code::EPI_SLOT_AT
                 | u32::from(step.swapped) << code::EPI_SWAPPED_AT;
         }
+        epilogue.op[0] |= u32::from(self.has_wide_result()) << code::EPI_RESULT_F32_AT;
         Ok(epilogue)
     }
 }

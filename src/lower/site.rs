@@ -44,8 +44,11 @@ pub struct Site<'a> {
     pub operands: Vec<Option<OperandSite<'a>>>,
     /// Its results.
     pub results: Vec<ResultSite<'a>>,
-    /// How the node's kernels see floats. Operands and results that are stored otherwise are converted.
+    /// How the node's kernels see floats. Operands and results that are stored otherwise are converted, as a rule.
     pub store: Store,
+    /// Whether the node's kernels have an epilogue. Where `store` is `F16`, its operands and the first result may
+    /// be `F32` all the same.
+    pub has_epilogue: bool,
     /// Elementwise steps applied to the first result before it is stored.
     pub steps: &'a [Step],
 }

@@ -4,7 +4,7 @@
 //! dimensions. All of it is taken for float32 up to rank 6; either operand may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Magnitude, Shape, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -145,6 +145,10 @@ impl Operator for BatchMatmul {
             (0..g.depth as usize).map(term).sum()
         })?;
         Ok(vec![y])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

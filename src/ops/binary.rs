@@ -7,7 +7,7 @@
 
 use super::arithmetic::{self, Function};
 use crate::error::Unsupported;
-use crate::ir::{Activation, Broadcast, DType, HostTensor, Operand, Shape, Step, StepOp};
+use crate::ir::{Activation, Broadcast, DType, HostTensor, Magnitude, Operand, Shape, Step, StepOp, Term};
 use crate::lower::{Lower, View};
 use crate::op::{Def, Fusion, Operator, Parsed};
 use crate::program::BufferId;
@@ -105,7 +105,10 @@ impl Operator for Binary {
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let result = cx.output(0).shape;
         let main = usize::from(cx.input(0).shape != result);
-        let x = if cx.input(main).shape == result { cx.x(main)? } else { expand(cx, main, result)? };
+        let x = match cx.input(main).shape == result {
+            true => cx.either(main)?,
+            false => (expand(cx, main, result)?, false),
+        };
         let other = cx.input(1 - main).shape;
         let swapped = main == 1 && !self.0.commutes();
         let step = |operand| Step { op: self.0, operand, swapped };
@@ -128,6 +131,10 @@ impl Operator for Binary {
         let (a, b) = (a.expand(&shape)?, b.expand(&shape)?);
         let data = a.floats().iter().zip(b.floats()).map(|(a, b)| self.0.apply(*a, *b)).collect();
         Ok(vec![HostTensor::f32(shape, data)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        operands[0].map_or(Magnitude::RANGE, |x| self.0.magnitude(x, operands[1]))
     }
 
     fn fusion(&self) -> Fusion {

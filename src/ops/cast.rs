@@ -6,7 +6,7 @@
 
 use crate::codes::cast as code;
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, Scalar, Shape};
+use crate::ir::{DType, HostTensor, Magnitude, Scalar, Shape, Term};
 use crate::kernel::table::cast::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -86,6 +86,13 @@ fn saturated(x: f32, to: DType) -> i64 {
 }
 
 impl Operator for Cast {
+    fn magnitude(&self, _operands: &[Option<Term>]) -> Magnitude {
+        match self.from {
+            DType::I16 | DType::I32 | DType::I64 => Magnitude::UNBOUNDED,
+            _ => Magnitude::RANGE,
+        }
+    }
+
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         Ok(vec![operand(inputs, 0)?])
     }

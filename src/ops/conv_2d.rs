@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::fully_connected;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, Extent, HostTensor, Shape, SpatialPadding, Window, dot};
+use crate::ir::{Activation, DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window, dot};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
@@ -135,6 +135,10 @@ impl Operator for Conv2d {
             }
         });
         Ok(vec![HostTensor::f32(shape, y)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

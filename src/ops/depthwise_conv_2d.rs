@@ -13,7 +13,7 @@ use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Shape, SpatialPadding, StepOp, Window};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, SpatialPadding, StepOp, Term, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
@@ -209,6 +209,10 @@ impl Operator for DepthwiseConv2d {
             }
         });
         Ok(vec![HostTensor::f32(shape, y)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

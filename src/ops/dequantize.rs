@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::quantize::affine;
 use crate::codes::cast as code;
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, HostTensor, Quantization, Scalar, Shape};
+use crate::ir::{Constant, DType, HostTensor, Magnitude, Quantization, Scalar, Shape, Term};
 use crate::kernel::table::cast::{Push, Spec};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -33,6 +33,8 @@ pub struct Dequantize {
     pub quant: Option<Arc<Quantization>>,
     /// Whether the operand is constant.
     pub constant: bool,
+    /// Whether the integers have more bits than fp16 keeps.
+    pub long: bool,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -40,7 +42,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let x = node.input_type(0)?;
     let constant = node.input(0).is_some_and(|t| t.is_constant());
     if x.dtype == DType::F16 {
-        return Ok(Parsed::new(Dequantize { quant: None, constant }).gives(DType::F32));
+        return Ok(Parsed::new(Dequantize { quant: None, constant, long: false }).gives(DType::F32));
     }
     if node.output_type(0)?.dtype != DType::F32 {
         unsupported!("output 0 is {}, f32 expected", node.output_type(0)?.dtype);
@@ -51,7 +53,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     } else if x.dtype == DType::I16 {
         unsupported!("{slices} scales of int16");
     }
-    Ok(Parsed::new(Dequantize { quant: x.quant, constant }).gives(DType::F32))
+    Ok(Parsed::new(Dequantize { quant: x.quant, constant, long: x.dtype == DType::I16 }).gives(DType::F32))
 }
 
 impl Dequantize {
@@ -69,6 +71,10 @@ impl Dequantize {
 }
 
 impl Operator for Dequantize {
+    fn magnitude(&self, _operands: &[Option<Term>]) -> Magnitude {
+        if self.long { Magnitude::UNBOUNDED } else { Magnitude::RANGE }
+    }
+
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         Ok(vec![operand(inputs, 0)?])
     }
@@ -111,13 +117,13 @@ mod tests {
     #[test]
     fn slices_have_their_own_scale() {
         let quant = Quantization { scale: vec![0.5, 2.0], zero_point: vec![1, -1], axis: 1 };
-        let op = Dequantize { quant: Some(Arc::new(quant)), constant: true };
+        let op = Dequantize { quant: Some(Arc::new(quant)), constant: true, long: false };
         let bytes: Arc<Vec<u8>> = Arc::new([3i8, -128, 1, 0].map(i8::cast_unsigned).to_vec());
         let x = Constant { shape: Shape::from([2, 2]), stored: DType::I8, bytes, sparsity: None };
         let folded = op.fold().unwrap()(&[Some(&x)]).unwrap();
         assert_eq!(folded.to_f32(), Ok(vec![1.0, -254.0, 0.0, 2.0]));
         let halves = HostTensor { shape: Shape::from([1]), data: Data::F16(vec![half::f16::from_f32(-0.5)]) };
-        let op = Dequantize { quant: None, constant: false };
+        let op = Dequantize { quant: None, constant: false, long: false };
         assert_eq!(op.reference(&[Some(&halves)]).unwrap()[0].floats(), [-0.5]);
         assert!(op.fold().is_none());
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use super::conv_2d::{Geometry, implicit_gemm};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Shape};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, Term};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
 use crate::program::TacticKey;
@@ -81,6 +81,10 @@ impl Operator for FullyConnected {
         let rows = x.floats().chunks_exact(depth);
         let data = rows.flat_map(|r| w.floats().chunks_exact(depth).map(move |c| dot(r, c))).collect();
         Ok(vec![HostTensor::f32(shape, data)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

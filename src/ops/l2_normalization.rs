@@ -4,7 +4,7 @@
 //! bits whatever the storage.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Magnitude, Shape, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -49,6 +49,10 @@ impl Operator for L2Normalization {
         let spec = Spec { wg_x, wg_y, ..Default::default() };
         let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
         cx.dispatch(dispatch(kernel(cx.store, cx.join(wg_y)), spec, push, bind, grid), shape.elements() * 3)
+    }
+
+    fn magnitude(&self, _operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::BOUNDED
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

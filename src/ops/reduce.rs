@@ -7,7 +7,7 @@ use crate::caps::DeviceKind;
 use crate::codes::reduce as codes;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{DType, HostTensor, MAX_RANK, Shape};
+use crate::ir::{DType, HostTensor, MAX_RANK, Magnitude, Shape, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -249,6 +249,15 @@ impl Operator for Reduce {
         let scale = |y: f64| if self.kind == ReduceKind::Mean { (y / terms) as f32 } else { y as f32 };
         let data = y.into_iter().map(scale).collect();
         Ok(vec![HostTensor::f32(self.shape(&x.shape)?, data)])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        let x = Magnitude::of_any(operands);
+        match self.kind {
+            ReduceKind::Mean | ReduceKind::Largest | ReduceKind::Smallest => x,
+            ReduceKind::Sum => x.summed(),
+            ReduceKind::Product => Magnitude::UNBOUNDED,
+        }
     }
 
     fn fusion(&self) -> Fusion {

@@ -4,7 +4,7 @@
 //! Taken for float32 up to rank 6; computed in 32 bits whatever the storage.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, Shape};
+use crate::ir::{DType, HostTensor, Magnitude, Shape, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -64,6 +64,10 @@ impl Operator for Softmax {
         let spec = Spec { wg_x, wg_y, logarithm: self.logarithm, ..Default::default() };
         let bind = Bind { x: cx.x(0)?, y: cx.y(0) };
         cx.dispatch(dispatch(kernel(cx.store, cx.join(wg_y)), spec, push, bind, grid), shape.elements() * 5)
+    }
+
+    fn magnitude(&self, _operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::BOUNDED
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

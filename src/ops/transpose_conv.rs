@@ -9,7 +9,7 @@ use super::conv_2d::quads;
 use std::sync::Arc;
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Padding, Shape};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Padding, Shape, Term};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -283,6 +283,10 @@ impl Operator for TransposeConv {
             }
         }
         Ok(vec![result])
+    }
+
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        Magnitude::of_weighted(operands)
     }
 
     fn fusion(&self) -> Fusion {

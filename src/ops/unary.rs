@@ -4,8 +4,9 @@
 //! are the module `arithmetic`'s.
 
 use super::arithmetic::{Arithmetic, Function};
+use crate::codes::epilogue as codes;
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, Shape, Step, StepOp};
+use crate::ir::{DType, HostTensor, Magnitude, Shape, Step, StepOp, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed};
@@ -91,7 +92,7 @@ impl Operator for Unary {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let x = cx.x(0)?;
+        let x = cx.either(0)?;
         elementwise(cx, x, &[Step::unary(self.0)])
     }
 
@@ -101,19 +102,29 @@ impl Operator for Unary {
         Ok(vec![HostTensor::f32(x.shape, data)])
     }
 
+    fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {
+        operands[0].map_or(Magnitude::RANGE, |x| self.0.magnitude(x, None))
+    }
+
     fn fusion(&self) -> Fusion {
         Fusion::Elementwise(self.0)
     }
 }
 
-/// Result 0 = `x`, of the same shape, through `first` and the node's epilogue.
-pub(super) fn elementwise(cx: &mut Lower<'_>, x: BufferId, first: &[Step]) -> Result<(), Unsupported> {
+/// Result 0 = `x`, of the same shape, through `first` and the node's epilogue; `is_wide` as
+/// [`Lower::either`] tells it.
+pub(super) fn elementwise(
+    cx: &mut Lower<'_>,
+    (x, is_wide): (BufferId, bool),
+    first: &[Step],
+) -> Result<(), Unsupported> {
     use table::elementwise::{Bind, Push, Spec, dispatch, kernel};
     let shape = cx.output(0).shape;
     let vec4 = shape.channels().is_multiple_of(4);
     let items = shape.elements() / if vec4 { 4 } else { 1 };
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-    let epilogue = cx.epilogue(first, x)?;
+    let mut epilogue = cx.epilogue(first, x)?;
+    epilogue.op[1] |= u32::from(is_wide) << codes::EPI_RESULT_F32_AT;
     let spec =
         Spec { wg_x, vec4, epi_op: epilogue.op, epi_a: epilogue.a, epi_b: epilogue.b, ..Default::default() };
     let push = Push {

@@ -42,6 +42,8 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Outcome {
         let Some(behind) = graph.node(reader) else { continue };
         let depth = graph.value(output).ty.shape.channels();
         let fits = |node: &Node| cooperative::fits(caps, storage.of_node(graph, node));
+        // What is fused is kept in 16 bits.
+        let fits = |node: &Node| storage.is_narrow(output) && fits(node);
         if !depth.is_multiple_of(4) || !fits(node) || !fits(behind) {
             outcome.declined.push(format!("{label}: the device has no kernel for {depth} channels"));
             continue;
@@ -101,7 +103,7 @@ fn expand(graph: &mut Graph, id: NodeId, caps: &Caps, storage: &Storage) -> Opti
         return Some(format!("{}: it has groups", before.label));
     }
     let store = storage.of_node(graph, before);
-    if !inverted_residual::fits(caps, store, &behind.depthwise.window, channels) {
+    if !storage.is_narrow(x) || !inverted_residual::fits(caps, store, &behind.depthwise.window, channels) {
         return Some(format!("the device has no kernel for channels {channels:?}"));
     }
     let at = node.inputs.len();

@@ -3,17 +3,17 @@
 //! with zeros is fused too.
 
 use super::Outcome;
-use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::graph::{Graph, Node, NodeId, Storage, ValueId};
 use crate::ir::{Broadcast, DType, Operand, Shape, Step, StepOp};
 use crate::lower::{MAX_OPERANDS, MAX_PADDED, MAX_STEPS};
 use crate::op::Fusion;
 
-pub fn run(graph: &mut Graph) -> Outcome {
+pub fn run(graph: &mut Graph, storage: &Storage) -> Outcome {
     let mut outcome = Outcome { pass: "fuse elementwise", applied: 0, declined: Vec::new() };
     for id in graph.node_ids() {
         let Some(node) = graph.node(id) else { continue };
         let Some(op) = node.op.fusion().elementwise() else { continue };
-        match candidates(graph, node, op) {
+        match candidates(graph, storage, node, op) {
             Ok(fusion) => {
                 graph.fuse_behind(fusion.producer, id, fusion.step, fusion.operand);
                 if let Some(pad) = fusion.pad {
@@ -37,12 +37,12 @@ struct Candidate {
 
 /// The operand whose producer takes the node in, latest producer first: then the other one is
 /// computed already where the merged node stands.
-fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Candidate, String> {
+fn candidates(graph: &Graph, storage: &Storage, node: &Node, op: StepOp) -> Result<Candidate, String> {
     let mains: &[usize] = if op.is_binary() { &[0, 1] } else { &[0] };
     let mut found = Vec::new();
     let mut why = "no operand is computed by a node that fuses".to_string();
     for &main in mains {
-        match fusion(graph, node, op, main) {
+        match fusion(graph, storage, node, op, main) {
             Ok(fusion) => found.push(fusion),
             Err(Some(reason)) => why = reason,
             Err(None) => {}
@@ -52,7 +52,13 @@ fn candidates(graph: &Graph, node: &Node, op: StepOp) -> Result<Candidate, Strin
 }
 
 /// `Err(None)` if operand `main` has no producer to speak of.
-fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Candidate, Option<String>> {
+fn fusion(
+    graph: &Graph,
+    storage: &Storage,
+    node: &Node,
+    op: StepOp,
+    main: usize,
+) -> Result<Candidate, Option<String>> {
     let value = node.inputs[main].ok_or(None)?;
     let producer = graph.producer(value).ok_or(None)?;
     let Some(behind) = graph.node(producer) else { return Err(None) };
@@ -71,8 +77,11 @@ fn fusion(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Candida
     if from.shape != to.shape || to.dtype != DType::F32 {
         return Err(Some(format!("{from} becomes {to}")));
     }
-    let (operand, other, pad) =
-        if op.is_binary() { other_operand(graph, node, op, main)? } else { (Operand::None, None, None) };
+    let (operand, other, pad) = if op.is_binary() {
+        other_operand(graph, storage, node, op, main)?
+    } else {
+        (Operand::None, None, None)
+    };
     let own = usize::from(behind.op.fusion().elementwise().is_some());
     let own_operands = usize::from(behind.op.fusion().elementwise().is_some_and(StepOp::is_binary));
     let steps = own + behind.epilogue.len() + 1 + node.epilogue.len();
@@ -114,7 +123,13 @@ fn is_input(operand: &Operand) -> bool {
 /// The operand of a binary node that is not `main`, as a step takes it, and the PAD that it spares.
 type Other = (Operand, Option<ValueId>, Option<NodeId>);
 
-fn other_operand(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<Other, Option<String>> {
+fn other_operand(
+    graph: &Graph,
+    storage: &Storage,
+    node: &Node,
+    op: StepOp,
+    main: usize,
+) -> Result<Other, Option<String>> {
     let id = node.inputs[1 - main].ok_or(None)?;
     let (value, result) = (graph.value(id), &graph.value(node.outputs[0]).ty);
     if let Some(constant) = &value.constant
@@ -127,8 +142,11 @@ fn other_operand(graph: &Graph, node: &Node, op: StepOp, main: usize) -> Result<
     let input = |broadcast| Operand::Input { input: usize::MAX, broadcast };
     match Broadcast::of(&value.ty.shape, &result.shape) {
         Some(Broadcast::Full) if op == StepOp::Add => match padded(graph, id) {
-            Some((pad, fewer)) => Ok((input(Broadcast::Padded), Some(fewer), Some(pad))),
-            None => Ok((input(Broadcast::Full), Some(id), None)),
+            // Kernels that store floats in 16 bits pad no others.
+            Some((pad, fewer)) if storage.is_narrow(fewer) || !storage.has_narrow() => {
+                Ok((input(Broadcast::Padded), Some(fewer), Some(pad)))
+            }
+            _ => Ok((input(Broadcast::Full), Some(id), None)),
         },
         Some(broadcast) => Ok((input(broadcast), Some(id), None)),
         None => Err(Some(format!("{} does not spread over {} in a supported way", value.ty, result))),

@@ -8,6 +8,11 @@ pub(super) fn variable(name: &str) -> Option<OsString> {
     trusted(name, is_privileged())
 }
 
+/// The value of a variable as text, under the same rule.
+pub fn environment_text(name: &str) -> Option<String> {
+    variable(name).and_then(|value| value.into_string().ok())
+}
+
 fn trusted(name: &str, privileged: bool) -> Option<OsString> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
     if privileged {

@@ -4,6 +4,8 @@
 
 mod child;
 mod delegate;
+mod devices;
+mod entry_point;
 mod faults;
 mod fork;
 mod header;

@@ -4,6 +4,7 @@ mod integer_storage;
 mod net;
 mod operators;
 mod passes;
+mod precision;
 mod resizing;
 mod snapshots;
 mod storage;

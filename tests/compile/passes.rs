@@ -297,7 +297,12 @@ const CASES: &[(&str, Build, &str, Option<&str>)] = &[
         |net| {
             let x = net.input(&[1, 4, 4, 8]);
             let (stored, b) = (net.half(&[8, 1, 1, 8]), net.constant(&[8]));
-            let w = net.node("DEQUANTIZE", Dequantize { quant: None, constant: true }, &[stored], &[]);
+            let w = net.node(
+                "DEQUANTIZE",
+                Dequantize { quant: None, constant: true, long: false },
+                &[stored],
+                &[],
+            );
             let op = Conv2d { window: window([1, 1], [1, 1], Padding::Same) };
             vec![net.node("CONV_2D", op, &[x, w, b], &[Step::bias(2)])]
         },

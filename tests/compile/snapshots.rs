@@ -213,7 +213,8 @@ fn half_weights() {
         let mut net = Net::default();
         let x = net.input(&[1, 6, 6, 8]);
         let stored = net.half(&[16, 1, 1, 8]);
-        let w = net.node("DEQUANTIZE", Dequantize { quant: None, constant: true }, &[stored], &[]);
+        let w =
+            net.node("DEQUANTIZE", Dequantize { quant: None, constant: true, long: false }, &[stored], &[]);
         let b = net.constant(&[16]);
         let op = Conv2d { window: window([1, 1], [1, 1], Padding::Same) };
         let y = net.node("CONV_2D", op, &[x, w, b], &[Step::bias(2)]);

@@ -7,7 +7,7 @@ use tflite_vulkan::ops::fully_connected::FullyConnected;
 use tflite_vulkan::ops::transpose_conv::{OutputShape, TransposeConv};
 use tflite_vulkan::ops::unary::Unary;
 
-use crate::harness::{Arg, Case, check, check_every_candidate, constant, tensor};
+use crate::harness::{Arg, Case, check, check_every_candidate, check_wide_sides, constant, tensor};
 use Padding::{Same, Valid};
 
 /// x, (taps, stride, dilation) as height and width, channels.
@@ -252,6 +252,15 @@ fn fully_connected() {
 /// Each kind of kernel with every common function and every way to spread an operand.
 #[test]
 fn epilogues() {
+    check(epilogue_cases());
+}
+
+#[test]
+fn epilogues_with_wide_operands_and_results() {
+    check_wide_sides(epilogue_cases());
+}
+
+fn epilogue_cases() -> Vec<Case> {
     let functions = [
         StepOp::Clamp { lo: -0.5, hi: 6.0 },
         StepOp::LeakyRelu { alpha: 0.1 },
@@ -274,7 +283,7 @@ fn epilogues() {
             Case::new(FullyConnected { keep_num_dims: true }, [tensor(&x), constant(&[channels, channels])]),
         ]
     };
-    let cases = [4, 5].into_iter().flat_map(|channels| {
+    let of_channels = |channels| {
         let y = [2, 3, 5, channels];
         let unary =
             functions.into_iter().flat_map(move |f| kernels(channels).map(|c| c.step(Step::unary(f))));
@@ -309,8 +318,8 @@ fn epilogues() {
                 .step(Step::unary(StepOp::Clamp { lo: -1.0, hi: 1.0 }))
         });
         unary.chain(binary).chain(long)
-    });
-    check(cases);
+    };
+    [4, 5].into_iter().flat_map(of_channels).collect()
 }
 
 /// What the tuner may choose is as right as what is chosen without it.

@@ -49,6 +49,7 @@ pub struct Case {
     steps: Vec<Step>,
     elementwise: bool,
     values: Option<f32>,
+    bits: bool,
     behind: Option<Box<Case>>,
     results: DType,
 }
@@ -61,6 +62,7 @@ impl Case {
             steps: Vec::new(),
             elementwise: false,
             values: None,
+            bits: false,
             behind: None,
             results: DType::F32,
         }
@@ -82,7 +84,7 @@ impl Case {
 
     /// Requires in fp32 to the bit what the CPU computes; in fp16 nothing, as with `values`.
     pub fn exactly(mut self) -> Self {
-        (self.elementwise, self.values) = (true, Some(0.0));
+        (self.elementwise, self.values, self.bits) = (true, Some(0.0), true);
         self
     }
 
@@ -209,7 +211,7 @@ type Kernels = Vec<(&'static str, Vec<u32>)>;
 fn run(
     cases: &[Case],
     device: &Arc<Device>,
-    (precision, caps): &(Precision, Caps),
+    (precision, caps, sides): &(Precision, Caps, Sides),
     known: &mut Vec<Kernels>,
     seed: u64,
     nth: usize,
@@ -222,7 +224,13 @@ fn run(
     let (ids, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
     graph.set_interface(ids, results.concat());
     let tactics = |_: &TacticKey, candidates: &[String]| nth.min(candidates.len() - 1);
-    let compiled = compile(graph.clone(), caps, &Mix::of(*precision), &tactics).map_err(|e| e.to_string())?;
+    let mut mix = Mix::of(*precision);
+    if *sides == Sides::Wide {
+        for (_, node) in graph.nodes() {
+            mix.wide.extend(node.inputs.iter().skip(2).flatten().chain(&node.outputs));
+        }
+    }
+    let compiled = compile(graph.clone(), caps, &mix, &tactics).map_err(|e| e.to_string())?;
     let candidates = compiled.program.choices.iter().map(|choice| choice.candidates.len()).max();
     let kernels = compiled.program.dispatches.iter().map(|d| (d.kernel.name, d.spec.clone())).collect();
     if known.contains(&kernels) {
@@ -251,7 +259,7 @@ fn run(
     let mut compared = outputs.iter().zip(&expected);
     let failures = cases.iter().zip(&results).map(|(case, results)| {
         let compare = |(n, (output, expected)): (usize, (&Vec<u8>, &HostTensor))| {
-            if case.values == Some(0.0) {
+            if case.bits {
                 let size = expected.dtype().bytes() as usize;
                 let same = bytes(expected);
                 let mut pairs = output.chunks(size).zip(same.chunks(size)).enumerate();
@@ -270,6 +278,15 @@ fn run(
     Ok((failures.collect(), candidates.unwrap_or(1)))
 }
 
+/// How results, and operands of steps, are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sides {
+    /// As the operator's own operands.
+    Alike,
+    /// In fp32.
+    Wide,
+}
+
 /// A device of any kind; a machine without one cannot run these tests.
 fn device() -> Arc<Device> {
     let options = Options { allow_software: true, ..Options::default() };
@@ -279,20 +296,25 @@ fn device() -> Arc<Device> {
 /// Checks every case in every precision, as compiled for the device and, if that is a CPU, also as for a
 /// GPU, with optional features and without, and reports all that fail. The seed of the numbers is 1 unless the environment has SEED.
 pub fn check(cases: impl IntoIterator<Item = Case>) {
-    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, None);
+    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, Sides::Alike, None);
 }
 
 /// The same as for a device that runs no more than so many rounds of loops in one invocation.
 pub fn check_few_rounds(rounds: u32, cases: impl IntoIterator<Item = Case>) {
-    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, Some(rounds));
+    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, Sides::Alike, Some(rounds));
+}
+
+/// Checks every case in fp16, with results and operands of steps in fp32.
+pub fn check_wide_sides(cases: impl IntoIterator<Item = Case>) {
+    check_candidates(&cases.into_iter().collect::<Vec<_>>(), 1, Sides::Wide, None);
 }
 
 /// The same with every candidate of every choice in turn.
 pub fn check_every_candidate(cases: &[Case]) {
-    check_candidates(cases, usize::MAX, None);
+    check_candidates(cases, usize::MAX, Sides::Alike, None);
 }
 
-fn check_candidates(cases: &[Case], most: usize, rounds: Option<u32>) {
+fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u32>) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let device = device();
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
@@ -301,17 +323,20 @@ fn check_candidates(cases: &[Case], most: usize, rounds: Option<u32>) {
     let gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
     let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
     let plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
-    let ways = [
-        (Precision::Fp32, own.clone()),
-        (Precision::Fp16, own),
-        (Precision::Fp32, gpu.clone()),
-        (Precision::Fp32, plain),
-        (Precision::Fp16Fast, gpu),
-    ];
+    let ways = match sides {
+        Sides::Alike => vec![
+            (Precision::Fp32, own.clone(), sides),
+            (Precision::Fp16, own, sides),
+            (Precision::Fp32, gpu.clone(), sides),
+            (Precision::Fp32, plain, sides),
+            (Precision::Fp16Fast, gpu, sides),
+        ],
+        Sides::Wide => vec![(Precision::Fp16, own, sides), (Precision::Fp16Fast, gpu, sides)],
+    };
     let (mut failures, mut failed, mut checked) = (String::new(), 0, 0);
     for cases in cases.chunks(SIDE_BY_SIDE) {
         let mut known = Vec::new();
-        for way in ways.iter().filter(|(p, _)| *p == Precision::Fp32 || fp16) {
+        for way in ways.iter().filter(|(p, ..)| *p == Precision::Fp32 || fp16) {
             let precision = way.0;
             let (mut nth, mut candidates) = (0, 1);
             while nth < candidates.min(most) {

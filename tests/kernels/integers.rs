@@ -170,14 +170,14 @@ fn quantisation() {
                 cases.push(Case::new(op, [computed(from, &[5, 37])]).gives(to));
             }
             let quant = Quantization { scale: vec![scale], zero_point: vec![zero_point], axis: 0 };
-            let op = Dequantize { quant: Some(quant.into()), constant: false };
+            let op = Dequantize { quant: Some(quant.into()), constant: false, long: false };
             if from != DType::I32 {
                 cases.push(Case::new(op, [computed(from, &[5, 37])]).gives(DType::F32));
             }
         }
     }
     cases.push(
-        Case::new(Dequantize { quant: None, constant: false }, [computed(DType::F16, &[9])])
+        Case::new(Dequantize { quant: None, constant: false, long: false }, [computed(DType::F16, &[9])])
             .gives(DType::F32),
     );
     check(cases);
