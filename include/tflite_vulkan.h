@@ -210,6 +210,15 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateVersion(void);
 TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
 
 /*
+ * Gives the library the application's own Vulkan, for example a MoltenVK that is linked statically, which no
+ * loader could find: TfLiteVulkanUseEntryPoint((void (*)(void))vkGetInstanceProcAddr). The function must stay
+ * valid until the process ends. Call it before the first delegate is created.
+ *
+ * Returns 0, and changes nothing, if `vkGetInstanceProcAddr` is NULL or if another Vulkan is in use already.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(void));
+
+/*
  * The interface by which TensorFlow Lite loads delegates from libraries: Python's
  * load_delegate("libtflite_vulkan.so", {"precision": "fp16"}), the external delegate of C++, the
  * command line option --external_delegate_path of TensorFlow Lite's tools.

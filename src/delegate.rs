@@ -15,6 +15,7 @@ mod proving;
 mod recorded;
 mod retry;
 mod setup;
+mod subgraph_host;
 mod surroundings;
 mod survey;
 mod tactics;
@@ -47,6 +48,7 @@ impl Delegate {
     /// Why no device can be used, but only if `require_device` was asked for.
     pub fn new(options: Options) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
+        log::debug!("{options:?}");
         let require_device = options.require_device;
         if !options.ignored.is_empty() {
             log::info!(

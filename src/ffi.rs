@@ -6,6 +6,8 @@ mod callbacks;
 mod devices;
 mod factory;
 mod guard;
+#[cfg(not(target_os = "ios"))]
+mod jni;
 mod litert;
 mod options;
 mod plugin;

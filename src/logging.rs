@@ -3,12 +3,11 @@
 //!
 //! Nothing here takes a lock: a thread that a forked child lacks might hold it for ever.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Instant;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::LevelFilter;
 
 /// How many delegates want each level: the process logs at the most verbose one.
 static WANTED: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
@@ -66,8 +65,52 @@ fn install() -> bool {
 
 #[cfg(not(target_os = "android"))]
 mod platform {
+    use std::io::Write;
+
+    use log::{Level, Log, Metadata, Record};
+
     pub fn install() -> bool {
-        log::set_logger(&super::Stderr).is_ok()
+        log::set_logger(&Stderr).is_ok()
+    }
+
+    struct Stderr;
+
+    impl Log for Stderr {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            // A host may have closed standard error: that is its choice.
+            let _ = write(text(record).as_bytes());
+        }
+
+        fn flush(&self) {}
+    }
+
+    /// Writes to standard error, past the lock that the standard library has for it.
+    #[cfg(unix)]
+    fn write(text: &[u8]) -> std::io::Result<()> {
+        use std::os::fd::AsFd;
+        std::fs::File::from(std::io::stderr().as_fd().try_clone_to_owned()?).write_all(text)
+    }
+
+    #[cfg(not(unix))]
+    fn write(text: &[u8]) -> std::io::Result<()> {
+        std::io::stderr().write_all(text)
+    }
+
+    /// The record's lines, each with the prefix.
+    pub fn text(record: &Record<'_>) -> String {
+        let level = match record.level() {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        };
+        let message = record.args().to_string();
+        message.trim_end().lines().map(|line| format!("tflite-vulkan: {level}: {line}\n")).collect()
     }
 }
 
@@ -84,49 +127,10 @@ mod platform {
     }
 }
 
-#[cfg_attr(target_os = "android", expect(dead_code, reason = "logcat is used there"))]
-struct Stderr;
-
-impl Log for Stderr {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        // A host may have closed standard error: that is its choice.
-        let _ = write(text(record).as_bytes());
-    }
-
-    fn flush(&self) {}
-}
-
-/// Writes to standard error, past the lock that the standard library has for it.
-#[cfg(unix)]
-fn write(text: &[u8]) -> std::io::Result<()> {
-    use std::os::fd::AsFd;
-    std::fs::File::from(std::io::stderr().as_fd().try_clone_to_owned()?).write_all(text)
-}
-
-#[cfg(not(unix))]
-fn write(text: &[u8]) -> std::io::Result<()> {
-    std::io::stderr().write_all(text)
-}
-
-/// The record's lines, each with the prefix.
-fn text(record: &Record<'_>) -> String {
-    let level = match record.level() {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
-        Level::Trace => "trace",
-    };
-    let message = record.args().to_string();
-    message.trim_end().lines().map(|line| format!("tflite-vulkan: {level}: {line}\n")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use log::{Level, Record};
+
     use super::*;
 
     #[test]
@@ -136,7 +140,7 @@ mod tests {
             (format_args!("a\nb\n"), "tflite-vulkan: info: a\ntflite-vulkan: info: b\n"),
         ];
         for (args, want) in cases {
-            assert_eq!(text(&Record::builder().level(Level::Info).args(args).build()), want);
+            assert_eq!(platform::text(&Record::builder().level(Level::Info).args(args).build()), want);
         }
     }
 

@@ -40,7 +40,7 @@ pub use commands::{Commands, Slot};
 pub use device::Device;
 pub use device_info::DeviceInfo;
 pub use environment::environment_text;
-pub use loader::use_entry_point;
+pub use loader::{EntryPoint, use_entry_point};
 pub use memory::{Mapping, MemoryUsage};
 pub use pipeline::{Pipeline, PipelineKey};
 pub use process::{is_forked, not_forked};

@@ -11,6 +11,8 @@ HEADER = drivers.ROOT / "include" / "tflite_vulkan.h"
 PLUGIN = {"tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate"}
 # By which LiteRT's CompiledModel finds an accelerator.
 ACCELERATOR = {"LiteRtAcceleratorImpl"}
+# The natives of the Java class; tests/test_java.py compares them with it.
+JNI = "Java_dev_tflitevulkan_VulkanDelegate_"
 COMPILERS = {
     "C99": ["gcc", "-x", "c", "-std=c99"],
     "C17": ["gcc", "-x", "c", "-std=c17"],
@@ -60,11 +62,12 @@ def test_declared_functions_link(library, tmp_path, compiler):
 
 
 def test_exported_symbols(library):
-    """The library exports the header's functions and the plugin pair, and nothing else."""
+    """The library exports the header's functions, the plugin pair and Java's natives, and nothing else."""
     listed = subprocess.run(
         ["nm", "-D", "--defined-only", str(library)], capture_output=True, text=True, check=True
     )
     exported = {line.split()[-1].split("@")[0] for line in listed.stdout.splitlines()}
+    exported = {name for name in exported if not name.startswith(JNI)}
     assert exported == declared() | PLUGIN | ACCELERATOR
 
 

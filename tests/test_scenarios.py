@@ -67,7 +67,8 @@ def bucketize(g, x):
 
 def malformed():
     """Models that contradict themselves, by name."""
-    graphs = {name: Graph(name) for name in ("circle", "twice", "int_result", "sparse_bomb", "huge")}
+    names = ("circle", "twice", "int_result", "wide_index", "wide_shape", "sparse_bomb", "huge")
+    graphs = {name: Graph(name) for name in names}
     g = graphs["circle"]
     g.output(g.op("NEG", g.op("RELU", g.input(2, 8))))
     g.nodes[0].inputs = g.nodes[0].outputs
@@ -80,6 +81,10 @@ def malformed():
     g = graphs["int_result"]
     x = g.input(2, 8)
     g.output(g.op("MUL", g.op("ADD", x, x, dtype="int32"), x))
+    g = graphs["wide_index"]
+    g.output(g.op("ARG_MAX", g.input(2, 8), g.const(np.int32([1])), output_type=4, dtype="int32"))
+    g = graphs["wide_shape"]
+    g.output(g.op("SHAPE", g.input(2, 8), out_type=4, dtype="int32"))
     g = graphs["sparse_bomb"]
     x, value = g.input(2, 8), g.sparse(np.ones((1, 8), "float32"), formats="sd")
     dense = g.op("DENSIFY", value)

@@ -1,12 +1,14 @@
 //! The functions of `include/tflite_vulkan.h`.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 
 use super::callbacks::Handle;
 use super::guard::{guard, guard_creation, last_error};
 use super::options::TfLiteVulkanDelegateOptions;
 use crate::delegate::Delegate;
+use crate::error::Error;
 use crate::tflite::sys::TfLiteDelegate;
+use crate::vk;
 
 /// Writes the default options.
 ///
@@ -71,4 +73,29 @@ pub extern "C" fn TfLiteVulkanDelegateVersion() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn TfLiteVulkanDelegateLastError() -> *const c_char {
     last_error()
+}
+
+/// Takes `vkGetInstanceProcAddr` from the application, whose Vulkan is linked statically. 0 if that comes too late, or
+/// is NULL.
+///
+/// # Safety
+/// `entry_point` is NULL, or Vulkan's function of that name, which stays valid until the process ends.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn TfLiteVulkanUseEntryPoint(entry_point: Option<unsafe extern "C" fn()>) -> c_int {
+    guard(
+        0,
+        |_| {},
+        || {
+            let Some(entry_point) = entry_point else {
+                return Err(Error::Host("vkGetInstanceProcAddr is NULL".into()));
+            };
+            // SAFETY: as the caller promises.
+            unsafe {
+                vk::use_entry_point(std::mem::transmute::<unsafe extern "C" fn(), vk::EntryPoint>(
+                    entry_point,
+                ))?
+            };
+            Ok(1)
+        },
+    )
 }

@@ -8,6 +8,9 @@ use ash::vk;
 use super::environment::variable;
 use crate::error::{Error, Result};
 
+/// `vkGetInstanceProcAddr`.
+pub type EntryPoint = vk::PFN_vkGetInstanceProcAddr;
+
 /// Names the Vulkan library to open instead of the platform's own; an ICD without a loader will do.
 /// Programs with more rights than their user ignore it.
 const LIBRARY_VARIABLE: &str = "TFLITE_VULKAN_LIBRARY";
@@ -42,21 +45,59 @@ pub(super) fn entry() -> Result<ash::Entry> {
     Ok(entry)
 }
 
-/// Takes Vulkan's entry point from the host, for a MoltenVK that is linked statically. Effective if
-/// called before any other function of this library.
+/// Takes Vulkan's entry point from the application, whose Vulkan (MoltenVK) is linked statically.
+///
+/// # Errors
+/// [`Error::Host`] if the Vulkan library is open already, by another entry point.
 ///
 /// # Safety
 /// `entry_point` must be a `vkGetInstanceProcAddr` that stays valid until the process ends.
-pub unsafe fn use_entry_point(entry_point: vk::PFN_vkGetInstanceProcAddr) {
+pub unsafe fn use_entry_point(entry_point: EntryPoint) -> Result<()> {
+    let mut slot = ENTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*slot {
+        None => {
+            // SAFETY: as the caller promises.
+            *slot = Some(unsafe { linked(entry_point) });
+            Ok(())
+        }
+        Some(entry) if entry.static_fn().get_instance_proc_addr as usize == entry_point as usize => Ok(()),
+        Some(_) => Err(Error::Host("Vulkan is in use: its entry point comes too late".into())),
+    }
+}
+
+/// Vulkan behind its entry point.
+///
+/// # Safety
+/// As for [`use_entry_point`].
+unsafe fn linked(entry_point: EntryPoint) -> ash::Entry {
     // SAFETY: the caller vouches for the function; the others are looked up through it.
-    let entry = unsafe { ash::Entry::from_static_fn(ash::StaticFn { get_instance_proc_addr: entry_point }) };
-    *ENTRY.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+    unsafe { ash::Entry::from_static_fn(ash::StaticFn { get_instance_proc_addr: entry_point }) }
+}
+
+/// Vulkan that is part of the application. Apple's systems have no loader, so applications link MoltenVK.
+#[cfg(any(target_os = "macos", target_os = "ios"))]
+fn in_process() -> Option<ash::Entry> {
+    // SAFETY: only looks a symbol up.
+    let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"vkGetInstanceProcAddr".as_ptr()) };
+    // SAFETY: a function of this name is Vulkan's, and what the process is linked with stays loaded.
+    (!symbol.is_null())
+        .then(|| unsafe { linked(std::mem::transmute::<*mut libc::c_void, EntryPoint>(symbol)) })
+}
+
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+fn in_process() -> Option<ash::Entry> {
+    None
 }
 
 fn open() -> Result<ash::Entry> {
     let names = match variable(LIBRARY_VARIABLE) {
         Some(name) => vec![name],
-        None => NAMES.iter().map(OsString::from).collect(),
+        None => {
+            if let Some(entry) = in_process() {
+                return Ok(entry);
+            }
+            NAMES.iter().map(OsString::from).collect()
+        }
     };
     let mut failures = Vec::new();
     for name in names {
