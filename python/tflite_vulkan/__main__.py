@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import sys
@@ -29,7 +30,7 @@ def list_devices(a: argparse.Namespace) -> int:
         return 1
     default, reason = default_device()
     if a.json:
-        print(json.dumps([d._asdict() | {"default": d == default} for d in found], indent=1))
+        print(json.dumps([dataclasses.asdict(d) | {"default": d == default} for d in found], indent=1))
         return 0
 
     def state(d: Any) -> str:
@@ -78,9 +79,7 @@ def run(a: argparse.Namespace) -> int:
     ours, _, taken = load(host, a.model, options, a.threads)
     with quietly(options):
         give(ours, inputs)
-        # The first invocation gives fp32's result also where fp16 is asked for.
-        for _ in range(2):
-            ours.invoke()
+        ours.invoke()
         got = results(ours)
         del ours
     progress.done()
@@ -171,7 +170,8 @@ def explain(a: argparse.Namespace) -> int:
 def as_json(report: Report, refused: list[str]) -> dict[str, Any]:
     """The report as plain data."""
     subgraphs = [
-        {"partitions": s.partitions, "nodes": [node._asdict() for node in s.nodes]} for s in report.subgraphs
+        {"partitions": s.partitions, "nodes": [dataclasses.asdict(node) for node in s.nodes]}
+        for s in report.subgraphs
     ]
     return {"device": report.device, "refused": refused, "subgraphs": subgraphs, "messages": report.messages}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import functools
-from typing import NamedTuple
 
 from ._files import path
 
@@ -12,7 +12,8 @@ KINDS = ("other", "integrated", "discrete", "virtual", "software")
 MOST = 64  # devices
 
 
-class Device(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Device:
     """What a Vulkan device says of itself."""
 
     index: int

@@ -107,7 +107,8 @@ def times(loaded: Loaded, runs: int, seconds: float) -> Times:
     first = once()
     for _ in range(2):
         once()
-    begin, all_times = time.perf_counter(), []
+    begin = time.perf_counter()
+    all_times: list[float] = []
     while len(all_times) < runs and (len(all_times) < 3 or time.perf_counter() - begin < seconds):
         all_times.append(once())
     all_times.sort()

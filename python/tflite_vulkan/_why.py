@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import os
 import re
 import sys
@@ -21,7 +22,8 @@ WHOLE = re.compile(r"^the (?:whole model|subgraph) stays on the CPU: (.*)$")
 DEVICE = re.compile(r"^device (.*)$")
 
 
-class Node(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Node:
     """A node and its fate."""
 
     index: int
@@ -99,14 +101,14 @@ def why(host: Host, model: str, options: dict[str, Any]) -> Report:
     return parse(lines)
 
 
-def reasons(subgraph: Subgraph) -> list[tuple[int, str, str, str]]:
+def reasons(subgraph: Subgraph) -> list[tuple[str, str, str, str]]:
     """Number of nodes, operator, reason and the first nodes' indices, the most frequent first."""
     groups: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
     for node in subgraph.nodes:
         if node.reason is not None:
             groups[node.operator, node.reason].append(node.index)
-    rows = [
-        (len(nodes), operator, reason, " ".join(f"#{i}" for i in nodes[:5]) + (" ..." if nodes[5:] else ""))
-        for (operator, reason), nodes in groups.items()
-    ]
-    return sorted(rows, key=lambda row: -row[0])
+    rows = []
+    for (operator, reason), nodes in sorted(groups.items(), key=lambda group: -len(group[1])):
+        first = " ".join(f"#{index}" for index in nodes[:5])
+        rows.append((str(len(nodes)), operator, reason, first + (" ..." if nodes[5:] else "")))
+    return rows
