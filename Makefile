@@ -20,18 +20,22 @@ OLDEST := build/venv-2.14/.done
 
 ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test test-doors test-java-real test-swift kernels bench bench-kernels bench-mobile build table android ios
-.PHONY: lint fmt system drivers models clean
+.PHONY: help demo test test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
+.PHONY: table android ios lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
 	@echo 'make build     $(LIBRARY)'
+	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
+	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
 	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
+	@echo 'make fuzz      feed options, cache files, node parameters and sparse metadata to libFuzzer'
+	@echo 'make memcheck  the tests of the C interface under valgrind, on lavapipe'
 	@echo 'make table     measure the models and renew the table in README.md; GPU=1: that of the GPU'
 	@echo 'make bench     measure against XNNPACK and LiteRT'"'"'s GPU accelerator: build/bench/report.md'
 	@echo 'make bench-kernels   time single kernels, as a share of what the device reaches at best'
@@ -43,7 +47,7 @@ demo: build models
 
 # ONLY holds a word of the steps to run, for example ONLY=conformance.
 test: PACKAGES += $(TEST_PACKAGES)
-test: build models drivers $(OLDEST)
+test: build models drivers $(OLDEST) wheel-x86_64
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python tests/run.py --delegate $(LIBRARY) $(if $(ONLY),--only '$(ONLY)')
 
@@ -76,6 +80,32 @@ $(REAL).aar:
 	@mkdir -p $(@D)
 	@$(PYTHON) -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' \
 	    https://repo1.maven.org/maven2/org/tensorflow/tensorflow-lite-api/2.16.1/$(@F) $@
+# A million inputs for each target; what fails is left in fuzz/artifacts. Needs no nightly Rust: the compiler
+# passes that libFuzzer wants are LLVM's own, only AddressSanitizer is left out.
+FUZZ_TARGETS := options cache parameters sparsity
+FUZZ_RUNS    ?= 1000000
+FUZZ_HOST     = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS   := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+    level=4 inline-8bit-counters pc-table trace-compares)
+fuzz: PACKAGES += g++
+fuzz: system
+	@cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' CARGO_TARGET_DIR=target cargo build --release --target $(FUZZ_HOST)
+	@cd fuzz && for target in $(FUZZ_TARGETS); do \
+	    mkdir -p corpus/$$target artifacts/$$target; echo "== $$target"; \
+	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -timeout=20 \
+	        -rss_limit_mb=4096 -artifact_prefix=artifacts/$$target/ -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+# Takes minutes: valgrind runs the driver's compiler too. Forks and loops of hundreds of lives are left out.
+MEMCHECK := valgrind --quiet --error-exitcode=9 --num-callers=40 --suppressions=tests/c_api/valgrind.supp
+memcheck: PACKAGES += valgrind
+memcheck: build $(VENV)
+	@build/venv/bin/python python/fetch.py build litert-lm
+	@test=$$(cargo test --release --test c_api --no-run --message-format=json 2>/dev/null | \
+	    sed -n 's/.*"executable":"\([^"]*c_api-[^"]*\)".*/\1/p'); \
+	TFLITE_C_LIBRARY=build/litert-lm/liblitert-lm.so $(MEMCHECK) $$test --test-threads=1 life::the_delegate \
+	    life::an_ life::a_delegate run::a_ run::an_ run::every run::inputs run::no_rows run::tensors options::keys \
+	    options::null options::the_
 
 # Builds the shader compiler the first time, which takes minutes. ALL=1 compiles the others too.
 kernels: PACKAGES += $(COMPILER_PACKAGES)
@@ -109,13 +139,43 @@ build/mobile/stats: bench/mobile/stats.c | system
 	@mkdir -p $(@D) && aarch64-linux-gnu-gcc -std=c11 -O2 -Wall -rdynamic -o $@ $< -ldl
 	@ln -sf $$(command -v qemu-aarch64-static) $(@D)/qemu
 
+# Wheels for Linux: zig links against stubs of an old glibc.
+TOOLS := build/packaging/.done
+PACK = PYTHONPATH=$(dir $(TOOLS)) build/venv/bin/python packaging/wheel.py --tools $(dir $(TOOLS)) --out dist
+wheel: wheel-x86_64 wheel-aarch64
+
+wheel-x86_64: build $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*x86_64.whl
+	@$(PACK) --machine x86_64 --library $(LIBRARY:.so=.a)
+
+# The standard library of arm64 is rustup's (`rustup target add aarch64-unknown-linux-gnu`) or Debian's.
+ARM64 := aarch64-unknown-linux-gnu
+ARM64_TARGET := build/arm64/target
+wheel-aarch64: system $(VENV) $(TOOLS)
+	@mkdir -p dist && rm -f dist/*aarch64.whl
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || test -e build/arm64/rust/version || \
+	    { echo 'fetching Rust for arm64 (130 MB)' && packaging/fetch_rust.sh build/arm64/rust arm64; }
+	@echo 'building for arm64; the first time takes two to three minutes on two cores'
+	@test -d "$$(rustc --print target-libdir --target $(ARM64))" || export RUSTC=$(CURDIR)/build/arm64/rust/rustc; \
+	    cargo rustc --release --lib --crate-type staticlib --target $(ARM64) --target-dir $(ARM64_TARGET)
+	@$(PACK) --machine aarch64 --library $(ARM64_TARGET)/$(ARM64)/release/libtflite_vulkan.a
+
+$(TOOLS): packaging/requirements.txt $(VENV)
+	@echo 'fetching zig (90 MB)'
+	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
+	@touch $@
+
+# Other doors put their artefacts into dist/ before this.
+dist: wheel
+	@build/venv/bin/python packaging/dist.py dist
+
 lint: system $(VENV)
 	@build/venv/bin/python tests/run.py --lint --delegate $(LIBRARY)
 
 fmt: $(VENV)
 	cargo fmt --all
-	build/venv/bin/ruff check --fix android bench ios python tests
-	build/venv/bin/ruff format android bench ios python tests
+	build/venv/bin/ruff check --fix android bench ios packaging python tests
+	build/venv/bin/ruff format android bench ios packaging python tests
 
 # cargo says nothing for minutes where the output is no terminal, so something else has to.
 build: system
@@ -169,4 +229,4 @@ build/drivers/version: tests/drivers/fetch.sh | system
 	@tests/drivers/fetch.sh build/drivers || { $(SUDO) apt-get update -qq && tests/drivers/fetch.sh build/drivers; }
 
 clean:
-	rm -rf build target
+	rm -rf build dist target

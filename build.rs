@@ -25,6 +25,7 @@ fn main() {
     keep_loaded();
     bind(ABI, "k?TfLite.*", true, &out.join("tflite.rs"));
     bind(API, "TfLiteVulkanDelegateOptions", false, &out.join("options.rs"));
+    bind(API, "TfLiteVulkanDevice", false, &out.join("device.rs"));
 }
 
 /// Lets the library stay in its process, whatever the host closes: the Vulkan instance, the drivers' threads and

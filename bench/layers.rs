@@ -150,7 +150,12 @@ fn doubling(side: u32, channels: u32) -> Case {
     let size = [2 * side; 2];
     Case {
         name: format!("RESIZE_BILINEAR ×2 {}", dims(&[side, side, channels])),
-        op: Arc::new(Resize { size, nearest: false, align_corners: false, half_pixel_centers: true }),
+        op: Arc::new(Resize {
+            size: Some(size),
+            nearest: false,
+            align_corners: false,
+            half_pixel_centers: true,
+        }),
         inputs: vec![Shape::new(&[1, side, side, channels])],
         constants: Vec::new(),
     }

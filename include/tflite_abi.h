@@ -632,6 +632,10 @@ typedef struct TfLiteArgMinParams {
     TfLiteType output_type;
 } TfLiteArgMinParams;
 
+typedef struct TfLiteShapeParams {
+    TfLiteType out_type;
+} TfLiteShapeParams;
+
 typedef struct TfLiteStridedSliceParams {
     int begin_mask;
     int end_mask;
@@ -727,6 +731,7 @@ SIZE(TfLiteTransposeConvParams, 16);
 SIZE(TfLiteFullyConnectedParams, 12);
 SIZE(TfLitePoolParams, 40);
 SIZE(TfLiteReshapeParams, 36);
+SIZE(TfLiteShapeParams, 4);
 SIZE(TfLiteStridedSliceParams, 24);
 #undef SIZE
 #undef PLACE

@@ -147,6 +147,58 @@ TFLITE_VULKAN_API struct TfLiteDelegate* TfLiteVulkanDelegateCreate(const TfLite
  * is gone as well. */
 TFLITE_VULKAN_API void TfLiteVulkanDelegateDelete(struct TfLiteDelegate* delegate);
 
+/* Kinds of devices, numbered as VkPhysicalDeviceType. */
+enum TfLiteVulkanDeviceType {
+    kTfLiteVulkanDeviceOther = 0,
+    kTfLiteVulkanDeviceIntegrated = 1, /* a GPU that shares the host's memory */
+    kTfLiteVulkanDeviceDiscrete = 2,   /* a GPU with its own memory */
+    kTfLiteVulkanDeviceVirtual = 3,    /* a GPU seen through virtualisation */
+    kTfLiteVulkanDeviceSoftware = 4,   /* a software implementation on the CPU: needs allow_software */
+};
+
+/*
+ * What a Vulkan device says of itself. Later versions append fields. Texts are UTF-8 and end with a NUL; what
+ * does not fit is cut off.
+ */
+typedef struct TfLiteVulkanDevice {
+    /* Size of this struct in bytes, as the caller knows it. */
+    size_t size;
+    /* Its place in the driver's list: what the option `device` takes. */
+    int index;
+    /* One of enum TfLiteVulkanDeviceType. */
+    int type;
+    /* The version of Vulkan that it offers, in Vulkan's encoding. */
+    unsigned api_version;
+    /* Nonzero: it can store 16-bit floats, so that fp16 means something. */
+    int stores_16;
+    /* As "6d657361-3232-2e33-2e36-000000000000": the same in every process, until driver or machine change. */
+    char uuid[37];
+    char name[256];
+    /* Name and version of the driver. */
+    char driver[512];
+    /* Why no delegate can ever use it; empty if one can. */
+    char unusable[256];
+} TfLiteVulkanDevice;
+
+/*
+ * Lists the Vulkan devices of the machine, also those that cannot be used. Writes up to `capacity` elements of
+ * `size` bytes, sizeof(TfLiteVulkanDevice), to `devices`, which may be NULL, and returns how many devices there are.
+ *
+ * Returns -1 if there is no Vulkan library or no driver, or in a forked child of a process that uses Vulkan;
+ * TfLiteVulkanDelegateLastError() then says why. No device is opened. Loads the drivers, which may take some
+ * 100 ms, and unloads them again if nothing else uses them, at most four times in a process: some drivers
+ * cannot be loaded any number of times. Until they stay, a child that is forked later may use Vulkan.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanListDevices(TfLiteVulkanDevice* devices, size_t size, int capacity);
+
+/*
+ * Returns 1 if there is a device for a delegate with these options, NULL meaning the defaults; then `device`, which
+ * may be NULL, is the one that the delegate would try first, in `size` bytes. Otherwise returns 0, and
+ * TfLiteVulkanDelegateLastError() says why. As TfLiteVulkanListDevices() it opens no device.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanFindDevice(
+    const TfLiteVulkanDelegateOptions* options, TfLiteVulkanDevice* device, size_t size);
+
 /* The version of the library, as "0.1.0". Lives as long as the library. */
 TFLITE_VULKAN_API const char* TfLiteVulkanDelegateVersion(void);
 
@@ -186,13 +238,18 @@ TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(vo
  *     serialization_dir          <directory>    the same as cache_dir
  *     model_token                <name>
  *     tune                       off|fast|full
- *     is_precision_loss_allowed  0|1    1 means precision=fp16, unless precision says otherwise
+ *     is_precision_loss_allowed  -1|0|1    1 means precision=fp16, unless precision says otherwise;
+ *                                          -1, the default, leaves the answer to the priorities
+ *     inference_priority1..3     0|1|2|3   automatic, precision, latency, memory: precision first means fp32,
+ *                                          anything else fp16
+ *     inference_preference       0|1|2     1, sustained speed, means tune=fast unless tune says otherwise
+ *     first_delegate_node_index, last_delegate_node_index   <number>   other nodes stay on the CPU
+ *     experimental_flags, enable_quantized_inference, enable_quantization, allow_precision_loss, wait_type
  *
- * with the meaning and the defaults of the fields above. For 0 and 1 there may stand false and true, in any
- * case of letters. precision=fp16 together with
- * is_precision_loss_allowed=0 is an error. Keys of TensorFlow Lite's GPU delegate that have no effect here are
- * accepted, and the log names them: enable_quantized_inference, experimental_flags, inference_preference,
- * inference_priority1 to 3, first_delegate_node_index, last_delegate_node_index.
+ * The keys up to tune have the meaning and the defaults of the fields above. Those below are TensorFlow Lite's own
+ * GPU delegates': what cannot be obeyed here is no error, and one line of the log names what was ignored. For 0 and 1
+ * there may stand false and true, in any case of letters. precision=fp16 together with is_precision_loss_allowed=0
+ * is an error.
  *
  * Returns NULL on failure, after calling `report_error` with the reason. It is not kept, and the text is
  * valid during its call only. Without it, as TensorFlow Lite's own tools call this, the answer is not NULL,

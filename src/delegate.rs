@@ -15,6 +15,7 @@ mod proving;
 mod recorded;
 mod retry;
 mod setup;
+mod subgraph_host;
 mod surroundings;
 mod survey;
 mod tactics;
@@ -48,10 +49,13 @@ impl Delegate {
     pub fn new(options: Options) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
         log::debug!("{options:?}");
-        if !options.ignored.is_empty() {
-            log::info!("options without effect here: {}", options.ignored.join(", "));
-        }
         let require_device = options.require_device;
+        if !options.ignored.is_empty() {
+            log::info!(
+                "options of TensorFlow Lite's own delegate without effect: {}",
+                options.ignored.join(", ")
+            );
+        }
         let setup = match Setup::open(options) {
             Ok(setup) => Some(Arc::new(setup)),
             Err(e) if require_device => return Err(e),

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "takes and gives pointers of C callers")]
 
 mod callbacks;
+mod devices;
 mod factory;
 mod guard;
 #[cfg(not(target_os = "ios"))]
@@ -11,5 +12,6 @@ mod litert;
 mod options;
 mod plugin;
 
+pub use devices::TfLiteVulkanDevice;
 pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;

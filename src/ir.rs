@@ -16,7 +16,7 @@ mod window;
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
 pub use fixed_point::FixedPoint;
-pub use host::{Data, HostTensor};
+pub use host::{Data, HostTensor, dot};
 pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;
 pub use sparsity::{SparseDimension, Sparsity};

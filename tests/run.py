@@ -17,7 +17,7 @@ import time
 import drivers
 
 PYTHON = sys.executable
-SOURCES = ["android", "bench", "ios", "python", "tests"]
+SOURCES = ["android", "bench", "ios", "packaging", "python", "tests"]
 DENY = ["--", "-D", "warnings"]
 C_LIBRARY = drivers.ROOT / "build" / "litert-lm" / "liblitert-lm.so"
 QUIET = 60  # seconds without output after which a sign of life is due
@@ -57,9 +57,12 @@ def steps(library):
         ("exports", [*test, "tests/test_exports.py"], here, 0.1),
         ("Java", [*test, "tests/test_java.py"], here, 0.5),
         ("doors", [*test, "tests/test_doors.py"], here, 0.2),
+        ("documents", [*test, "tests/test_docs.py"], here, 0.3),
+        ("wheel", [*test, "tests/test_wheel.py"], here, 1),
         ("networks", [*test, "tests/test_networks.py"], here, 0.3),
         ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),
+        ("mutation", [PYTHON, "tests/mutation/run.py", "--delegate", library], here, 4),
         ("models", [*test, "tests/test_models.py"], here, 5),
         ("LiteRT", [*test, "tests/test_litert.py"], here, 1),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),

@@ -54,12 +54,6 @@ def invoke(it, *inputs):
     return host.results(it)[0]
 
 
-def settled(it, *inputs):
-    """The first output of a second run: that of the first is fp32's, also where fp16 is asked for."""
-    invoke(it, *inputs)
-    return invoke(it, *inputs)
-
-
 def reference(model, *inputs):
     """The first output of the reference kernels."""
     it = host.reference((FOLDER / f"{model}.tflite").read_bytes())

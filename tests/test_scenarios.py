@@ -16,10 +16,20 @@ from model import Graph
 FOLDER = drivers.ROOT / "build" / "tests" / "scenarios"
 SCRIPT = drivers.ROOT / "tests" / "scenarios.py"
 OPTIONS = (
+    "allow_precision_loss",
     "allow_software",
     "cache_dir",
     "device",
+    "enable_quantization",
+    "enable_quantized_inference",
+    "experimental_flags",
+    "first_delegate_node_index",
+    "inference_preference",
+    "inference_priority1",
+    "inference_priority2",
+    "inference_priority3",
     "is_precision_loss_allowed",
+    "last_delegate_node_index",
     "log_level",
     "max_delegated_partitions",
     "model_token",
@@ -28,6 +38,7 @@ OPTIONS = (
     "require_device",
     "serialization_dir",
     "tune",
+    "wait_type",
 )
 ON_EVERY_DRIVER = (
     "several",
@@ -56,7 +67,8 @@ def bucketize(g, x):
 
 def malformed():
     """Models that contradict themselves, by name."""
-    graphs = {name: Graph(name) for name in ("circle", "twice", "int_result", "sparse_bomb", "huge")}
+    names = ("circle", "twice", "int_result", "wide_index", "wide_shape", "sparse_bomb", "huge")
+    graphs = {name: Graph(name) for name in names}
     g = graphs["circle"]
     g.output(g.op("NEG", g.op("RELU", g.input(2, 8))))
     g.nodes[0].inputs = g.nodes[0].outputs
@@ -69,6 +81,10 @@ def malformed():
     g = graphs["int_result"]
     x = g.input(2, 8)
     g.output(g.op("MUL", g.op("ADD", x, x, dtype="int32"), x))
+    g = graphs["wide_index"]
+    g.output(g.op("ARG_MAX", g.input(2, 8), g.const(np.int32([1])), output_type=4, dtype="int32"))
+    g = graphs["wide_shape"]
+    g.output(g.op("SHAPE", g.input(2, 8), out_type=4, dtype="int32"))
     g = graphs["sparse_bomb"]
     x, value = g.input(2, 8), g.sparse(np.ones((1, 8), "float32"), formats="sd")
     dense = g.op("DENSIFY", value)

@@ -143,13 +143,14 @@ impl Life {
     }
 
     /// Tries fp16 on inputs for which `recording`, in fp32, has computed the outputs, and leaves [`Proving`].
-    /// The outputs stay as they are, even if the device is lost.
+    /// The outputs become those of the precision that is chosen, so that the same inputs always give the same;
+    /// they stay as they are if the device is lost meanwhile.
     fn settle(
         &mut self,
         imported: &Graph,
         recording: Recording,
         inputs: &[&[u8]],
-        outputs: &[&mut [u8]],
+        outputs: &mut [&mut [u8]],
     ) -> Result<()> {
         let elsewhere = State::OnHost(OnHost::new(self.graph().cloned()), Until::Recovery);
         let State::Proving(proving) = std::mem::replace(&mut self.state, elsewhere) else {
@@ -159,7 +160,16 @@ impl Life {
         if let Some(on_device) = proving.settle(imported, recording, inputs, outputs) {
             self.state = State::OnDevice(Box::new(on_device));
         }
-        self.prepare(imported, &shapes)
+        self.prepare(imported, &shapes)?;
+        match &mut self.state {
+            State::OnDevice(on_device) if on_device.is_narrow() => {
+                on_device.run(inputs, outputs).or_else(|e| {
+                    log::debug!("fp32's outputs stay: {e}");
+                    Ok(())
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Begins again on the device.

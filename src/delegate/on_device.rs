@@ -4,8 +4,9 @@ use super::compiler::{Compiler, Reshaped};
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Mix};
 use crate::ir::Shape;
+use crate::options::Precision;
 use crate::runtime::Session;
 
 /// The most sets of input shapes whose recordings, with their memory, are kept.
@@ -46,6 +47,11 @@ impl OnDevice {
     /// The graph with the shapes in use; `None` before there are any.
     pub fn graph(&self) -> Option<&Graph> {
         self.recorded.first().map(|recorded| &recorded.graph)
+    }
+
+    /// Whether some values have 16 bits.
+    pub fn is_narrow(&self) -> bool {
+        *self.precision.mix() != Mix::of(Precision::Fp32)
     }
 
     /// Makes a recording for inputs of these shapes the one in use. Those for other shapes are given up where

@@ -12,6 +12,7 @@ use crate::compile::import;
 use crate::error::{Error, Result, caught};
 use crate::logging::timed;
 use crate::op::Findings;
+use crate::options::Options;
 use crate::program::Cost;
 use crate::tflite::{Context, Partition, Subgraph, TensorView};
 
@@ -51,7 +52,7 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     let (mut supported, mut refused) = (Vec::new(), Vec::new());
     let mut outlines = BTreeMap::new();
     for (node, look) in nodes.iter().zip(look(&subgraph, &findings, &nodes)) {
-        match look.refused {
+        match look.refused.or_else(|| out_of_range(node.index(), &setup.options)) {
             None => supported.push(node.index()),
             Some(why) => refused.push((node.index(), why)),
         }
@@ -63,6 +64,16 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     refused.append(&mut selection.refused);
     survey.report(&selection.partitions, &refused);
     Ok(selection.partitions)
+}
+
+/// Why a node is not among those that the options ask for.
+fn out_of_range(node: i32, options: &Options) -> Option<String> {
+    let (first, last) = (options.first_delegate_node_index, options.last_delegate_node_index);
+    let node = usize::try_from(node).ok()?;
+    if node < first {
+        return Some(format!("first_delegate_node_index={first}"));
+    }
+    (node > last).then(|| format!("last_delegate_node_index={last}"))
 }
 
 impl Survey<'_> {

@@ -117,7 +117,7 @@ impl TfLiteVulkanDelegateOptions {
             cache_dir: given(cache_dir),
             model_token: given(model_token),
             tune: tune.ok_or_else(|| bad("tune", self.tune))?,
-            ignored: Vec::new(),
+            ..Options::default()
         })
     }
 }
@@ -204,7 +204,7 @@ mod tests {
             cache_dir: Some("cache".into()),
             model_token: None,
             tune: Tune::Fast,
-            ignored: Vec::new(),
+            ..Options::default()
         };
         assert_eq!(read(&raw), Ok(want));
     }

@@ -69,6 +69,12 @@ pub struct Extent {
     pub border: bool,
 }
 
+/// The most elements from a window's first tap to its last.
+const MAX_SPAN: u64 = 1 << 29;
+
+/// The largest distance between two windows.
+const MAX_STRIDE: u32 = 1 << 29;
+
 impl Window {
     /// A window from TFLite's parameters, as `[height, width]`.
     pub fn new(
@@ -85,26 +91,45 @@ impl Window {
             unsupported!("a window of {size:?}");
         }
         let (stride, dilation) = (positive("stride", stride)?, positive("dilation", dilation)?);
-        Ok(Self {
-            size,
-            stride,
-            dilation,
-            padding: Padding::from_code(padding)?,
-            zeros: SpatialPadding::default(),
-        })
+        // One tap has no distance to another.
+        let dilation = [0, 1].map(|d| if size[d] == 1 { 1 } else { dilation[d] });
+        let zeros = SpatialPadding::default();
+        let window = Self { size, stride, dilation, padding: Padding::from_code(padding)?, zeros };
+        // Kernels count places in 32 bits.
+        if [0, 1].into_iter().any(|d| window.span(d) > MAX_SPAN || stride[d] > MAX_STRIDE) {
+            unsupported!("a window of {size:?} by strides of {stride:?} and {dilation:?}");
+        }
+        Ok(window)
     }
 
-    /// The windows along spatial dimension `d`, whose stored size is `size`.
+    /// Requires that a window finds a place along height and width of the NHWC shape `x`. What grows too small
+    /// later on has an empty result, as in TFLite; where it is so from the start, the shape is a placeholder.
+    pub fn must_fit(&self, x: &Shape) -> Result<(), Unsupported> {
+        for (d, extent) in self.extents(x)?.into_iter().enumerate() {
+            if extent.size == 0 && x[1 + d] > 0 {
+                unsupported!("a window of {} on {} rows or columns", self.span(d), x[1 + d]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The elements from the first tap to the last along spatial dimension `d`.
+    fn span(&self, d: usize) -> u64 {
+        u64::from(self.size[d] - 1) * u64::from(self.dilation[d]) + 1
+    }
+
+    /// The windows along spatial dimension `d`, whose stored size is `size`; none where it is smaller than a
+    /// window without padding.
     pub fn extent(&self, d: usize, size: u32) -> Result<Extent, Unsupported> {
         let zeros = [self.zeros.h, self.zeros.w][d].map(u64::from);
         let (stride, padded) = (u64::from(self.stride[d]), u64::from(size) + zeros[0] + zeros[1]);
-        let span = u64::from(self.size[d] - 1) * u64::from(self.dilation[d]) + 1;
+        let span = self.span(d);
         let (count, before) = match self.padding {
             Padding::Same => {
                 let count = padded.div_ceil(stride);
                 (count, (count.saturating_sub(1) * stride + span).saturating_sub(padded) / 2)
             }
-            Padding::Valid if padded < span => unsupported!("a window of {span} on {padded} rows or columns"),
+            Padding::Valid if padded < span => (0, 0),
             Padding::Valid => ((padded - span) / stride + 1, 0),
         };
         let first = (before + zeros[0]) as i64;
@@ -149,6 +174,21 @@ impl Window {
             (0..window.size[1])
                 .filter_map(move |kx| Some(([ky as usize, kx as usize], [place(0, ky)?, place(1, kx)?])))
         })
+    }
+
+    /// Calls `f` for every window on the NHWC shape `x` and each of its taps that lies on a stored element: with the
+    /// number of the window, that of the tap, and that of the pixel in `x`.
+    pub fn visit(&self, x: &Shape, extents: [Extent; 2], mut f: impl FnMut(usize, usize, usize)) {
+        let [rows, columns] = extents.map(|extent| extent.size as usize);
+        let [height, width, taps] = [x[1], x[2], self.size[1]].map(|n| n as usize);
+        for image in 0..x[0] as usize {
+            for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+                let number = (image * rows + i) * columns + j;
+                for (tap, [row, column]) in self.inside(x, extents, [i, j]) {
+                    f(number, tap[0] * taps + tap[1], (image * height + row) * width + column);
+                }
+            }
+        }
     }
 
     /// Number of taps.
@@ -196,7 +236,17 @@ mod tests {
     #[test]
     fn a_window_larger_than_its_operand_has_no_place() {
         let window = Window::new([3, 3], [1, 1], [1, 1], 2).unwrap();
-        assert!(window.extent(0, 2).is_err());
+        assert_eq!(window.extent(0, 2).unwrap().size, 0);
+        let fits = |h, w| window.must_fit(&Shape::from([1, h, w, 1])).is_ok();
+        assert_eq!([fits(3, 3), fits(2, 3), fits(3, 1), fits(0, 3)], [true, false, false, true]);
         assert!(Window::new([3, 3], [0, 1], [1, 1], 1).is_err());
+    }
+
+    #[test]
+    fn distances_are_such_as_kernels_count() {
+        let most = i32::MAX;
+        assert_eq!(Window::new([1, 1], [1, 1], [most, most], 1).unwrap().dilation, [1, 1]);
+        assert!(Window::new([1, 2], [1, 1], [most, most], 1).is_err());
+        assert!(Window::new([1, 1], [most, 1], [1, 1], 1).is_err());
     }
 }

@@ -49,8 +49,14 @@ fn parse(node: &NodeView<'_>, largest: bool) -> Result<Parsed, Unsupported> {
         ref axes => unsupported!("{} axes, 1 expected", axes.len()),
     };
     let dtype = node.output_type(0)?.dtype;
-    if !matches!(dtype, I32 | I64) {
-        unsupported!("indices of type {dtype}");
+    // TFLite gives the tensor the type that the parameters name.
+    let named = match node.builtin() {
+        sys::kTfLiteBuiltinArgMin => node.required_params::<sys::TfLiteArgMinParams>()?.output_type,
+        _ => node.required_params::<sys::TfLiteArgMaxParams>()?.output_type,
+    };
+    match (dtype, named) {
+        (I32, sys::kTfLiteInt32) | (I64, sys::kTfLiteInt64) => {}
+        _ => unsupported!("indices of type {dtype}, or {named} by the parameters"),
     }
     let op = ArgMax { axis, largest, wide: dtype == I64 };
     op.infer(&[Some(node.input_type(0)?.shape)])?;

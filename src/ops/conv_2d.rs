@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use super::fully_connected;
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window};
+use crate::ir::bounded::filled;
+use crate::ir::{Activation, DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window, dot};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
@@ -50,6 +51,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     )?;
     let conv = Conv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
+    window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[0])?;
     Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
 }
@@ -119,18 +121,20 @@ impl Operator for Conv2d {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
         let extents = self.window.extents(&x.shape)?;
-        let group_channels = w.shape[0] / Self::groups(&x.shape, &w.shape)?;
-        let depth = w.shape[3] as usize;
-        let y = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[0]]);
-        Ok(vec![HostTensor::from_fn(y, |i| {
-            let channel = i[3] / group_channels as usize * depth;
-            let mut sum = 0.0;
-            for (tap, [row, column]) in self.window.inside(&x.shape, extents, [i[1], i[2]]) {
-                let c = |c| x.at(&[i[0], row, column, channel + c]) * w.at(&[i[3], tap[0], tap[1], c]);
-                sum += (0..depth).map(c).sum::<f32>();
+        let groups = Self::groups(&x.shape, &w.shape)? as usize;
+        let [x_channels, depth, channels] = [x.shape[3], w.shape[3], w.shape[0]].map(|n| n as usize);
+        let filter = self.window.taps() as usize * depth;
+        let shape = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[0]]);
+        let mut y = filled(shape.elements(), 0.0, &shape)?;
+        let (x_floats, w_floats) = (x.floats(), w.floats());
+        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+            let x = &x_floats[from * x_channels..][..x_channels];
+            for (channel, y) in y[pixel * channels..][..channels].iter_mut().enumerate() {
+                let group = channel / (channels / groups);
+                *y += dot(&x[group * depth..][..depth], &w_floats[channel * filter + tap * depth..][..depth]);
             }
-            sum
-        })?])
+        });
+        Ok(vec![HostTensor::f32(shape, y)])
     }
 
     fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {

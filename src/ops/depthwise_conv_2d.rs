@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::binary::Binary;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, SpatialPadding, StepOp, Term, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
@@ -83,6 +84,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     )?;
     let conv = DepthwiseConv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
+    window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[3])?;
     if conv.is_product(&x.shape, &w.shape) {
         let product = Parsed::new(Binary(StepOp::Mul));
@@ -194,14 +196,19 @@ impl Operator for DepthwiseConv2d {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
         let extents = self.window.extents(&x.shape)?;
         let multiplier = multiplier(&x.shape, &w.shape)? as usize;
-        let y = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[3]]);
-        Ok(vec![HostTensor::from_fn(y, |i| {
-            let taps = self.window.inside(&x.shape, extents, [i[1], i[2]]);
-            taps.map(|(tap, [row, column])| {
-                x.at(&[i[0], row, column, i[3] / multiplier]) * w.at(&[0, tap[0], tap[1], i[3]])
-            })
-            .sum()
-        })?])
+        let shape = Shape::from([x.shape[0], extents[0].size, extents[1].size, w.shape[3]]);
+        let [x_channels, channels] = [x.shape[3], w.shape[3]].map(|n| n as usize);
+        let mut y = filled(shape.elements(), 0.0, &shape)?;
+        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+            let x = &x.floats()[from * x_channels..][..x_channels];
+            let (w, y) = (&w.floats()[tap * channels..][..channels], &mut y[pixel * channels..][..channels]);
+            if multiplier == 1 {
+                y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y += x * w);
+            } else {
+                y.iter_mut().zip(w).enumerate().for_each(|(c, (y, w))| *y += x[c / multiplier] * w);
+            }
+        });
+        Ok(vec![HostTensor::f32(shape, y)])
     }
 
     fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {

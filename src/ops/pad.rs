@@ -106,6 +106,7 @@ pub(super) fn zero(node: &NodeView<'_>) -> Result<Scalar, Unsupported> {
         Some([zero]) if matches!(ty.dtype, DType::I16 | DType::I8 | DType::U8) => {
             Ok(Scalar::int(ty.dtype, (*zero).into()))
         }
+        Some([zero]) if *zero != 0 && ty.dtype == DType::Bool => unsupported!("{ty} is quantised"),
         Some([_]) | None => Ok(Scalar::int(ty.dtype, 0)),
         Some(_) => unsupported!("{ty} has several zero points"),
     }

@@ -68,6 +68,7 @@ fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     let activation = Activation::from_code(p.activation)?;
     let pool = Pool2d { kind, window };
     pool.infer(&[Some(x.shape)])?;
+    window.must_fit(&x.shape)?;
     if x.dtype == F32 {
         return Ok(Parsed::new(pool).activation(activation));
     }
@@ -228,18 +229,19 @@ impl Operator for Pool2d {
             (-i64::from(zeros[d][0])..i64::from(size[d]) + i64::from(zeros[d][1])).contains(&i)
         };
         let y = HostTensor::from_fn(Shape::from([n, extents[0].size, extents[1].size, c]), |i| {
-            let mut seen = Vec::new();
+            let (mut count, mut sum, mut largest) = (0, 0.0, f32::NEG_INFINITY);
             for tap in 0..self.window.taps() {
                 let row = place(0, i[1], tap / self.window.size[1]);
                 let column = place(1, i[2], tap % self.window.size[1]);
                 if counted(0, row) && counted(1, column) {
                     let at = stored(0, row).zip(stored(1, column));
-                    seen.push(at.map_or(0.0, |(row, column)| x.at(&[i[0], row, column, i[3]])));
+                    let element = at.map_or(0.0, |(row, column)| x.at(&[i[0], row, column, i[3]]));
+                    (count, sum, largest) = (count + 1, sum + element, largest.max(element));
                 }
             }
             match self.kind {
-                PoolKind::Average => seen.iter().sum::<f32>() / seen.len() as f32,
-                PoolKind::Max => seen.into_iter().fold(f32::NEG_INFINITY, f32::max),
+                PoolKind::Average => sum / count as f32,
+                PoolKind::Max => largest,
             }
         })?;
         Ok(vec![y])

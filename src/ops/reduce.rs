@@ -88,7 +88,8 @@ impl Reduce {
     /// For each dimension of the operand, whether it is reduced.
     pub(super) fn reduced(&self, x: &Shape) -> Result<Vec<bool>, Unsupported> {
         let mut reduced = vec![false; x.len()];
-        for &axis in &self.axes {
+        // TFLite does not look at the axes for a scalar.
+        for &axis in self.axes.iter().filter(|_| !x.is_empty()) {
             reduced[x.axis(axis)?] = true;
         }
         Ok(reduced)
@@ -295,6 +296,7 @@ mod tests {
         assert_eq!(shape(&[1, 2], true), Shape::from([2, 1, 1, 8]));
         assert_eq!(shape(&[1, 2, -2], false), Shape::from([2, 8]));
         assert_eq!(shape(&[0, 1, 2, 3], false), Shape::new(&[]));
+        assert_eq!(mean(&[0, 5], true).shape(&Shape::new(&[])).unwrap(), Shape::new(&[]));
         assert!(mean(&[4], false).shape(&Shape::from([2, 3, 5, 8])).is_err());
     }
 

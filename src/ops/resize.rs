@@ -2,7 +2,9 @@
 //!
 //! TFLite has three conventions for where a pixel of the result lies in the operand: corners on
 //! corners (`align_corners`), centres on centres (`half_pixel_centers`), or the first pixel on the
-//! first. Taken for float32 with a constant size.
+//! first. Taken for float32 with a size that is constant or follows from shapes.
+
+use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, Shape};
@@ -23,8 +25,8 @@ pub(super) const DEFS: &[Def] = &[Def {
 /// An image in another size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resize {
-    /// Height and width of the result.
-    pub size: [u32; 2],
+    /// Height and width of the result; `None` if operand 1 holds them, which is not known yet.
+    pub size: Option<[u32; 2]>,
     /// The nearest pixel; else four, interpolated bilinearly.
     pub nearest: bool,
     /// Corners lie on corners.
@@ -54,15 +56,38 @@ pub(super) fn parse(
     if x.shape.len() != 4 {
         unsupported!("{x} is not NHWC");
     }
-    let size: Result<Vec<u32>, _> = node.ints(1)?.into_iter().map(u32::try_from).collect();
-    let size = match size.as_deref() {
-        Ok(&[h, w]) if h > 0 && w > 0 => [h, w],
-        _ => unsupported!("a size that is not two positive numbers"),
-    };
+    let size = node.ints_or_open(1)?.map(|size| given(&size)).transpose()?;
     Ok(Resize { size, nearest, align_corners, half_pixel_centers })
 }
 
+fn given(size: &[i64]) -> Result<[u32; 2], Unsupported> {
+    let size: Result<Vec<u32>, _> = size.iter().map(|n| u32::try_from(*n)).collect();
+    match size.as_deref() {
+        Ok(&[h, w]) if h > 0 && w > 0 => Ok([h, w]),
+        _ => unsupported!("a size that is not two positive numbers"),
+    }
+}
+
 impl Resize {
+    /// Height and width of the result.
+    pub(super) fn size(&self) -> Result<[u32; 2], Unsupported> {
+        match self.size {
+            Some(size) => Ok(size),
+            None => unsupported!("the size, operand 1, is computed elsewhere"),
+        }
+    }
+
+    /// The same with the size that operand 1 holds, if that was not known.
+    pub(super) fn settled(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Self>, Unsupported> {
+        match (self.size, numbers(1)) {
+            (None, Some(size)) => Ok(Some(Self { size: Some(given(&size)?), ..self.clone() })),
+            _ => Ok(None),
+        }
+    }
+
     /// The operand's row or column, of `from`, that is nearest to number `i` of `to`.
     pub(super) fn nearest(&self, i: usize, from: u32, to: u32) -> usize {
         let at = (i as f32 + if self.half_pixel_centers { 0.5 } else { 0.0 }) * self.scale(from, to);
@@ -80,13 +105,21 @@ impl Resize {
 }
 
 impl Operator for Resize {
+    fn settle(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        Ok(self.settled(numbers)?.map(|op| Arc::new(op) as Arc<dyn Operator>))
+    }
+
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let x = operand(inputs, 0)?;
         let [n, h, w, c] = x[..] else { unsupported!("{} is not NHWC", x) };
         if h == 0 || w == 0 {
             unsupported!("{} has no pixels", x);
         }
-        Ok(vec![Shape::from([n, self.size[0], self.size[1], c])])
+        let [rows, columns] = self.size()?;
+        Ok(vec![Shape::from([n, rows, columns, c])])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -104,8 +137,8 @@ impl Operator for Resize {
             rows_per_batch: epilogue.rows_per_batch,
             channels,
             x_size: [x_shape[1] as i32, x_shape[2] as i32],
-            y_size: self.size.map(|n| n as i32),
-            scale: [self.scale(x_shape[1], self.size[0]), self.scale(x_shape[2], self.size[1])],
+            y_size: self.size()?.map(|n| n as i32),
+            scale: [self.scale(x_shape[1], y_shape[1]), self.scale(x_shape[2], y_shape[2])],
         };
         let spec = Spec {
             wg_x,
@@ -126,7 +159,8 @@ impl Operator for Resize {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         let [n, h, w, c] = x.shape[..] else { unsupported!("{} is not NHWC", x.shape) };
-        let scale = [self.scale(h, self.size[0]), self.scale(w, self.size[1])];
+        let size = self.size()?;
+        let scale = [self.scale(h, size[0]), self.scale(w, size[1])];
         let last = [h as usize - 1, w as usize - 1];
         // The two pixels around a position, and how far it is from the first one.
         let around = |i: usize, d: usize| {
@@ -135,10 +169,10 @@ impl Operator for Resize {
             let first = at.floor().max(0.0) as usize;
             (first.min(last[d]), (at.ceil().max(0.0) as usize).min(last[d]), at - first as f32)
         };
-        let y = HostTensor::from_fn(Shape::from([n, self.size[0], self.size[1], c]), |i| {
+        let y = HostTensor::from_fn(Shape::from([n, size[0], size[1], c]), |i| {
             let [n, oy, ox, c] = i[..] else { unreachable!("rank 4") };
             if self.nearest {
-                return x.at(&[n, self.nearest(oy, h, self.size[0]), self.nearest(ox, w, self.size[1]), c]);
+                return x.at(&[n, self.nearest(oy, h, size[0]), self.nearest(ox, w, size[1]), c]);
             }
             let ((top, bottom, ty), (left, right, tx)) = (around(oy, 0), around(ox, 1));
             let row = |h: usize| x.at(&[n, h, left, c]) * (1.0 - tx) + x.at(&[n, h, right, c]) * tx;
@@ -164,7 +198,7 @@ mod tests {
     #[test]
     fn conventions() {
         let op = |nearest, align_corners, half_pixel_centers| Resize {
-            size: [1, 4],
+            size: Some([1, 4]),
             nearest,
             align_corners,
             half_pixel_centers,

@@ -4,6 +4,8 @@
 //! by a kernel with an epilogue.
 
 use super::resize::{self, Resize};
+use std::sync::Arc;
+
 use crate::error::Unsupported;
 use crate::ir::DType::{Bool, F32, I8, I16, I32, U8};
 use crate::ir::{HostTensor, Shape};
@@ -34,6 +36,13 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 impl Operator for ResizeNearestNeighbor {
+    fn settle(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
+        Ok(self.0.settled(numbers)?.map(|op| Arc::new(Self(op)) as Arc<dyn Operator>))
+    }
+
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         self.0.infer(inputs)
     }
@@ -46,7 +55,7 @@ impl Operator for ResizeNearestNeighbor {
         let lanes = if wide { 4 } else { 1 };
         let items = y_shape.elements() * u64::from(words) / lanes;
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-        let (from, to) = ([x_shape[1], x_shape[2]], self.0.size);
+        let (from, to) = ([x_shape[1], x_shape[2]], self.0.size()?);
         let push = Push {
             items: items as u32,
             row_items,
@@ -64,7 +73,7 @@ impl Operator for ResizeNearestNeighbor {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
-        let (h, w, to) = (x.shape[1], x.shape[2], self.0.size);
+        let (h, w, to) = (x.shape[1], x.shape[2], self.0.size()?);
         let y = HostTensor::moved(x.dtype(), self.infer(&[Some(x.shape)])?[0], |i| {
             x.bits(&[i[0], self.0.nearest(i[1], h, to[0]), self.0.nearest(i[2], w, to[1]), i[3]])
         })?;
@@ -80,7 +89,8 @@ mod tests {
     #[test]
     fn pixels_repeat() {
         let x = HostTensor { shape: Shape::from([1, 1, 2, 1]), data: Data::I8(vec![-128, 127]) };
-        let op = Resize { size: [2, 4], nearest: true, align_corners: false, half_pixel_centers: false };
+        let op =
+            Resize { size: Some([2, 4]), nearest: true, align_corners: false, half_pixel_centers: false };
         let y = ResizeNearestNeighbor(op).reference(&[Some(&x)]).unwrap().remove(0);
         assert_eq!(y.data, Data::I8([-128, -128, 127, 127].repeat(2)));
     }

@@ -23,8 +23,10 @@ pub struct ShapeOf {
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(1..=1, 1)?;
     let dtype = node.output_type(0)?.dtype;
-    if !matches!(dtype, DType::I32 | DType::I64) {
-        unsupported!("output 0 is {dtype}");
+    // TFLite gives the tensor the type that the parameters name.
+    let named = node.required_params::<sys::TfLiteShapeParams>()?.out_type;
+    if !matches!((dtype, named), (DType::I32, sys::kTfLiteInt32) | (DType::I64, sys::kTfLiteInt64)) {
+        unsupported!("output 0 is {dtype}, the parameters name type {named}");
     }
     Ok(Parsed::new(ShapeOf { long: dtype == DType::I64 }).gives(dtype))
 }

@@ -153,7 +153,12 @@ impl StridedSlice {
     /// What is taken from each dimension of the operand, and the result's shape.
     fn apply(&self, x: &Shape) -> Result<(Vec<Range>, Shape), Unsupported> {
         let takes = |e: &&Entry| !matches!(e, Entry::New | Entry::Ellipsis);
-        let Some(unspoken) = x.len().checked_sub(self.entries.iter().filter(takes).count()) else {
+        // TFLite does not read entries beyond the operand's rank, which a resize may lower.
+        let plain = |e: &Entry| matches!(e, Entry::Range { .. } | Entry::Index(_));
+        let read =
+            if self.entries.iter().all(plain) { x.len().min(self.entries.len()) } else { self.entries.len() };
+        let entries = &self.entries[..read];
+        let Some(unspoken) = x.len().checked_sub(entries.iter().filter(takes).count()) else {
             unsupported!("{} slices of {x}", self.entries.len());
         };
         let whole = |n: u32| Range { start: 0, step: 1, count: n };
@@ -166,7 +171,7 @@ impl StridedSlice {
             }
         };
         let mut left = unspoken;
-        for entry in &self.entries {
+        for entry in entries {
             match entry {
                 Entry::New => dims.push(1),
                 Entry::Ellipsis => skip(&mut ranges, &mut dims, std::mem::take(&mut left)),
@@ -263,7 +268,8 @@ mod tests {
             let op = StridedSlice { entries: entries.to_vec() };
             assert_eq!(&*op.apply(&Shape::from([2, 3, 4, 5])).unwrap().1, *expected, "{entries:?}");
         }
-        let five = StridedSlice { entries: vec![Index(0); 5] };
-        assert!(five.apply(&Shape::from([2, 3, 4, 5])).is_err());
+        let five = |entry| StridedSlice { entries: vec![entry; 5] }.apply(&Shape::from([2, 3, 4, 5]));
+        assert_eq!(*five(range(1, None, 1)).unwrap().1, [1, 2, 3, 4]);
+        assert!(five(Entry::Count { begin: 0, count: 1 }).is_err());
     }
 }

@@ -141,20 +141,31 @@ impl TransposeConv {
                     Padding::Same => taps[d].saturating_sub(last % stride + 1),
                     Padding::Valid => 0,
                 };
-                (stride * last + taps[d] - total, total / 2)
+                let size = u64::from(stride) * u64::from(last) + u64::from(taps[d] - total);
+                (u32::try_from(size).ok(), total / 2)
             });
-            return Ok(OutputGeometry { y: Shape::from([n, h.0, v.0, w[0]]), padding: [h.1, v.1] });
+            let ((Some(height), top), (Some(width), left)) = (h, v) else {
+                unsupported!("{x} by a stride of {:?} is too large", self.stride)
+            };
+            return Ok(OutputGeometry { y: Shape::from([n, height, width, w[0]]), padding: [top, left] });
         };
         if y.len() != 4 || y[0] != n || y[3] != w[0] {
             unsupported!("an output shape {y} for {x} and weights {w}");
+        }
+        // Of the convolution that this one transposes.
+        let windows = |d: usize| match self.padding {
+            Padding::Same => y[d + 1].div_ceil(self.stride[d]),
+            Padding::Valid => y[d + 1].saturating_add(1).saturating_sub(taps[d]).div_ceil(self.stride[d]),
+        };
+        if [windows(0), windows(1)] != [rows, columns] {
+            unsupported!("an output shape {y} for {x} by a stride of {:?}", self.stride);
         }
         let padding = match self.padding {
             // That of the convolution from the result's size to the operand's.
             Padding::Same => [0, 1].map(|d| {
                 let size = y[d + 1];
-                (size.div_ceil(self.stride[d]).saturating_sub(1) * self.stride[d] + taps[d])
-                    .saturating_sub(size)
-                    / 2
+                let last = size.div_ceil(self.stride[d]).saturating_sub(1) * self.stride[d];
+                last.saturating_add(taps[d]).saturating_sub(size) / 2
             }),
             Padding::Valid => [0, 0],
         };
@@ -280,5 +291,32 @@ impl Operator for TransposeConv {
 
     fn fusion(&self) -> Fusion {
         Fusion::Common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_shape_must_be_one_that_gives_the_operand_back() {
+        let place = |padding, y: [u32; 4], stride| {
+            let op = TransposeConv { stride, padding, output: OutputShape::Given(Shape::from(y)) };
+            op.place(&Shape::from([2, 7, 5, 6]), &Shape::from([5, 3, 3, 6])).is_ok()
+        };
+        assert!(place(Padding::Valid, [2, 15, 11, 5], [2, 2]));
+        assert!(place(Padding::Valid, [2, 16, 12, 5], [2, 2]));
+        assert!(!place(Padding::Valid, [2, 15, 11, 5], [2, 8]));
+        assert!(!place(Padding::Valid, [2, 17, 11, 5], [2, 2]));
+        assert!(place(Padding::Same, [2, 13, 10, 5], [2, 2]));
+        assert!(!place(Padding::Same, [2, 15, 10, 5], [2, 2]));
+        assert!(!place(Padding::Valid, [2, u32::MAX, 11, 5], [2, 2]));
+    }
+
+    #[test]
+    fn a_result_that_no_shape_holds_is_refused() {
+        let op =
+            TransposeConv { stride: [1 << 30; 2], padding: Padding::Valid, output: OutputShape::Computed };
+        assert!(op.place(&Shape::from([1, 9, 9, 1]), &Shape::from([1, 3, 3, 1])).is_err());
     }
 }

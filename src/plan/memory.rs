@@ -252,6 +252,32 @@ mod tests {
         }
     }
 
+    /// Networks whose values have 1, 2, 4 or 8 bytes an element, with skips over a few layers.
+    #[test]
+    fn mixed_sizes_stay_near_the_bound() {
+        let mut seed = 0x2545_f491_4f6c_dd1du64;
+        let mut random = |n: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % n
+        };
+        for round in 0..100 {
+            let layers = 20 + random(60) as usize;
+            let mut size = 1 << 16;
+            let records: Vec<_> = (0..layers)
+                .map(|i| {
+                    size = if random(5) == 0 { (size / 2).max(1 << 10) } else { size };
+                    let bytes = (size + 64 * random(9)) << random(4);
+                    record(i, bytes, i, i + if random(4) == 0 { 3 } else { 1 })
+                })
+                .collect();
+            let plan = plan(records, layers, 256);
+            let ratio = plan.arena_bytes as f64 / plan.lower_bound as f64;
+            assert!(ratio <= 1.05, "round {round}: {ratio:.3}");
+        }
+    }
+
     #[test]
     fn nothing_needs_no_arena() {
         assert_eq!(plan(Vec::new(), 3, 256), MemoryPlan { placements: vec![None; 3], ..Default::default() });

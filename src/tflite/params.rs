@@ -49,6 +49,7 @@ params! {
     TfLiteReshapeParams: kTfLiteBuiltinReshape;
     TfLiteResizeBilinearParams: kTfLiteBuiltinResizeBilinear;
     TfLiteResizeNearestNeighborParams: kTfLiteBuiltinResizeNearestNeighbor;
+    TfLiteShapeParams: kTfLiteBuiltinShape;
     TfLiteSoftmaxParams: kTfLiteBuiltinSoftmax;
     TfLiteSpaceToDepthParams: kTfLiteBuiltinSpaceToDepth;
     TfLiteSplitParams: kTfLiteBuiltinSplit;

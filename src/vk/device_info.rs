@@ -1,6 +1,6 @@
 //! Physical devices as the user sees them.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use ash::{khr, vk};
 
@@ -51,23 +51,19 @@ impl fmt::Display for DeviceInfo {
             DeviceKind::Software => "software",
             DeviceKind::Other => "other",
         };
-        write!(f, "#{} {} ({kind}, uuid ", self.index, self.name)?;
-        for (i, byte) in self.uuid.iter().enumerate() {
-            let dash = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{dash}{byte:02x}")?;
-        }
-        f.write_str(")")
+        write!(f, "#{} {} ({kind}, uuid {})", self.index, self.name, self.uuid_text())
     }
 }
 
-/// Every Vulkan device of the machine, usable or not, in the driver's order.
-///
-/// # Errors
-/// As [`Device::open`](super::Device::open), if there is no Vulkan library or no driver at all.
-pub fn devices() -> Result<Vec<DeviceInfo>> {
-    let instance = Instance::shared()?;
-    let physical = instance.physical_devices()?;
-    Ok(physical.iter().enumerate().map(|(i, device)| read(&instance, *device, i)).collect())
+impl DeviceInfo {
+    /// The UUID as `6d657361-3232-2e33-2e36-000000000000`.
+    pub fn uuid_text(&self) -> String {
+        self.uuid.iter().enumerate().fold(String::new(), |mut text, (i, byte)| {
+            let dash = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
+            let _ = write!(text, "{dash}{byte:02x}");
+            text
+        })
+    }
 }
 
 /// The facts of one physical device of `instance`.

@@ -1,9 +1,9 @@
 //! The functions of `include/tflite_vulkan.h`, as a C program sees them.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_int};
 
-pub use tflite_vulkan::ffi::TfLiteVulkanDelegateOptions as Options;
+pub use tflite_vulkan::ffi::{TfLiteVulkanDelegateOptions as Options, TfLiteVulkanDevice as Device};
 use tflite_vulkan::tflite::sys::TfLiteDelegate;
 
 pub type ReportError = Option<unsafe extern "C" fn(*const c_char)>;
@@ -12,6 +12,8 @@ unsafe extern "C" {
     fn TfLiteVulkanDelegateOptionsInit(options: *mut Options, size: usize);
     fn TfLiteVulkanDelegateCreate(options: *const Options) -> *mut TfLiteDelegate;
     fn TfLiteVulkanDelegateDelete(delegate: *mut TfLiteDelegate);
+    fn TfLiteVulkanListDevices(devices: *mut Device, size: usize, capacity: c_int) -> c_int;
+    fn TfLiteVulkanFindDevice(options: *const Options, device: *mut Device, size: usize) -> c_int;
     fn TfLiteVulkanDelegateVersion() -> *const c_char;
     fn TfLiteVulkanDelegateLastError() -> *const c_char;
     fn tflite_plugin_create_delegate(
@@ -128,4 +130,25 @@ pub fn delete_null() {
         TfLiteVulkanDelegateDelete(std::ptr::null_mut());
         tflite_plugin_destroy_delegate(std::ptr::null_mut());
     }
+}
+
+/// How many devices there are, -1 if that is unknown; as many as fit are written.
+pub fn list_devices(to: &mut [Device]) -> c_int {
+    // SAFETY: as the header says.
+    unsafe { TfLiteVulkanListDevices(to.as_mut_ptr(), size_of::<Device>(), to.len() as c_int) }
+}
+
+/// Whether there is a device for these options, and which.
+pub fn find_device(options: &Options, device: &mut Device) -> c_int {
+    // SAFETY: both are whole.
+    unsafe { find_any(options, device) }
+}
+
+/// The same, also with NULL.
+///
+/// # Safety
+/// Each is NULL or points to a whole struct.
+pub unsafe fn find_any(options: *const Options, device: *mut Device) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { TfLiteVulkanFindDevice(options, device, size_of::<Device>()) }
 }

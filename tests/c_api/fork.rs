@@ -29,6 +29,11 @@ enum End {
     Abrupt,
 }
 
+/// Forks; the child does `work` and ends at once, without what is registered for that.
+pub fn in_a_fork(what: &str, work: impl FnOnce()) {
+    in_a_child_within(BUSY, what, End::Abrupt, work);
+}
+
 /// Forks; the child does `work` and ends well, soon.
 fn in_a_child(what: &str, end: End, work: impl FnOnce()) {
     in_a_child_within(SOON, what, end, work);

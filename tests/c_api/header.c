@@ -27,7 +27,9 @@ static void refused(const TfLiteVulkanDelegateOptions* options, const char* why)
 
 int main(void) {
     TfLiteVulkanDelegateOptions options = TfLiteVulkanDelegateOptionsDefault();
+    TfLiteVulkanDevice device;
     TfLiteDelegate* delegate;
+    int number;
     check(options.size == sizeof(options), "size");
     check(options.precision == kTfLiteVulkanPrecisionFp32, "the default of precision");
     check(options.device == NULL, "the default of device");
@@ -55,6 +57,20 @@ int main(void) {
     options.require_device = 1;
     refused(&options, "a name without a device");
 
+    memset(&device, 0x77, sizeof(device));
+    check(TfLiteVulkanFindDevice(&options, &device, sizeof(device)) == 0, "a device that is not there");
+    check(TfLiteVulkanFindDevice(NULL, NULL, 0) >= 0, "any device");
+    options.device = NULL;
+    number = TfLiteVulkanListDevices(&device, sizeof(device), 1);
+    if (number > 0) {
+        check(device.size == sizeof(device) && device.index == 0, "the size and the index of a device");
+        check(device.type >= kTfLiteVulkanDeviceOther && device.type <= kTfLiteVulkanDeviceSoftware, "its type");
+        check(device.api_version >= (1u << 22) && device.stores_16 / 2 == 0, "its version of Vulkan");
+        check(strlen(device.uuid) == 36 && strlen(device.name) > 0, "its UUID and name");
+        check(strlen(device.driver) > 0 && strlen(device.unusable) < 200, "its driver");
+    }
+
+    options.device = "a name without a device";
     options.require_device = 0;
     delegate = TfLiteVulkanDelegateCreate(&options);
     check(delegate != NULL, "no device, none required");

@@ -4,6 +4,7 @@
 
 mod child;
 mod delegate;
+mod devices;
 mod entry_point;
 mod faults;
 mod fork;

@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use crate::child;
 use crate::delegate::{Delegate, Options, defaults, delete_null, for_tests, last_error, version};
+use crate::probe::Seen;
 use crate::run::{assert_close, numbers, want_static};
 use crate::tflite::{Interpreter, Model};
 
@@ -49,6 +50,37 @@ fn errors_name_the_culprit_and_what_is_known_once() {
     let both = [("precision", "fp16"), ("is_precision_loss_allowed", "0")];
     let error = Delegate::plugin(&both).unwrap_err();
     assert_eq!(error, "precision=fp16 contradicts is_precision_loss_allowed=0");
+}
+
+/// Apps give TFLite's own GPU delegates more than this one obeys.
+#[test]
+fn keys_of_the_gpu_delegate_are_obeyed_or_named_in_one_line() {
+    let printed = child::passes("options::keys_of_the_gpu_delegate", &[]);
+    let line = "tflite-vulkan: info: options of TensorFlow Lite's own delegate without effect: ";
+    let told: Vec<&str> = printed.lines().filter_map(|printed| printed.strip_prefix(line)).collect();
+    assert_eq!(told, ["experimental_flags=2, wait_type=1"], "{printed}");
+    for why in ["first_delegate_node_index=1", "last_delegate_node_index=0"] {
+        assert!(printed.contains(&format!("on the CPU: {why} (")), "{why}: {printed}");
+    }
+}
+
+#[test]
+#[ignore = "prints what was ignored"]
+fn keys_of_the_gpu_delegate() {
+    let model = Model::new("static");
+    let with = |more: &[(&str, &str)], seen: Seen| {
+        let pairs: Vec<_> = DEVICE[..2].iter().chain(more).copied().collect();
+        let delegate = Delegate::plugin(&pairs).unwrap();
+        let mut interpreter = Interpreter::allocated(&model, &delegate);
+        assert_eq!(interpreter.seen(), [seen], "{more:?}");
+        let (a, b) = (numbers(24, 1), numbers(24, 2));
+        assert_close(&interpreter.run(&[&a, &b]), &want_static(&a, &b), 1e-6);
+    };
+    let (whole, half) = (Seen { kernels: 1, others: 0 }, Seen { kernels: 1, others: 1 });
+    with(&[("first_delegate_node_index", "0"), ("last_delegate_node_index", "2147483647")], whole);
+    with(&[("first_delegate_node_index", "1")], half);
+    with(&[("last_delegate_node_index", "0")], half);
+    with(&[("inference_priority1", "1"), ("experimental_flags", "2"), ("wait_type", "1")], whole);
 }
 
 /// C++ hosts give no reporter, and take no NULL.

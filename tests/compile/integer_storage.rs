@@ -44,7 +44,7 @@ fn graph(op: Arc<dyn Operator>, operands: &[DType], result: DType) -> Graph {
 
 #[test]
 fn integers_are_stored_as_such_with_and_without_small_types() {
-    let size = Resize { size: [2, 9], nearest: true, align_corners: true, half_pixel_centers: false };
+    let size = Resize { size: Some([2, 9]), nearest: true, align_corners: true, half_pixel_centers: false };
     let largest = Reduce { kind: ReduceKind::Largest, axes: vec![1, 2], keep_dims: false };
     let growth = vec![Growth::Add(0, 0), Growth::Add(1, 2), Growth::Add(0, 1), Growth::Add(3, 0)];
     let ops: [Arc<dyn Operator>; 5] = [

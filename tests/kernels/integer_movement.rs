@@ -38,12 +38,12 @@ fn every(op: impl Operator + Clone, dims: &[u32]) -> impl Iterator<Item = Case> 
 
 #[test]
 fn movement() {
-    let turned = |reversed: &[bool]| Reverse { reversed: reversed.to_vec() };
+    let turned = |axes: &[i64]| Reverse { axes: axes.to_vec() };
     let reflected = Pad { border: Border::Reflect, growth: vec![Growth::Add(1, 2), Growth::Add(0, 3)] };
-    let size = Resize { size: [7, 4], nearest: true, align_corners: false, half_pixel_centers: true };
+    let size = Resize { size: Some([7, 4]), nearest: true, align_corners: false, half_pixel_centers: true };
     check(every(Transpose { order: vec![2, 0, 1] }, &[2, 3, 5]));
     check(every(Transpose { order: vec![1, 0, 2] }, &[3, 5, 8]));
-    check(every(turned(&[true]), &[7]).chain(every(turned(&[false, true, true]), &[3, 2, 5])));
+    check(every(turned(&[0]), &[7]).chain(every(turned(&[1, -1]), &[3, 2, 5])));
     check(every(reflected, &[4, 5]));
     check(every(Split { input: 0, axis: 1, sizes: Sizes::Given(vec![1, 4, 2]) }, &[3, 7]));
     check(every(ResizeNearestNeighbor(size.clone()), &[2, 3, 5, 3]));

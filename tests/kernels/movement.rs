@@ -152,7 +152,7 @@ fn broadcast_to() {
         (&[2, 1, 8], &[2, 5, 8]),
         (&[2, 1, 3, 1, 2, 1], &[2, 4, 3, 2, 2, 5]),
     ];
-    check(rows.iter().map(|(x, y)| Case::new(BroadcastTo { shape: Shape::new(y) }, [tensor(x)])));
+    check(rows.iter().map(|(x, y)| Case::new(BroadcastTo { shape: Some(Shape::new(y)) }, [tensor(x)])));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn resize() {
             for (align_corners, half_pixel_centers) in
                 [(false, false), (true, false), (false, true), (nearest, true)]
             {
-                let op = Resize { size: *size, nearest, align_corners, half_pixel_centers };
+                let op = Resize { size: Some(*size), nearest, align_corners, half_pixel_centers };
                 cases.push(Case::new(op, [tensor(x)]));
             }
         }
@@ -104,7 +104,8 @@ fn resize() {
 #[test]
 fn resize_with_epilogue() {
     let cases = [8, 3].map(|c| {
-        let op = Resize { size: [6, 8], nearest: false, align_corners: false, half_pixel_centers: true };
+        let op =
+            Resize { size: Some([6, 8]), nearest: false, align_corners: false, half_pixel_centers: true };
         let other = Operand::Input { input: 1, broadcast: Broadcast::Full };
         Case::new(op, [tensor(&[2, 3, 4, c]), tensor(&[2, 6, 8, c])])
             .step(Step { op: StepOp::Add, operand: other, swapped: false })

@@ -42,7 +42,8 @@ def compare(operator, a, b, dtype, kinds="vv", label="", **options):
         else:
             operands.append(g.const(g.random.integers(-3, 4, shape).astype(dtype)))
     g.output(g.op(operator, *operands, dtype="bool"))
-    return Case(g, oldest=False, exact=True, **options)
+    # Random inputs that are near each other may change places in fp16.
+    return Case(g, oldest=False, exact=True, sensitive=dtype == "float32", **options)
 
 
 def values(operator, x, dtype, label="", scales=((), ())):

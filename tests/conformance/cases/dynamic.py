@@ -108,6 +108,21 @@ def cases():
     g.output(g.op("TRANSPOSE_CONV", shape, g.weights(4, 3, 3, 8), x, padding="SAME", stride_h=2, stride_w=2))
     yield Case(g, resizes=[[(3, 6, 5, 3)], [(2, 6, 5, 3)]])
 
+    g = Graph("a picture resized to another's size")
+    x = convolution(g, g.input(1, 6, 5, 3, signature=(1, -1, -1, 3)), 8, 3, 3, 3)
+    y = convolution(g, g.input(1, 12, 9, 3, signature=(1, -1, -1, 3)), 8, 3, 3, 3)
+    ends = (g.const(np.int32([n])) for n in (1, 3, 1))
+    size = g.op("STRIDED_SLICE", g.op("SHAPE", y, dtype="int32", out_type=2), *ends, dtype="int32")
+    x = g.op("RESIZE_BILINEAR", x, size, half_pixel_centers=True)
+    g.output(g.op("ADD", g.op("RESIZE_NEAREST_NEIGHBOR", x, size), y))
+    yield Case(g, resizes=[[(1, 4, 7, 3), (1, 9, 20, 3)], [(1, 8, 8, 3), (1, 8, 8, 3)]])
+
+    g = Graph("a row spread over another tensor's shape")
+    x, y = g.input(1, 6), g.op("TANH", g.input(3, 6, signature=(-1, 6)))
+    spread = g.op("BROADCAST_TO", x, g.op("SHAPE", y, dtype="int32", out_type=2), version=2)
+    g.output(g.op("MUL", spread, y))
+    yield Case(g, resizes=[[(1, 6), (5, 6)], [(1, 6), (2, 6)]])
+
 
 def scalar(g, n):
     """A constant of rank 0."""

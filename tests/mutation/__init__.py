@@ -1,0 +1,1 @@
+"""Mutants of models and sequences of resizes, the delegate against the stock kernels; `run.py` runs them."""
