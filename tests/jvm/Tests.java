@@ -188,6 +188,15 @@ final class Tests {
                 .setProfile("1");
     }
 
+    /** What others of our setters have the last word on. */
+    private static Options everythingOfGpuDelegate() {
+        return new Options()
+                .setPrecisionLossAllowed(true)
+                .setInferencePreference(Options.INFERENCE_PREFERENCE_SUSTAINED_SPEED)
+                .setMaxDelegatedPartitions(5)
+                .setLogLevel(Options.LogLevel.DEBUG);
+    }
+
     static void settersArrive() {
         check(everything().isPrecisionLossAllowed() && !new Options().isPrecisionLossAllowed(), "precision loss");
         check(!everything().areQuantizedModelsAllowed() && new Options().areQuantizedModelsAllowed(), "quantized");
@@ -195,6 +204,7 @@ final class Tests {
         check("a token".equals(everything().getModelToken()) && new Options().getModelToken() == null, "token");
         check(everything().getSerializationDir().endsWith("-java"), everything().getSerializationDir());
         new VulkanDelegate(everything()).close();
+        new VulkanDelegate(everythingOfGpuDelegate()).close();
         Options required = new Options().setDevice("no device").setRequireDevice(true);
         refused(IllegalStateException.class, () -> new VulkanDelegate(required));
     }
