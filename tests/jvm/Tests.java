@@ -217,7 +217,7 @@ final class Tests {
         for (Matcher m = Pattern.compile("(?m)^  (\\w+)=(?!.*TFLite's)").matcher(known); m.find();) {
             keys.add(m.group(1));
         }
-        check(keys.size() > 9, keys);
+        check(keys.size() > 8, keys);
         Method method = Options.class.getDeclaredMethod("keys");
         method.setAccessible(true);
         Set<String> set = new HashSet<>(Arrays.asList((String[]) method.invoke(everything())));
