@@ -55,7 +55,7 @@ test: build models drivers $(OLDEST) wheel-x86_64
 test-doors: PACKAGES += $(TEST_PACKAGES)
 test-doors: android build models drivers
 	@build/venv/bin/python python/fetch.py build litert-lm
-	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/test_doors.py
+	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/android
 	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
 
 # The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.

@@ -104,7 +104,7 @@ def test_no_jni_warning(printed):
 
 
 def test_setters_arrive(printed):
-    """What each setter of `everything` in Tests.java sets, as the native library logs it."""
+    """What each setter of `everything…` in Tests.java sets, as the native library logs it."""
     line = next(line for line in printed.stderr.splitlines() if "max_delegated_partitions: 3" in line)
     for fact in (
         "precision: Fp16Fast",
@@ -118,8 +118,9 @@ def test_setters_arrive(printed):
         "tune: Full",
     ):
         assert fact in line, (fact, line)
-    ignored = "options without effect here: enable_quantized_inference, inference_preference"
-    assert ignored in printed.stderr, printed.stderr
+    assert "without effect: enable_quantized_inference=0\n" in printed.stderr, printed.stderr
+    line = next(line for line in printed.stderr.splitlines() if "max_delegated_partitions: 5" in line)
+    assert "precision: Fp16," in line and "tune: Fast" in line, line
 
 
 def test_classes_are_of_java_8(classes):

@@ -52,7 +52,7 @@ public class VulkanDelegateFactory implements DelegateFactory {
         /** The delegate is used once: starting should be quick. */
         public static final int INFERENCE_PREFERENCE_FAST_SINGLE_ANSWER = 0;
 
-        /** The delegate is used again and again. */
+        /** The delegate is used again and again: starting may take longer. */
         public static final int INFERENCE_PREFERENCE_SUSTAINED_SPEED = 1;
 
         /** How numbers are stored. */
@@ -112,7 +112,7 @@ public class VulkanDelegateFactory implements DelegateFactory {
             return set("enable_quantized_inference", quantizedModelsAllowed);
         }
 
-        /** Has no effect: {@link #setTune} and {@link #setSerializationParams} say what may be done at the start. */
+        /** {@link #INFERENCE_PREFERENCE_SUSTAINED_SPEED} means {@link Tune#FAST}, unless {@link #setTune} is called. */
         public Options setInferencePreference(int preference) {
             return setOption("inference_preference", Integer.toString(preference));
         }
