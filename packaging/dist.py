@@ -2,7 +2,8 @@
 
     dist.py FOLDER
 
-Whatever lies in the folder already, from whichever target, is listed in SHA256SUMS too.  Fails if the name of
+What `make android` and `make ios` have built is copied, and whatever lies in the folder already is listed in
+SHA256SUMS too.  Fails if the name of
 a file holds another version than Cargo.toml.
 """
 
@@ -17,6 +18,7 @@ import sbom
 from project import ROOT, VERSION
 
 SUMS = "SHA256SUMS"
+OTHERS = ("android/*.aar", "ios/*.xcframework.zip")  # below build/, where other targets have made them
 
 
 def main():
@@ -25,6 +27,8 @@ def main():
     (folder / "include").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "include" / "tflite_vulkan.h", folder / "include")
     shutil.copy(ROOT / "LICENSE", folder)
+    for built in sorted(file for pattern in OTHERS for file in (ROOT / "build").glob(pattern)):
+        shutil.copy(built, folder)
     bill = folder / f"tflite-vulkan-{VERSION}.cdx.json"
     bill.write_text(json.dumps(sbom.bill(), indent=1) + "\n")
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)
