@@ -18,7 +18,7 @@ import sbom
 from project import ROOT, VERSION
 
 SUMS = "SHA256SUMS"
-OTHERS = ("android/*.aar", "ios/*.xcframework.zip")  # below build/, where other targets have made them
+SWIFT = "TFLiteVulkan"  # the Swift package with its xcframework
 
 
 def main():
@@ -27,8 +27,10 @@ def main():
     (folder / "include").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "include" / "tflite_vulkan.h", folder / "include")
     shutil.copy(ROOT / "LICENSE", folder)
-    for built in sorted(file for pattern in OTHERS for file in (ROOT / "build").glob(pattern)):
-        shutil.copy(built, folder)
+    for aar in sorted((ROOT / "build" / "android").glob("*.aar")):
+        shutil.copy(aar, folder)
+    if (ROOT / "build" / "ios" / SWIFT).is_dir():
+        shutil.make_archive(str(folder / f"{SWIFT}-{VERSION}"), "zip", ROOT / "build" / "ios", SWIFT)
     bill = folder / f"tflite-vulkan-{VERSION}.cdx.json"
     bill.write_text(json.dumps(sbom.bill(), indent=1) + "\n")
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)

@@ -268,7 +268,7 @@ def test_dist(tmp_path):
     sums = dict(reversed(line.split("  ")) for line in (tmp_path / "SHA256SUMS").read_text().splitlines())
     bill = f"tflite-vulkan-{VERSION}.cdx.json"
     others = {file.name for file in (drivers.ROOT / "build").glob("android/*.aar")}
-    others |= {file.name for file in (drivers.ROOT / "build").glob("ios/*.xcframework.zip")}
+    others |= {f"{file.name}-{VERSION}.zip" for file in (drivers.ROOT / "build").glob("ios/TFLiteVulkan")}
     assert set(sums) == {"LICENSE", "any.aar", "include/tflite_vulkan.h", bill} | others
     assert all(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sums[name] for name in sums)
     told = json.loads((tmp_path / bill).read_text())
