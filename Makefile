@@ -165,7 +165,7 @@ $(TOOLS): packaging/requirements.txt $(VENV)
 	@rm -rf $(@D) && build/venv/bin/pip install --quiet --disable-pip-version-check --target $(@D) -r $<
 	@touch $@
 
-# Other doors put their artefacts into dist/ before this.
+# Takes what `make android` and `make ios` have built before, if they have.
 dist: wheel
 	@build/venv/bin/python packaging/dist.py dist
 

@@ -2,7 +2,8 @@
 
     dist.py FOLDER
 
-Whatever lies in the folder already, from whichever target, is listed in SHA256SUMS too.  Fails if the name of
+What `make android` and `make ios` have built is copied, and whatever lies in the folder already is listed in
+SHA256SUMS too.  Fails if the name of
 a file holds another version than Cargo.toml.
 """
 
@@ -17,6 +18,7 @@ import sbom
 from project import ROOT, VERSION
 
 SUMS = "SHA256SUMS"
+SWIFT = "TFLiteVulkan"  # the Swift package with its xcframework
 
 
 def main():
@@ -25,6 +27,10 @@ def main():
     (folder / "include").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "include" / "tflite_vulkan.h", folder / "include")
     shutil.copy(ROOT / "LICENSE", folder)
+    for aar in sorted((ROOT / "build" / "android").glob("*.aar")):
+        shutil.copy(aar, folder)
+    if (ROOT / "build" / "ios" / SWIFT).is_dir():
+        shutil.make_archive(str(folder / f"{SWIFT}-{VERSION}"), "zip", ROOT / "build" / "ios", SWIFT)
     bill = folder / f"tflite-vulkan-{VERSION}.cdx.json"
     bill.write_text(json.dumps(sbom.bill(), indent=1) + "\n")
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)

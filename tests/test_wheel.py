@@ -267,7 +267,9 @@ def test_dist(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     sums = dict(reversed(line.split("  ")) for line in (tmp_path / "SHA256SUMS").read_text().splitlines())
     bill = f"tflite-vulkan-{VERSION}.cdx.json"
-    assert set(sums) == {"LICENSE", "any.aar", "include/tflite_vulkan.h", bill}
+    others = {file.name for file in (drivers.ROOT / "build").glob("android/*.aar")}
+    others |= {f"{file.name}-{VERSION}.zip" for file in (drivers.ROOT / "build").glob("ios/TFLiteVulkan")}
+    assert set(sums) == {"LICENSE", "any.aar", "include/tflite_vulkan.h", bill} | others
     assert all(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sums[name] for name in sums)
     told = json.loads((tmp_path / bill).read_text())
     assert told["metadata"]["component"]["version"] == VERSION
