@@ -62,7 +62,8 @@ def steps(library):
         ("networks", [*test, "tests/test_networks.py"], here, 0.3),
         ("benchmark", [*test, "tests/test_bench.py"], here, 0.5),
         ("conformance", [*test, "tests/conformance"], here, 5),
-        ("mutation", [PYTHON, "tests/mutation/run.py", "--delegate", library], here, 4),
+        # A seed of its own, so that a failure is the change's; by hand each run has a new one.
+        ("mutation", [PYTHON, "tests/mutation/run.py", "--delegate", library, "--seed", "6"], here, 4),
         ("models", [*test, "tests/test_models.py"], here, 5),
         ("LiteRT", [*test, "tests/test_litert.py"], here, 1),
         ("scenarios", [*test, "tests/test_scenarios.py"], here, 3),
