@@ -8,7 +8,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 root=$(cd "$1/root" && pwd)
-work=$root/work
+work=$root/job
 rm -rf "$work"
 mkdir -p "$work/c" "$work/lib" "$work/package"
 cp "$top"/include/tflite_vulkan.h "$top"/ios/module.modulemap "$work/c/"
@@ -25,23 +25,23 @@ for folder in proc sys dev; do mount --rbind "/$folder" "$1/$folder"; done
 swift=/usr/libexec/swift
 run() {
     env -i HOME=/tmp PATH=$swift/bin:/usr/bin:/usr/sbin TFLITE_VULKAN_LIBRARY=/nonexistent \
-        LD_LIBRARY_PATH=$swift/lib/swift/linux:$swift/lib:/work/lib "$chroot" "$root" "$@"
+        LD_LIBRARY_PATH=$swift/lib/swift/linux:$swift/lib:/job/lib "$chroot" "$root" "$@"
 }
 root=$1 chroot=$(command -v chroot)
 compile() {
-    run swiftc -I /work/c -I /work/TensorFlowLiteC -I /work "$@"
+    run swiftc -I /job/c -I /job/TensorFlowLiteC -I /job "$@"
 }
-run swiftc -I /work/c -parse-as-library -typecheck -module-name TFLiteVulkan /work/VulkanDelegate.swift
+run swiftc -I /job/c -parse-as-library -typecheck -module-name TFLiteVulkan /job/VulkanDelegate.swift
 for module in TensorFlowLite:TensorFlowLite TFLiteVulkan:VulkanDelegate; do
     name=${module%%:*}
-    compile -parse-as-library -emit-module -emit-module-path "/work/$name.swiftmodule" -emit-object \
-        -module-name "$name" -o "/work/$name.o" "/work/${module##*:}.swift"
+    compile -parse-as-library -emit-module -emit-module-path "/job/$name.swiftmodule" -emit-object \
+        -module-name "$name" -o "/job/$name.o" "/job/${module##*:}.swift"
 done
-compile -use-ld=lld -L /work/lib -ltflite_vulkan -llitert-lm -o /work/main \
-    /work/main.swift /work/TFLiteVulkan.o /work/TensorFlowLite.o
-run /work/main /work/lib/libvk_swiftshader.so /work/static.tflite
-run swift package --disable-sandbox --package-path /work/package describe >"$root/work/described"
-grep -q 'Module type: BinaryTarget' "$root/work/described"
+compile -use-ld=lld -L /job/lib -ltflite_vulkan -llitert-lm -o /job/main \
+    /job/main.swift /job/TFLiteVulkan.o /job/TensorFlowLite.o
+run /job/main /job/lib/libvk_swiftshader.so /job/static.tflite
+run swift package --disable-sandbox --package-path /job/package describe >"$root/job/described"
+grep -q 'Module type: BinaryTarget' "$root/job/described"
 echo 'ok, and Swift accepts the package'
 RUN
 exec unshare --mount sh "$work/run" "$root"
