@@ -15,9 +15,9 @@ use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-/// A table entry; booleans have no order.
+/// A table entry; booleans have no order, and TFLite leaves NOT_EQUAL of int16 unwritten.
 macro_rules! def {
-    ($name:literal, $code:ident, $version:literal, $relation:expr $(, $more:ident)?) => {
+    ($name:literal, $code:ident, $version:literal, $relation:expr $(, $more:ident)*) => {
         Def {
             name: $name,
             builtin: Some(sys::$code),
@@ -27,10 +27,9 @@ macro_rules! def {
                 (DType::F16, $version),
                 (DType::I64, $version),
                 (DType::I32, $version),
-                (DType::I16, $version),
                 (DType::I8, $version),
                 (DType::U8, $version),
-                $((DType::$more, $version),)?
+                $((DType::$more, $version),)*
             ],
             parse: |n| parse(n, $relation),
         }
@@ -38,12 +37,12 @@ macro_rules! def {
 }
 
 pub(super) const DEFS: &[Def] = &[
-    def!("EQUAL", kTfLiteBuiltinEqual, 5, Relation::Equal, Bool),
+    def!("EQUAL", kTfLiteBuiltinEqual, 5, Relation::Equal, I16, Bool),
     def!("NOT_EQUAL", kTfLiteBuiltinNotEqual, 4, Relation::NotEqual, Bool),
-    def!("GREATER", kTfLiteBuiltinGreater, 2, Relation::Greater),
-    def!("GREATER_EQUAL", kTfLiteBuiltinGreaterEqual, 3, Relation::GreaterEqual),
-    def!("LESS", kTfLiteBuiltinLess, 3, Relation::Less),
-    def!("LESS_EQUAL", kTfLiteBuiltinLessEqual, 2, Relation::LessEqual),
+    def!("GREATER", kTfLiteBuiltinGreater, 2, Relation::Greater, I16),
+    def!("GREATER_EQUAL", kTfLiteBuiltinGreaterEqual, 3, Relation::GreaterEqual, I16),
+    def!("LESS", kTfLiteBuiltinLess, 3, Relation::Less, I16),
+    def!("LESS_EQUAL", kTfLiteBuiltinLessEqual, 2, Relation::LessEqual, I16),
 ];
 
 /// What is asked of two numbers.

@@ -60,7 +60,7 @@ EXCEPTIONS = [
     ),
     ("[] [] []: [", "step", "SELECT of operands of one element and several ranks gives a scalar"),
     ("POW int", "error", "C++ leaves open what a power beyond an integer type becomes"),
-    ("STRIDED_SLICE", ": index ", "the stock kernel reads an element that the tensor does not have"),
+    ("strided_slice", ": index ", "the stock kernel reads an element that the tensor does not have"),
 ]
 
 
