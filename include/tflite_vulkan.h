@@ -228,6 +228,7 @@ TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(vo
  * bad value one that lists the key's values:
  *
  *     precision                  fp32|fp16|fp16-fast
+ *     integers                   reference|reference-2.14|xnnpack
  *     device                     <index>|<part of the name>|<uuid>
  *     allow_software             0|1
  *     require_device             0|1

@@ -16,7 +16,7 @@ mod findings;
 
 pub use findings::Findings;
 
-/// An entry of the operator table.
+/// An entry of the operator table. An operator may have several, for different element types, with one `typed_by`.
 #[derive(Debug)]
 pub struct Def {
     /// TFLite's name, as `CONV_2D`; for a custom operator the custom name.

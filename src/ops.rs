@@ -95,14 +95,16 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         Some(code) => code == node.builtin(),
         None => node.custom_name() == Some(def.name),
     };
-    let Some(def) = ALL.iter().copied().flatten().find(known) else {
+    let defs: Vec<&Def> = ALL.iter().copied().flatten().filter(known).collect();
+    let Some(typed_by) = defs.first().map(|def| def.typed_by) else {
         unsupported!("{} is not among the supported operators", node.name());
     };
-    let dtype = node.input_type(def.typed_by)?.dtype;
-    let Some((_, version)) = def.takes.iter().find(|(taken, _)| *taken == dtype) else {
-        unsupported!("input {} is {dtype}, {} is supported", def.typed_by, listed(def.takes));
+    let dtype = node.input_type(typed_by)?.dtype;
+    let taken = |def: &&Def| def.takes.iter().find(|(taken, _)| *taken == dtype).map(|(_, version)| *version);
+    let Some((def, version)) = defs.iter().find_map(|def| Some((def, taken(def)?))) else {
+        unsupported!("input {typed_by} is {dtype}, {} is supported", listed(&defs));
     };
-    if node.version() > *version {
+    if node.version() > version {
         unsupported!("{} version {} of {dtype} ({version} at most)", def.name, node.version());
     }
     let parsed = (def.parse)(node)?;
@@ -111,9 +113,10 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     Ok(parsed)
 }
 
-/// The element types of a table entry, for people.
-fn listed(takes: &[(DType, i32)]) -> String {
-    takes.iter().map(|(dtype, _)| dtype.to_string()).collect::<Vec<_>>().join(" or ")
+/// The element types of an operator's table entries, for people.
+fn listed(defs: &[&Def]) -> String {
+    let takes = defs.iter().flat_map(|def| def.takes);
+    takes.map(|(dtype, _)| dtype.to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 /// Requires that every result is of type `dtype` (`None`: floats of any width), and another tensor than the

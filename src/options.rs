@@ -7,7 +7,7 @@ mod values;
 use crate::error::{Error, Result};
 use keys::Parsing;
 pub use keys::{KEYS, Key, help, profile};
-pub use values::{Options, Precision, Tune};
+pub use values::{Integers, Options, Precision, Tune};
 
 impl Options {
     /// Reads key and value pairs in any order; of a key that is given twice the last value counts.
@@ -67,6 +67,9 @@ mod tests {
         let cases: &[(&[(&str, &str)], Options)] = &[
             (&[], base()),
             (&[("precision", "fp16")], Options { precision: Precision::Fp16, ..base() }),
+            (&[("integers", "reference")], base()),
+            (&[("integers", "reference-2.14")], Options { integers: Integers::Reference214, ..base() }),
+            (&[("integers", "xnnpack")], Options { integers: Integers::Xnnpack, ..base() }),
             (&[("device", "NVIDIA")], Options { device: Some("NVIDIA".into()), ..base() }),
             (&[("device", "")], base()),
             (&[("allow_software", "1")], Options { allow_software: true, ..base() }),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::gpu_delegate::GpuDelegateKeys;
-use super::values::{Options, Precision, Tune};
+use super::values::{Integers, Options, Precision, Tune};
 
 /// A key that users may set.
 #[derive(Debug)]
@@ -25,6 +25,12 @@ pub static KEYS: &[Key] = &[
         values: "fp32|fp16|fp16-fast",
         help: "how activations and weights are stored; fp16-fast also has short sums in 16 bits",
         set: |p, value| precision(value).map(|x| p.precision = Some(x)),
+    },
+    Key {
+        name: "integers",
+        values: "reference|reference-2.14|xnnpack",
+        help: "which of TFLite's kernels quantised models equal bit by bit; reference-2.14: of runtimes up to 2.19",
+        set: |p, value| integers(value).map(|x| p.options.integers = x),
     },
     Key {
         name: "device",
@@ -207,6 +213,15 @@ fn precision(value: &str) -> Option<Precision> {
         "fp32" => Some(Precision::Fp32),
         "fp16" => Some(Precision::Fp16),
         "fp16-fast" => Some(Precision::Fp16Fast),
+        _ => None,
+    }
+}
+
+fn integers(value: &str) -> Option<Integers> {
+    match value {
+        "reference" => Some(Integers::Reference),
+        "reference-2.14" => Some(Integers::Reference214),
+        "xnnpack" => Some(Integers::Xnnpack),
         _ => None,
     }
 }

@@ -25,6 +25,18 @@ impl fmt::Display for Precision {
     }
 }
 
+/// Which of TFLite's kernels integer results equal bit by bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Integers {
+    /// The reference kernels (`BUILTIN_REF`) of runtimes from 2.20 on.
+    #[default]
+    Reference,
+    /// The reference kernels of runtimes up to 2.19, whose FULLY_CONNECTED rounds twice.
+    Reference214,
+    /// XNNPACK for operators that it takes, else the reference kernels.
+    Xnnpack,
+}
+
 /// Which candidates (kernels and tilings) are timed to find the fastest for each node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tune {
@@ -42,6 +54,8 @@ pub enum Tune {
 pub struct Options {
     /// `precision`, or `is_precision_loss_allowed`.
     pub precision: Precision,
+    /// `integers`.
+    pub integers: Integers,
     /// `device`: an index, a part of the name or a UUID; `None` picks the best.
     pub device: Option<String>,
     /// `allow_software`: take a device of type CPU as well.
@@ -72,6 +86,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             precision: Precision::Fp32,
+            integers: Integers::Reference,
             device: None,
             allow_software: false,
             require_device: false,

@@ -8,6 +8,7 @@ use super::names::builtin_name;
 use super::params::BuiltinParams;
 use super::{Subgraph, TensorView, sys};
 use crate::error::Unsupported;
+use crate::options::Integers;
 use crate::unsupported;
 
 impl Subgraph<'_> {
@@ -37,6 +38,11 @@ pub struct NodeView<'a> {
 }
 
 impl<'a> NodeView<'a> {
+    /// Which of TFLite's kernels integer results have to equal.
+    pub fn integers(&self) -> Integers {
+        self.subgraph.integers()
+    }
+
     /// The node's index in its subgraph.
     pub fn index(&self) -> i32 {
         self.index

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::error::Unsupported;
 use crate::ir::{Constant, Shape};
+use crate::options::Integers;
 
 /// What is known of tensors besides what the model says: first of all constants that are computed from those in
 /// it.
@@ -39,18 +40,30 @@ impl Computed for () {
 pub struct Subgraph<'a> {
     context: &'a Context<'a>,
     computed: &'a dyn Computed,
+    integers: Integers,
 }
 
 impl<'a> Subgraph<'a> {
     /// The subgraph of a context.
     pub fn new(context: &'a Context<'a>) -> Self {
-        Self { context, computed: &() }
+        Self { context, computed: &(), integers: Integers::Reference }
     }
 
     /// The same subgraph with further constants.
     #[must_use]
     pub fn with(self, computed: &'a dyn Computed) -> Self {
         Self { computed, ..self }
+    }
+
+    /// The same subgraph, whose integer results have to equal those of these kernels.
+    #[must_use]
+    pub fn rounding_as(self, integers: Integers) -> Self {
+        Self { integers, ..self }
+    }
+
+    /// Which of TFLite's kernels integer results equal.
+    pub fn integers(&self) -> Integers {
+        self.integers
     }
 
     /// Its context.

@@ -1,5 +1,6 @@
 //! The table of operators in docs/operators.md is that of the library.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tflite_vulkan::ir::DType;
@@ -33,19 +34,16 @@ fn word(dtype: DType) -> &'static str {
 
 /// A row for each operator and version.
 fn table() -> String {
-    let mut rows = Vec::new();
+    let mut rows: BTreeMap<(&str, i32), Vec<&str>> = BTreeMap::new();
     for def in ops::ALL.iter().copied().flatten() {
-        let mut versions: Vec<i32> = def.takes.iter().map(|(_, version)| *version).collect();
-        versions.sort_unstable();
-        versions.dedup();
-        for version in versions {
-            let types: Vec<_> =
-                def.takes.iter().filter(|(_, v)| *v == version).map(|(dtype, _)| word(*dtype)).collect();
-            rows.push(format!("| {} | {} | {version} |\n", def.name, types.join(", ")));
+        for (dtype, version) in def.takes {
+            rows.entry((def.name, *version)).or_default().push(word(*dtype));
         }
     }
-    rows.sort_unstable();
-    rows.concat()
+    let row = |((name, version), types): (&(&str, i32), &Vec<&str>)| {
+        format!("| {name} | {} | {version} |\n", types.join(", "))
+    };
+    rows.iter().map(row).collect()
 }
 
 #[test]
