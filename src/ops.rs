@@ -9,6 +9,7 @@ pub mod cast;
 pub mod comparison;
 pub mod concatenation;
 pub mod conv_2d;
+pub mod conv_2d_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
@@ -31,6 +32,7 @@ pub mod reshape;
 pub mod resize;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+pub mod scaled_sum;
 pub mod select;
 pub mod shape;
 pub mod softmax;
@@ -57,6 +59,7 @@ pub static ALL: &[&[Def]] = &[
     comparison::DEFS,
     concatenation::DEFS,
     conv_2d::DEFS,
+    conv_2d_integers::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,

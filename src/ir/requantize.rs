@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn quads_of_channels_lie_side_by_side() {
         let mut bytes = [0; 96];
-        let one = |start| Some((start, Scaling::Fixed(FixedPoint { multiplier: 10 + start, shift: -start })));
+        let one =
+            |start: i32| Some((start, Scaling::Fixed(FixedPoint { multiplier: 10 + start, shift: -start })));
         pack([one(1), one(2), one(3), None, one(5), None, None, None].into_iter(), &mut bytes);
         let words: Vec<i32> = bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect();
         assert_eq!(words[..12], [1, 2, 3, 0, 11, 12, 13, 0, -1, -2, -3, 0]);
