@@ -13,6 +13,7 @@ pub mod conv_2d_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
+pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
@@ -63,6 +64,7 @@ pub static ALL: &[&[Def]] = &[
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
+    depthwise_conv_2d_integers::DEFS,
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,

@@ -5,14 +5,14 @@
 
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
+use crate::ir::{Activation, DType, HostTensor, Shape, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 use super::conv_2d::{Conv2d, Geometry};
-use super::scaled_sum::{Channels, ScaledSum};
+use super::scaled_sum::ScaledSum;
 
 mod tiles;
 
@@ -47,7 +47,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         p.padding,
     )?;
     let activation = Activation::from_code(p.activation)?;
-    let sum = ScaledSum::parse(node, Channels::Outermost, activation)?;
+    let sum = ScaledSum::parse(node, 0, activation)?;
     let conv = Conv2dIntegers { window, sum };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;
@@ -98,13 +98,8 @@ impl Operator for Conv2dIntegers {
         let [x_channels, depth, channels] = [x.shape[3], w.shape[3], w.shape[0]].map(|n| n as usize);
         let filter = self.window.taps() as usize * depth;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
-        let numbers = |of: &HostTensor, zero_point: i32| -> Result<Vec<i32>, Unsupported> {
-            Ok(of.to_i64()?.into_iter().map(|n| n as i32 - zero_point).collect())
-        };
-        let (xs, ws) = (numbers(x, self.sum.x_zero_point)?, numbers(w, self.sum.w_zero_point)?);
-        let bias = self.sum.bias(inputs)?;
-        let mut sums = filled(shape.elements(), 0_i32, &shape)?;
-        sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias);
+        let [xs, ws] = self.sum.numbers(x, w)?;
+        let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
         self.window.visit(&x.shape, extents, |pixel, tap, from| {
             let x = &xs[from * x_channels..][..x_channels];
             for (channel, sum) in sums[pixel * channels..][..channels].iter_mut().enumerate() {
@@ -113,15 +108,6 @@ impl Operator for Conv2dIntegers {
                 *sum = products.fold(*sum, |sum, (x, w)| sum.wrapping_add(x * w));
             }
         });
-        let element = |i: usize| self.sum.element(i % channels, sums[i]);
-        let mut place = 0..;
-        let y = HostTensor::moved(x.dtype(), shape, |_| {
-            Scalar::int(x.dtype(), element(place.next().unwrap_or(0)).into()).bits
-        })?;
-        Ok(vec![y])
-    }
-
-    fn absorb_padding(&self, _padding: SpatialPadding) -> Option<std::sync::Arc<dyn Operator>> {
-        None
+        Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
     }
 }

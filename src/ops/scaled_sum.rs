@@ -12,7 +12,7 @@ use super::quantize::affine;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{Activation, Constant, DType, HostTensor, Quantization, Shape, TensorType};
+use crate::ir::{Activation, Constant, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
 use crate::lower::Lower;
 use crate::options::Integers;
 use crate::program::BufferId;
@@ -32,43 +32,12 @@ pub struct ScaledSum {
     pub target: Target,
 }
 
-/// The place of the channels among the dimensions of the weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channels {
-    /// They are the first dimension: the weights of a channel lie side by side.
-    Outermost,
-    /// They are the last dimension.
-    Innermost,
-}
-
-impl Channels {
-    fn axis(self, w: &Shape) -> usize {
-        match self {
-            Self::Outermost => 0,
-            Self::Innermost => w.len().saturating_sub(1),
-        }
-    }
-
-    /// The sum of each channel's weights, where `weight` gives each of them.
-    fn sums(self, channels: usize, count: usize, weight: impl Fn(usize) -> i32) -> Vec<i32> {
-        let mut sums = vec![0_i32; channels];
-        let per_channel = count / channels.max(1);
-        for i in 0..count {
-            let channel = match self {
-                Self::Outermost => i / per_channel,
-                Self::Innermost => i % channels,
-            };
-            sums[channel] = sums[channel].wrapping_add(weight(i));
-        }
-        sums
-    }
-}
-
 impl ScaledSum {
-    /// That of a node with operand, constant weights, and a bias, if it has one, as its inputs.
+    /// That of a node with operand, constant weights, and a bias, if it has one, as its inputs. `axis` is the
+    /// dimension of the weights that the channels of the result are.
     pub fn parse(
         node: &NodeView<'_>,
-        channels: Channels,
+        axis: usize,
         activation: Activation,
     ) -> Result<Self, Unsupported> {
         let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
@@ -76,7 +45,6 @@ impl ScaledSum {
             unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
         }
         node.constant(1)?.check()?;
-        let axis = channels.axis(&w.shape);
         let Some(count) = w.shape.get(axis).copied().filter(|_| !w.shape.contains(&0)) else {
             unsupported!("weights {w}");
         };
@@ -102,17 +70,41 @@ impl ScaledSum {
         self.scalings[channel]
     }
 
-    /// The element that the sum of a channel becomes.
-    pub fn element(&self, channel: usize, sum: i32) -> i32 {
-        self.target.element(sum, self.scaling(channel))
+    /// The number that a byte of the weights stands for, without the scale.
+    pub fn weight(&self, dtype: DType, byte: u8) -> i32 {
+        let stored: i32 = if dtype == DType::U8 { byte.into() } else { byte.cast_signed().into() };
+        stored - self.w_zero_point
     }
 
-    /// What the sums of each channel begin with on the host: the bias.
-    pub fn bias(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<i32>, Unsupported> {
-        match inputs.get(2).copied().flatten() {
-            Some(bias) => Ok(bias.to_i64()?.into_iter().map(|b| b as i32).collect()),
-            None => Ok(vec![0; self.scalings.len()]),
+    /// Operand and weights as integers, less their zero points.
+    pub fn numbers(&self, x: &HostTensor, w: &HostTensor) -> Result<[Vec<i32>; 2], Unsupported> {
+        let less = |of: &HostTensor, zero_point: i32| -> Result<Vec<i32>, Unsupported> {
+            Ok(of.to_i64()?.into_iter().map(|n| n as i32 - zero_point).collect())
+        };
+        Ok([less(x, self.x_zero_point)?, less(w, self.w_zero_point)?])
+    }
+
+    /// The sums of every pixel, channels innermost, as they begin on the host: with the bias, which is operand 2.
+    pub fn begin(
+        &self,
+        inputs: &[Option<&HostTensor>],
+        mut sums: Vec<i32>,
+    ) -> Result<Vec<i32>, Unsupported> {
+        if let Some(bias) = inputs.get(2).copied().flatten() {
+            let bias = bias.to_i64()?;
+            sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias as i32);
         }
+        Ok(sums)
+    }
+
+    /// The elements that the sums of every pixel become, channels innermost.
+    pub fn elements(&self, dtype: DType, shape: Shape, sums: &[i32]) -> Result<HostTensor, Unsupported> {
+        let mut places = 0..sums.len();
+        HostTensor::moved(dtype, shape, |_| {
+            let place = places.next().unwrap_or(0);
+            let scaling = self.scaling(place % self.scalings.len());
+            Scalar::int(dtype, self.target.element(sums[place], scaling).into()).bits
+        })
     }
 
     /// The number that kernels have for the rounding.
@@ -122,11 +114,12 @@ impl ScaledSum {
 
     /// Uploads what kernels read of each channel (`kernels/lib/requantize.glsl`): of channel `channel(place)` at each
     /// place of so many, a multiple of four. Operand 1 are the weights, operand 2 is the bias. Sums begin with the
-    /// bias, and with what makes up for zero points: every tap counts, also beyond the border.
+    /// bias. Where the kernel does not subtract the operand's zero point (`corrected`), they begin with what makes up
+    /// for it besides: every tap counts then, also beyond the border. Channels are the weights' first dimension then.
     pub fn upload(
         &self,
         cx: &mut Lower<'_>,
-        channels: Channels,
+        corrected: bool,
         places: u64,
         channel: impl Fn(usize) -> Option<usize> + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
@@ -134,28 +127,24 @@ impl ScaledSum {
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let bias = bias.map(|bias| bias.to_i64()).transpose()?.unwrap_or_default();
         let this = self.clone();
-        let words = this.scalings.iter().flat_map(|scaling| scaling.words()).chain([this.x_zero_point]);
+        let words = this.scalings.iter().flat_map(|scaling| scaling.words());
+        let words = words.chain([this.x_zero_point, corrected.into()]);
         let numbers = words.map(i64::from).chain(bias.iter().copied());
         let identity = cache::hash(&numbers.flat_map(i64::to_le_bytes).collect::<Vec<_>>());
         let packing = format!("scales/{places}/{identity:016x}");
         cx.weights(1, &packing, requantize::packed_bytes(places), move |bytes| {
             let all = w.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-            let weight = |i: usize| stored(w.stored, all[i]) - this.w_zero_point;
-            let sums = channels.sums(this.scalings.len(), all.len(), weight);
+            let count = all.len() / this.scalings.len().max(1);
+            let zero_point = if corrected { signed(w.stored, this.x_zero_point) } else { 0 };
             let one = |channel: usize| {
+                let weights = all[channel * count..][..count].iter();
+                let sum = weights.fold(0_i32, |sum, byte| sum.wrapping_add(this.weight(w.stored, *byte)));
                 let bias = bias.get(channel).map_or(0, |bias| *bias as i32);
-                let zero_point = signed(w.stored, this.x_zero_point);
-                let start = bias.wrapping_sub(zero_point.wrapping_mul(sums[channel]));
-                (start, this.scaling(channel))
+                (bias.wrapping_sub(zero_point.wrapping_mul(sum)), this.scaling(channel))
             };
             requantize::pack((0..places as usize).map(|place| channel(place).map(one)), bytes);
         })
     }
-}
-
-/// An element, as TFLite has it.
-fn stored(dtype: DType, byte: u8) -> i32 {
-    if dtype == DType::U8 { byte.into() } else { byte.cast_signed().into() }
 }
 
 /// An element as kernels count it, which take 128 from unsigned ones.
@@ -219,13 +208,6 @@ fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn weights_are_summed_by_channel() {
-        let weight = |i: usize| i as i32;
-        assert_eq!(Channels::Outermost.sums(2, 6, weight), [3, 12]);
-        assert_eq!(Channels::Innermost.sums(2, 6, weight), [6, 9]);
-    }
 
     #[test]
     fn scales_of_weights_belong_to_channels() {

@@ -1,7 +1,7 @@
 //! Convolutions and matrix products of integers over register tiles.
 
 use super::super::conv_2d::Geometry;
-use super::super::scaled_sum::{Channels, ScaledSum, signed, signed_byte};
+use super::super::scaled_sum::{ScaledSum, signed, signed_byte};
 use crate::error::Unsupported;
 use crate::ir::DType;
 use crate::kernel::table::conv_2d_integers::{Bind, Dot, Push, Spec, Stores, Tm, Tn, dispatch, kernel};
@@ -186,5 +186,5 @@ fn scales(cx: &mut Lower<'_>, t: &Tiling, sum: &ScaledSum, groups: u32) -> Resul
     let places = Places::of(t);
     let channels = groups as usize * places.group_channels;
     let channel = move |place| places.channel(place).filter(|channel| *channel < channels);
-    sum.upload(cx, Channels::Outermost, u64::from(t.quads) * 4, channel)
+    sum.upload(cx, true, u64::from(t.quads) * 4, channel)
 }
