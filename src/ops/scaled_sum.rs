@@ -35,11 +35,7 @@ pub struct ScaledSum {
 impl ScaledSum {
     /// That of a node with operand, constant weights, and a bias, if it has one, as its inputs. `axis` is the
     /// dimension of the weights that the channels of the result are.
-    pub fn parse(
-        node: &NodeView<'_>,
-        axis: usize,
-        activation: Activation,
-    ) -> Result<Self, Unsupported> {
+    pub fn parse(node: &NodeView<'_>, axis: usize, activation: Activation) -> Result<Self, Unsupported> {
         let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
         if w.dtype != x.dtype || y.dtype != x.dtype {
             unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
@@ -85,11 +81,7 @@ impl ScaledSum {
     }
 
     /// The sums of every pixel, channels innermost, as they begin on the host: with the bias, which is operand 2.
-    pub fn begin(
-        &self,
-        inputs: &[Option<&HostTensor>],
-        mut sums: Vec<i32>,
-    ) -> Result<Vec<i32>, Unsupported> {
+    pub fn begin(&self, inputs: &[Option<&HostTensor>], mut sums: Vec<i32>) -> Result<Vec<i32>, Unsupported> {
         if let Some(bias) = inputs.get(2).copied().flatten() {
             let bias = bias.to_i64()?;
             sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias as i32);
@@ -150,6 +142,11 @@ impl ScaledSum {
 /// An element as kernels count it, which take 128 from unsigned ones.
 pub fn signed(dtype: DType, x: i32) -> i32 {
     if dtype == DType::U8 { x - 128 } else { x }
+}
+
+/// Four elements as kernels count them.
+pub fn splat(dtype: DType, x: i32) -> u32 {
+    u32::from(signed(dtype, x) as u8) * 0x0101_0101
 }
 
 /// The byte of a weight as kernels read it.
