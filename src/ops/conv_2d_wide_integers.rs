@@ -15,7 +15,7 @@ use super::scaled_sum::{bias, weight_scales};
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, FixedPoint, HostTensor, Scalar, Shape, Window};
+use crate::ir::{Activation, DType, FixedPoint, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::conv_2d_wide_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -243,6 +243,11 @@ impl Operator for Conv2dWideIntegers {
             Scalar::int(DType::I16, element.into()).bits
         })?;
         Ok(vec![y])
+    }
+
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        let window = self.window.absorb(padding);
+        (value.to_i64() == 0).then(|| Arc::new(Self { window, ..self.clone() }) as Arc<dyn Operator>)
     }
 }
 
