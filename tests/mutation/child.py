@@ -1,7 +1,9 @@
 """Runs models that were made wrong, in a process that may crash or hang.
 
-    child.py stock                        the plain kernels, then the default ones (XNNPACK)
-    child.py LIBRARY OPTIONS          the default kernels with the delegate; its options as JSON
+    child.py CRASH stock                  the plain kernels, then the default ones (XNNPACK)
+    child.py CRASH LIBRARY OPTIONS    the default kernels with the delegate; its options as JSON
+
+CRASH is crash.c as a library.
 
 Each line of stdin is a task: the model's file, the seed and ranges of its inputs, by which share to shake
 them, and one or several steps, each a list of input shapes to resize to, or null.  The answer is one line:
@@ -9,6 +11,7 @@ for each kind of kernels and step null or an error's text.  Outputs go to FILE.K
 nodes the delegate took goes to stderr first, for the case that the rest does not end well.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -99,10 +102,11 @@ def delegated(task, library, options):
 def main():
     """Answers tasks until stdin ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    keeper = None
-    if sys.argv[1] != "stock":
-        options = json.loads(sys.argv[2])
-        keeper = host.load_delegate(sys.argv[1], options)  # keeps the device between tasks
+    ctypes.CDLL(sys.argv[1])
+    library, keeper = sys.argv[2], None
+    if library != "stock":
+        options = json.loads(sys.argv[3])
+        keeper = host.load_delegate(library, options)  # keeps the device between tasks
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
@@ -110,7 +114,7 @@ def main():
         if keeper is None:
             answer = {kernels: stock(task, kernels) for kernels in ("plain", "default")}
         else:
-            answer = {"delegate": delegated(task, sys.argv[1], options)}
+            answer = {"delegate": delegated(task, library, options)}
         answers.write(json.dumps(answer) + "\n")
 
 
