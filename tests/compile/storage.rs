@@ -3,7 +3,7 @@
 use tflite_vulkan::caps::{Caps, Features};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::{Graph, Mix, ValueId};
-use tflite_vulkan::ir::{DType, StepOp};
+use tflite_vulkan::ir::{DType, Shape, StepOp};
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::ops::arithmetic::{Arithmetic, Function};
 use tflite_vulkan::ops::binary::Binary;
@@ -28,7 +28,13 @@ fn graph() -> (Graph, Vec<(ValueId, DType)>) {
     let sum = net.node_of(I32, "ADD", Arithmetic::new(Function::Add), &[n, n], &[]);
     let wide = net.node_of(I64, "CAST", Cast { from: I32, to: I64 }, &[sum], &[]);
     let product = net.node_of(I64, "MUL", Arithmetic::new(Function::Mul), &[wide, m], &[]);
-    let chosen = net.node_of(I64, "SELECT_V2", Select { spreads: true }, &[not, product, m], &[]);
+    let chosen = net.node_of(
+        I64,
+        "SELECT_V2",
+        Select { spreads: true, declared: Shape::from([1]) },
+        &[not, product, m],
+        &[],
+    );
     let op = Quantize { from: Scale::Float(0.1), to: I8, zero_point: 3 };
     let quantised = net.node_of(I8, "QUANTIZE", op, &[x], &[]);
     let float = net.node("CAST", Cast { from: I8, to: F32 }, &[quantised], &[]);
