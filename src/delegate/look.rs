@@ -24,7 +24,8 @@ pub struct Look {
 /// Looks at `nodes`, all of `subgraph` in the order of their execution. Open sizes are assumed to be those of
 /// [`SIZES`] for which most nodes are supported; `findings`, of which the subgraph knows, holds them.
 pub fn look(subgraph: &Subgraph<'_>, findings: &Findings, nodes: &[NodeView<'_>]) -> Vec<Look> {
-    let entangled = entangled(nodes.iter().map(|n| (n.index(), n.input_tensors(), n.output_tensors())));
+    let mut entangled = entangled(nodes.iter().map(|n| (n.index(), n.input_tensors(), n.output_tensors())));
+    entangled.extend(misled(nodes));
     let open = open_inputs(subgraph, nodes);
     let with_size = |size: u32| {
         findings.forget_shapes();
@@ -67,6 +68,21 @@ fn open_inputs(subgraph: &Subgraph<'_>, nodes: &[NodeView<'_>]) -> Vec<(i32, Sha
         (!dimensions.is_empty()).then(|| (tensor.index(), shape, dimensions))
     };
     read.iter().filter(|i| !written.contains(i)).filter_map(|i| open(subgraph.tensor(*i)?)).collect()
+}
+
+/// Nodes that read what the host will give another element type than the model does, and nodes behind them.
+fn misled(nodes: &[NodeView<'_>]) -> Vec<(i32, &'static str)> {
+    let (mut changed, mut found) = (HashSet::<i32>::new(), Vec::new());
+    for node in nodes {
+        let reads = node.input_tensors().iter().any(|tensor| changed.contains(tensor));
+        if reads {
+            found.push((node.index(), "it reads what the CPU gives another element type than the model"));
+        }
+        if reads || caught(|| ops::changes_type(node)).unwrap_or(false) {
+            changed.extend(node.output_tensors());
+        }
+    }
+    found
 }
 
 /// Looks at one node, after all that are executed before it.

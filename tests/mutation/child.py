@@ -5,11 +5,13 @@
 
 CRASH is crash.c as a library.
 
-Each task runs in a process of its own, forked from this one: what it does to its memory harms no other.  Each line
-of stdin is a task: the model's file, the seed and ranges of its inputs, by which share to shake
-them, and one or several steps, each a list of input shapes to resize to, or null.  The answer is one line:
-for each kind of kernels and step null or an error's text; or "end" with the signal that ended it.  Outputs go to FILE.KERNELS.STEP.npz.  How many
-nodes the delegate took goes to stderr first, for the case that the rest does not end well.
+Each task runs in a process of its own, forked from this one: what it does to its memory harms no other.
+
+Each line of stdin is a task: the model's file, the seed and ranges of its inputs, by which share to
+shake them, and one or several steps, each a list of input shapes to resize to, or null. The answer is
+one line: for each kind of kernels and step null or an error's text, or "end" with the signal that ended
+it. Outputs go to FILE.KERNELS.STEP.npz. How many nodes the delegate took goes to stderr first, for the
+case that the rest does not end well.
 """
 
 import ctypes
