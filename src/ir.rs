@@ -6,6 +6,7 @@ mod constant;
 mod fixed_point;
 mod host;
 mod magnitude;
+pub mod requantize;
 mod scalar;
 mod sparse;
 mod sparsity;

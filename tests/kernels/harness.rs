@@ -327,9 +327,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let mut own = device.caps().clone();
     own.machine.max_rounds = rounds.unwrap_or(own.machine.max_rounds);
-    let gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    let mut gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    gpu.machine.fast_dot = true;
     let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
-    let plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    let mut plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    plain.machine.fast_dot = false;
     let ways = match sides {
         Sides::Alike => vec![
             (Precision::Fp32, own.clone(), sides),

@@ -1,0 +1,122 @@
+//! Sums of products as elements of a result of another scale, with the rounding of one of TFLite's sets of
+//! kernels. `kernels/lib/requantize.glsl` computes the same.
+
+use super::FixedPoint;
+use crate::codes::requantize as code;
+
+/// The product of a sum and the quotient of scales, as an integer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scaling {
+    /// In fixed point, rounded twice.
+    Fixed(FixedPoint),
+    /// In floats: the sum becomes one, the product is one, and that is rounded, ties to even.
+    Float(f32),
+}
+
+impl Scaling {
+    /// For sums of products of elements of scales `x` and `w`, in fixed point; `None` where TFLite has none.
+    pub fn fixed(x: f32, w: f32, y: f32) -> Option<Self> {
+        FixedPoint::new(f64::from(x) * f64::from(w) / f64::from(y)).map(Self::Fixed)
+    }
+
+    /// The same in floats.
+    pub fn float(x: f32, w: f32, y: f32) -> Option<Self> {
+        let factor = x * w / y;
+        (factor > 0.0 && factor < Self::LARGEST).then_some(Self::Float(factor))
+    }
+
+    /// The number that kernels have for its rounding.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Fixed(_) => code::ROUNDING_TWICE,
+            Self::Float(_) => code::ROUNDING_FLOAT,
+        }
+    }
+
+    /// The product with `sum`.
+    pub fn times(self, sum: i32) -> i32 {
+        match self {
+            Self::Fixed(factor) => factor.times(sum),
+            Self::Float(factor) => {
+                (sum as f32 * factor).round_ties_even().clamp(-Self::LARGEST, Self::LARGEST) as i32
+            }
+        }
+    }
+
+    /// Larger products of floats become this.
+    const LARGEST: f32 = (1 << 30) as f32;
+
+    /// Multiplier and shift, as kernels read them.
+    pub fn words(self) -> [i32; 2] {
+        match self {
+            Self::Fixed(FixedPoint { multiplier, shift }) => [multiplier, shift],
+            Self::Float(factor) => [factor.to_bits().cast_signed(), 0],
+        }
+    }
+}
+
+/// How sums become elements of a result, apart from their scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The result's zero point.
+    pub zero_point: i32,
+    /// Its least and its largest element.
+    pub bounds: [i32; 2],
+}
+
+impl Target {
+    /// The element that `sum` becomes.
+    pub fn element(self, sum: i32, scaling: Scaling) -> i32 {
+        let [least, most] = self.bounds;
+        scaling.times(sum).wrapping_add(self.zero_point).clamp(least, most)
+    }
+}
+
+/// What kernels read of each channel: what sums begin with, and the scaling. `places` lists the channels in the order
+/// of the kernel, four by four, with `None` where there is none.
+pub fn pack(places: impl Iterator<Item = Option<(i32, Scaling)>>, bytes: &mut [u8]) {
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    for (i, place) in places.enumerate() {
+        let (start, scaling) = place.unwrap_or((0, Scaling::Float(0.0)));
+        let [multiplier, shift] = scaling.words();
+        for (k, word) in [start, multiplier, shift].into_iter().enumerate() {
+            words[12 * (i / 4) + 4 * k + i % 4] = word.to_le_bytes();
+        }
+    }
+}
+
+/// Bytes that [`pack`] writes for so many places, a multiple of four.
+pub fn packed_bytes(places: u64) -> u64 {
+    12 * places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_round_ties_to_even() {
+        let half = Scaling::Float(0.5);
+        assert_eq!([1, 3, -1, -3, 5, 4].map(|x| half.times(x)), [0, 2, 0, -2, 2, 2]);
+        assert_eq!([i32::MAX, i32::MIN].map(|x| Scaling::Float(4.0).times(x)), [1 << 30, -1 << 30]);
+        assert_eq!(Scaling::Float(f32::MIN_POSITIVE).times(i32::MAX), 0);
+    }
+
+    #[test]
+    fn elements_keep_within_bounds() {
+        let target = Target { zero_point: -3, bounds: [-3, 100] };
+        let scaling = Scaling::Fixed(FixedPoint::new(0.5).unwrap());
+        assert_eq!([7, -7, 1000].map(|x| target.element(x, scaling)), [1, -3, 100]);
+    }
+
+    #[test]
+    fn quads_of_channels_lie_side_by_side() {
+        let mut bytes = [0; 96];
+        let one =
+            |start: i32| Some((start, Scaling::Fixed(FixedPoint { multiplier: 10 + start, shift: -start })));
+        pack([one(1), one(2), one(3), None, one(5), None, None, None].into_iter(), &mut bytes);
+        let words: Vec<i32> = bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect();
+        assert_eq!(words[..12], [1, 2, 3, 0, 11, 12, 13, 0, -1, -2, -3, 0]);
+        assert_eq!(words[12..], [5, 0, 0, 0, 15, 0, 0, 0, -5, 0, 0, 0]);
+    }
+}
