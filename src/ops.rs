@@ -3,6 +3,7 @@
 pub mod arg_max;
 pub mod arithmetic;
 pub mod batch_matmul;
+pub mod batch_matmul_integers;
 pub mod binary;
 pub mod broadcast_to;
 pub mod cast;
@@ -15,6 +16,7 @@ pub mod depthwise_conv_2d;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
@@ -51,6 +53,7 @@ use crate::unsupported;
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
     batch_matmul::DEFS,
+    batch_matmul_integers::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
     cast::DEFS,
@@ -63,6 +66,7 @@ pub static ALL: &[&[Def]] = &[
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,
+    fully_connected_integers::DEFS,
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
