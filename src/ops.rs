@@ -3,6 +3,7 @@
 pub mod arg_max;
 pub mod arithmetic;
 pub mod batch_matmul;
+pub mod batch_matmul_int16;
 pub mod batch_matmul_integers;
 pub mod binary;
 pub mod broadcast_to;
@@ -16,6 +17,7 @@ pub mod depthwise_conv_2d;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_int16;
 pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
@@ -41,6 +43,7 @@ pub mod split;
 pub mod strided_slice;
 pub mod transpose;
 pub mod transpose_conv;
+pub mod transpose_conv_integers;
 pub mod unary;
 
 use crate::error::Unsupported;
@@ -53,6 +56,7 @@ use crate::unsupported;
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
     batch_matmul::DEFS,
+    batch_matmul_int16::DEFS,
     batch_matmul_integers::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
@@ -66,6 +70,7 @@ pub static ALL: &[&[Def]] = &[
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,
+    fully_connected_int16::DEFS,
     fully_connected_integers::DEFS,
     gather::DEFS,
     gather_nd::DEFS,
@@ -90,6 +95,7 @@ pub static ALL: &[&[Def]] = &[
     strided_slice::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
+    transpose_conv_integers::DEFS,
     unary::DEFS,
 ];
 

@@ -4,7 +4,7 @@
 // Before including this, a kernel includes requantize.glsl.
 #define ROUNDING_DOUBLE 2u
 
-// x · m · 2^-s: `low` and the lower 21 bits of `high` are m, the next 7 are s, from 22 to 95. Large products become
+// x · m · 2^-s: `low` and the lower 21 bits of `high` are m, the next 7 are s, at least 22. Large products become
 // ±(2³¹ - 1).
 int double_product(int x, uint low, uint high) {
     uint s = high >> 21, q[3], middle, carry;
@@ -13,7 +13,7 @@ int double_product(int x, uint low, uint high) {
     umulExtended(magnitude, high & 0x1fffffu, q[2], q[1]);
     q[1] = uaddCarry(q[1], middle, carry);
     q[2] += carry;
-    if ((q[1] | q[2]) == 0u) return 0;
+    if ((q[1] | q[2]) == 0u || s > 95u) return 0;
     // What is nearer to a half from below than half of the last bit becomes that half before it is rounded.
     int top = q[2] != 0u ? 64 + findMSB(q[2]) : 32 + findMSB(q[1]);
     if (top >= 53) {

@@ -71,11 +71,11 @@ impl Scaling {
 
 /// The 53 bits of a positive double below 2³⁰, and the power of two by which they are divided: what is too small to
 /// make a difference has no bits.
-fn double_words(factor: f64) -> [i32; 2] {
+pub(super) fn double_words(factor: f64) -> [i32; 2] {
     let bits = factor.to_bits();
     let (mantissa, shift) = ((bits & ((1 << 52) - 1)) | 1 << 52, 1075 - (bits >> 52) as i64);
     match shift {
-        22..=95 => [mantissa as i32, ((mantissa >> 32) as u32 | (shift as u32) << 21).cast_signed()],
+        22..=127 => [mantissa as i32, ((mantissa >> 32) as u32 | (shift as u32) << 21).cast_signed()],
         _ => [0, 22 << 21],
     }
 }
