@@ -4,6 +4,7 @@
 // bits. An invocation computes the elements of a word of y.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/elements.glsl"
+#include "lib/fixed_point.glsl"
 #include "lib/wide.glsl"
 #include "lib/workgroup.glsl"
 

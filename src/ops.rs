@@ -43,6 +43,7 @@ pub mod split;
 pub mod strided_slice;
 pub mod transpose;
 pub mod transpose_conv;
+pub mod transpose_conv_int16;
 pub mod transpose_conv_integers;
 pub mod unary;
 
@@ -95,6 +96,7 @@ pub static ALL: &[&[Def]] = &[
     strided_slice::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
+    transpose_conv_int16::DEFS,
     transpose_conv_integers::DEFS,
     unary::DEFS,
 ];

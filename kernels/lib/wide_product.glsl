@@ -1,11 +1,12 @@
 // Sums of 64 bits as elements of a result of another scale, with the rounding of one of TFLite's sets of kernels.
 // src/ir/requantize.rs computes the same.
 //
-// Before including this, a kernel includes elements.glsl and wide.glsl, defines SCALES_BINDING, and has push constants
+// Before including this, a kernel includes elements.glsl, fixed_point.glsl and wide.glsl, defines SCALES_BINDING, and has push constants
 //   y_zero_point     of the result
 //   least, most      its bounds
 #define ROUNDING_ONCE 0u
 #define ROUNDING_WIDE_DOUBLE 1u
+#define ROUNDING_NARROW_TWICE 2u
 
 layout(constant_id = 90) const uint ROUNDING = 0;
 
@@ -63,7 +64,9 @@ int wide_double_product(uvec2 x, uint low, uint high) {
 // The element that a sum of a channel becomes, scales[channel].xy included.
 int wide_element(uvec2 sum, uint channel) {
     uvec4 scale = scales[channel];
-    int product = ROUNDING == ROUNDING_ONCE ? wide_fixed_product(sum, scale.z, scale.w)
-                                            : wide_double_product(sum, scale.z, scale.w);
+    int product;
+    if (ROUNDING == ROUNDING_ONCE) product = wide_fixed_product(sum, scale.z, scale.w);
+    else if (ROUNDING == ROUNDING_WIDE_DOUBLE) product = wide_double_product(sum, scale.z, scale.w);
+    else product = fixed_product(int(sum.x), int(scale.z), int(scale.w));
     return clamp(product + y_zero_point, least, most);
 }

@@ -17,6 +17,8 @@ pub enum WideScaling {
     },
     /// In doubles, halves away from zero.
     Double(f64),
+    /// Of the lower 32 bits, in fixed point, rounded twice.
+    Twice(FixedPoint),
 }
 
 impl WideScaling {
@@ -25,6 +27,11 @@ impl WideScaling {
         let FixedPoint { multiplier, shift } = FixedPoint::new(factor)?;
         let multiplier = ((i64::from(multiplier) + (1 << 15)) >> 16).min(0x7fff) as u32;
         (shift < 8).then(|| Self::Once { multiplier, shift: (15 - shift).cast_unsigned() })
+    }
+
+    /// For sums of products of elements of scales `x` and `w`, of the lower 32 bits in fixed point.
+    pub fn twice(x: f32, w: f32, y: f32) -> Option<Self> {
+        FixedPoint::new(f64::from(x) * f64::from(w) / f64::from(y)).map(Self::Twice)
     }
 
     /// For sums of products of elements of scales `x` and `w`, in doubles; `None` if it is not positive or too large.
@@ -44,6 +51,7 @@ impl WideScaling {
                 let largest = f64::from(1 << 30);
                 (sum as f64 * factor).round().clamp(-largest, largest) as i32
             }
+            Self::Twice(factor) => factor.times(sum as i32),
         }
     }
 
@@ -58,6 +66,7 @@ impl WideScaling {
         match self {
             Self::Once { .. } => code::ROUNDING_ONCE,
             Self::Double(_) => code::ROUNDING_WIDE_DOUBLE,
+            Self::Twice(_) => code::ROUNDING_NARROW_TWICE,
         }
     }
 
@@ -65,6 +74,7 @@ impl WideScaling {
         match self {
             Self::Once { multiplier, shift } => [multiplier, shift],
             Self::Double(factor) => double_words(factor).map(i32::cast_unsigned),
+            Self::Twice(FixedPoint { multiplier, shift }) => [multiplier, shift].map(i32::cast_unsigned),
         }
     }
 }

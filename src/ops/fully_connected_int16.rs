@@ -68,7 +68,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 /// Requires that operand `i`, if present, is a constant of integers, one for each channel; their type.
-fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result<Option<DType>, Unsupported> {
+pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result<Option<DType>, Unsupported> {
     if node.input(i).is_none() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 //!
 //! TFLite gives the size of the result as operand 0 and pads as the convolution would whose gradient
 //! this is; the custom operator computes the size from `x`. Taken for float32 with constant weights
-//! (fp16 ones too) and, for the builtin one, a constant size.
+//! (fp16 ones too, int8 ones for the builtin one) and, for the builtin one, a constant size.
 
 use super::conv_2d::quads;
 use std::sync::Arc;
@@ -67,9 +67,10 @@ impl OutputShape {
 
 fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let (conv, activation) = attributes(node)?;
-    let (w, x) = (node.weights(1, 4)?, node.float_rank(2, 4)?);
+    let (w, x) = (node.weights_or_int8(1, 4, &[0])?, node.float_rank(2, 4)?);
     conv.check(&w.shape, &x.shape)?;
-    Ok(Parsed::new(conv).steps(node.bias(3, w.shape[0])?).activation(activation))
+    let bias = node.bias(3, w.shape[0])?;
+    Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
 }
 
 /// The attributes of a builtin node.

@@ -53,7 +53,7 @@ def cases():
             yield node(name, shape, n, bias=bias, **more)
     for scales in TIES:
         yield node(f"scales {scales}", (40, 3), 20, scales, bias=None, spread=40)
-    for exponent in range(-8, 1):
+    for exponent in range(-8, 0):
         yield node(f"factor 1e{exponent}", (4, 33), 9, (0.02, 10.0**exponent, 0.02))
     for zero in (5, -128, 127):
         yield node(f"weights around {zero}", (5, 37), 12, zero=zero)
