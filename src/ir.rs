@@ -12,6 +12,7 @@ mod sparse;
 mod sparsity;
 mod step;
 mod types;
+pub mod wide_product;
 mod window;
 
 pub use broadcast::Broadcast;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{
-    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, Term,
+    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, TensorType,
+    Term,
 };
 use crate::lower::Lower;
 use crate::tflite::NodeView;
@@ -56,18 +57,26 @@ pub struct Parsed {
     pub steps: Vec<Step>,
     /// The element type of the results; `None` for that of the operand that tells the node's.
     pub results: Option<DType>,
+    /// The operand whose integers stand for floats, if any: the graph sees these.
+    pub dequantized: Option<usize>,
 }
 
 impl Parsed {
     /// The operator without steps.
     pub fn new(op: impl Operator) -> Self {
-        Self { op: Arc::new(op), steps: Vec::new(), results: None }
+        Self { op: Arc::new(op), steps: Vec::new(), results: None, dequantized: None }
     }
 
     /// Gives results of this element type.
     #[must_use]
     pub fn gives(self, dtype: DType) -> Self {
         Self { results: Some(dtype), ..self }
+    }
+
+    /// Takes the integers of constant operand `i` of type `ty`, if it has such, for the floats that they stand for.
+    #[must_use]
+    pub fn dequantizing(self, i: usize, ty: &TensorType) -> Self {
+        Self { dequantized: (ty.dtype == DType::I8).then_some(i), ..self }
     }
 
     /// Adds a fused activation.

@@ -3,6 +3,8 @@
 pub mod arg_max;
 pub mod arithmetic;
 pub mod batch_matmul;
+pub mod batch_matmul_int16;
+pub mod batch_matmul_integers;
 pub mod binary;
 pub mod broadcast_to;
 pub mod cast;
@@ -17,6 +19,8 @@ pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_int16;
+pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
@@ -42,6 +46,8 @@ pub mod split;
 pub mod strided_slice;
 pub mod transpose;
 pub mod transpose_conv;
+pub mod transpose_conv_int16;
+pub mod transpose_conv_integers;
 pub mod unary;
 
 use crate::error::Unsupported;
@@ -54,6 +60,8 @@ use crate::unsupported;
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
     batch_matmul::DEFS,
+    batch_matmul_int16::DEFS,
+    batch_matmul_integers::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
     cast::DEFS,
@@ -68,6 +76,8 @@ pub static ALL: &[&[Def]] = &[
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,
+    fully_connected_int16::DEFS,
+    fully_connected_integers::DEFS,
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
@@ -91,6 +101,8 @@ pub static ALL: &[&[Def]] = &[
     strided_slice::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
+    transpose_conv_int16::DEFS,
+    transpose_conv_integers::DEFS,
     unary::DEFS,
 ];
 

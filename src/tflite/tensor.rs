@@ -120,7 +120,7 @@ impl TensorView<'_> {
         if start.is_null() && len > 0 {
             unsupported!("a constant without data");
         }
-        Ok(Constant { shape, stored, bytes: Arc::new(ModelBytes { start, len }), sparsity })
+        Ok(Constant { shape, stored, bytes: Arc::new(ModelBytes { start, len }), sparsity, quant: None })
     }
 }
 

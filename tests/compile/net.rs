@@ -40,7 +40,7 @@ impl Net {
     pub fn half(&mut self, dims: &[u32]) -> ValueId {
         let shape = Shape::new(dims);
         let bytes = Arc::new(vec![0u8; shape.elements() as usize * 2]);
-        let constant = Constant { shape, stored: DType::F16, bytes, sparsity: None };
+        let constant = Constant { shape, stored: DType::F16, bytes, sparsity: None, quant: None };
         self.graph.add_value("h", TensorType { shape, dtype: DType::F16, quant: None }, Some(constant))
     }
 

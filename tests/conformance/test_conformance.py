@@ -23,6 +23,7 @@ OLDEST_GROUPS = (
     "depthwise_conv_2d",
     "dynamic",
     "fully_connected",
+    "fully_connected_integers",
     "fusions",
     "integers",
     "lookup",

@@ -144,7 +144,7 @@ impl Case {
                 Arg::Known(elements) => {
                     let bytes = Arc::new(bytes(elements));
                     let (shape, stored) = (elements.shape, elements.dtype());
-                    add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None }))
+                    add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None, quant: None }))
                 }
                 Arg::Constant(shape) => {
                     add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
@@ -153,7 +153,7 @@ impl Case {
                     let shape = Shape::from([ints.len() as u32]);
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
                     let constant =
-                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };
+                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None, quant: None };
                     add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant))
                 }
             }));
