@@ -2,6 +2,7 @@
 
 pub mod arg_max;
 pub mod arithmetic;
+pub mod average_pool_integers;
 pub mod batch_matmul;
 pub mod binary;
 pub mod broadcast_to;
@@ -37,6 +38,7 @@ pub mod softmax;
 pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
+pub mod sum_integers;
 pub mod transpose;
 pub mod transpose_conv;
 pub mod unary;
@@ -50,6 +52,7 @@ use crate::unsupported;
 /// Every operator that the delegate knows.
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
+    average_pool_integers::DEFS,
     batch_matmul::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
@@ -84,6 +87,7 @@ pub static ALL: &[&[Def]] = &[
     space_to_batch::DEFS,
     split::DEFS,
     strided_slice::DEFS,
+    sum_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
     unary::DEFS,

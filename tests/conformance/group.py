@@ -95,7 +95,8 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact)
+    entry |= {"left": case.left, "partitions": case.partitions, "exact": case.exact}
+    return dict(entry, options={"integers": case.integers})
 
 
 def input_shape(path):
