@@ -19,6 +19,7 @@ pub mod fully_connected;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
+pub mod l2_normalization_integers;
 pub mod logical;
 pub mod max_pool_integers;
 pub mod one_hot;
@@ -32,9 +33,11 @@ pub mod reshape;
 pub mod resize;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+mod row_integers;
 pub mod select;
 pub mod shape;
 pub mod softmax;
+pub mod softmax_integers;
 pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
@@ -69,6 +72,7 @@ pub static ALL: &[&[Def]] = &[
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
+    l2_normalization_integers::DEFS,
     logical::DEFS,
     one_hot::DEFS,
     pack::DEFS,
@@ -84,6 +88,7 @@ pub static ALL: &[&[Def]] = &[
     reverse::DEFS,
     shape::DEFS,
     softmax::DEFS,
+    softmax_integers::DEFS,
     space_to_batch::DEFS,
     split::DEFS,
     strided_slice::DEFS,

@@ -42,9 +42,7 @@ def cases():
             q = quantisations[0]
             g = Graph(f"AVERAGE_POOL_2D {dtype} {list(shape)}, {fh}x{fw} by {sh}x{sw} {padding}")
             x = spread(g, shape, dtype, q)
-            g.output(
-                pool(g, "AVERAGE_POOL_2D", x, fh, fw, sh, sw, padding, dtype=dtype, quantisation=q)
-            )
+            g.output(pool(g, "AVERAGE_POOL_2D", x, fh, fw, sh, sw, padding, dtype=dtype, quantisation=q))
             yield Case(g, oldest=False, exact=True)
         for q in quantisations:
             for activation in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"):

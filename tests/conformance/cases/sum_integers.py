@@ -70,5 +70,12 @@ def cases():
                         yield reduce(operator, dtype, (5, 4, 12), [1], scales, pair, False, **options)
                         yield reduce(operator, dtype, (40, 3), [1], scales, pair, True, **options)
     yield reduce(
-        "MEAN", "int8", (2, 7, 5, 8), [1, 2], (0.1, 0.2), (0, 3), False, resizes=[[(1, 3, 4, 8)], [(2, 9, 1, 8)]]
+        "MEAN",
+        "int8",
+        (2, 7, 5, 8),
+        [1, 2],
+        (0.1, 0.2),
+        (0, 3),
+        False,
+        resizes=[[(1, 3, 4, 8)], [(2, 9, 1, 8)]],
     )
