@@ -31,6 +31,7 @@ pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
 pub mod resize;
+pub mod resize_bilinear_integers;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
 mod row_integers;
@@ -83,6 +84,7 @@ pub static ALL: &[&[Def]] = &[
     reduce_integers::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    resize_bilinear_integers::DEFS,
     select::DEFS,
     resize_nearest_neighbor::DEFS,
     reverse::DEFS,

@@ -1,4 +1,4 @@
-"""SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION of integers: rows of any length, scales, all differences, ties."""
+"""SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION of integers: rows of any length, scales, all differences."""
 
 import numpy as np
 from model import Graph
