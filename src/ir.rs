@@ -3,7 +3,8 @@
 pub mod bounded;
 mod broadcast;
 mod constant;
-mod fixed_point;
+pub mod fixed_functions;
+pub mod fixed_point;
 mod host;
 mod magnitude;
 pub mod requantize;

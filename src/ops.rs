@@ -2,6 +2,7 @@
 
 pub mod arg_max;
 pub mod arithmetic;
+pub mod average_pool_integers;
 pub mod batch_matmul;
 pub mod batch_matmul_int16;
 pub mod batch_matmul_integers;
@@ -24,6 +25,7 @@ pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
+pub mod l2_normalization_integers;
 pub mod logical;
 pub mod max_pool_integers;
 pub mod one_hot;
@@ -35,15 +37,19 @@ pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
 pub mod resize;
+pub mod resize_bilinear_integers;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+mod row_integers;
 pub mod scaled_sum;
 pub mod select;
 pub mod shape;
 pub mod softmax;
+pub mod softmax_integers;
 pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
+pub mod sum_integers;
 pub mod transpose;
 pub mod transpose_conv;
 pub mod transpose_conv_int16;
@@ -59,6 +65,7 @@ use crate::unsupported;
 /// Every operator that the delegate knows.
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
+    average_pool_integers::DEFS,
     batch_matmul::DEFS,
     batch_matmul_int16::DEFS,
     batch_matmul_integers::DEFS,
@@ -81,6 +88,7 @@ pub static ALL: &[&[Def]] = &[
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
+    l2_normalization_integers::DEFS,
     logical::DEFS,
     one_hot::DEFS,
     pack::DEFS,
@@ -91,14 +99,17 @@ pub static ALL: &[&[Def]] = &[
     reduce_integers::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    resize_bilinear_integers::DEFS,
     select::DEFS,
     resize_nearest_neighbor::DEFS,
     reverse::DEFS,
     shape::DEFS,
     softmax::DEFS,
+    softmax_integers::DEFS,
     space_to_batch::DEFS,
     split::DEFS,
     strided_slice::DEFS,
+    sum_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
     transpose_conv_int16::DEFS,

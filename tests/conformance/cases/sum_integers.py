@@ -1,0 +1,81 @@
+"""MEAN and SUM of quantised integers: axes, scales, zero points, saturation.
+
+REF computes SUM of int8 and int16 as if of uint8; the optimised kernels count, which multiply in floats.
+"""
+
+import numpy as np
+from model import Graph
+
+from ..case import Case
+from .pool_integers import spread
+
+AXES = [
+    ((7,), [0]),
+    ((3, 5), [1]),
+    ((3, 5), [0]),
+    ((2, 7, 5, 8), [1, 2]),
+    ((2, 7, 5, 6), [2, 1]),
+    ((1, 7, 7, 1280), [1, 2]),
+    ((2, 29, 11, 37), [3]),
+    ((2, 29, 11, 37), [0, 2]),
+    ((2, 3, 5, 4), [-1, 0, -1]),
+    ((2, 3, 5, 4), [0, 1, 2, 3]),
+    ((2, 3, 4, 5, 6), [0, 2, 4]),
+    ((1, 1, 300, 200), [1, 2]),
+    ((1, 70000), [1]),
+    ((4, 1, 1, 8), [1, 2]),
+]
+SCALES = [(0.5, 0.5), (0.1, 0.03), (0.03, 0.1), (1.0, 2.0), (1e-6, 1e-3), (1e3, 1.0), (0.7, 0.2)]
+ZEROS = {
+    "int8": [(3, -5), (-128, 127), (127, -128)],
+    "uint8": [(130, 100), (0, 255), (255, 0)],
+    "int16": [(0, 0)],
+}
+
+
+def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), integers="reference", **case):
+    """One node."""
+    label = f" {integers}" if integers != "reference" else ""
+    g = Graph(f"{operator} {dtype} {list(shape)} over {axes} {scales} {zeros}, keep {keep_dims}{label}")
+    x = spread(g, shape, dtype, (scales[0], zeros[0], 0))
+    y = g.op(
+        operator,
+        x,
+        g.const(np.int32(axes)),
+        keep_dims=keep_dims,
+        dtype=dtype,
+        quantisation=(scales[1], zeros[1], 0),
+    )
+    g.output(y)
+    return Case(g, oldest=False, exact=True, follows=follows, options={"integers": integers}, **case)
+
+
+def cases():
+    """Axes, then scales and zero points, in every type, for both options."""
+    for operator in ("MEAN", "SUM"):
+        for dtype, zeros in ZEROS.items():
+            plain = ("plain",) if operator == "MEAN" or dtype == "uint8" else ("optimised",)
+            modes = [(plain, "reference")]
+            if dtype != "int16":
+                modes.append((("default",), "xnnpack"))
+            for follows, integers in modes:
+                options = {"follows": follows, "integers": integers}
+                for keep_dims, (shape, axes) in enumerate(AXES):
+                    scales = (0.1, 0.03 if operator == "MEAN" else 4.0)
+                    yield reduce(
+                        operator, dtype, shape, axes, scales, zeros[0], bool(keep_dims % 2), **options
+                    )
+                for scales in SCALES:
+                    for pair in zeros:
+                        yield reduce(operator, dtype, (5, 4, 12), [1], scales, pair, False, **options)
+                        yield reduce(operator, dtype, (40, 3), [1], scales, pair, True, **options)
+    yield reduce(
+        "MEAN",
+        "int8",
+        (2, 7, 5, 8),
+        [1, 2],
+        (0.1, 0.2),
+        (0, 3),
+        False,
+        resizes=[[(1, 3, 4, 8)], [(2, 9, 1, 8)]],
+    )
