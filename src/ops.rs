@@ -1,5 +1,6 @@
 //! The operators, one file each.
 
+pub mod affine;
 pub mod arg_max;
 pub mod arithmetic;
 pub mod batch_matmul;
@@ -19,6 +20,7 @@ pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
 pub mod logical;
+pub mod lookup;
 pub mod max_pool_integers;
 pub mod one_hot;
 pub mod pack;
@@ -67,6 +69,7 @@ pub static ALL: &[&[Def]] = &[
     gather_nd::DEFS,
     l2_normalization::DEFS,
     logical::DEFS,
+    lookup::DEFS,
     one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,

@@ -21,6 +21,7 @@ class Case:
     follows  the stock kernels that it must equal, "plain" or "default" (XNNPACK) or both; by default the
              plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
+    options  further options of the delegate
     """
 
     graph: Graph
@@ -33,6 +34,7 @@ class Case:
     placeholder: bool = False
     follows: tuple = ()
     sensitive: bool = False
+    options: dict = dataclasses.field(default_factory=dict)
 
     @property
     def name(self):

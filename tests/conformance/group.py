@@ -55,6 +55,7 @@ class Config:
             "require_device": "1",
             "precision": self.precision,
             "log_level": "info",
+            "integers": "reference-2.14" if self.oldest else "reference",
         }
 
 
@@ -95,7 +96,7 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact)
+    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
 
 
 def input_shape(path):

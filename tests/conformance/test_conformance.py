@@ -25,6 +25,7 @@ OLDEST_GROUPS = (
     "fully_connected",
     "fusions",
     "integers",
+    "lookup",
     "select",
     "transpose_conv",
 )
