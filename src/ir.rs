@@ -18,7 +18,7 @@ mod window;
 
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
-pub use fixed_point::FixedPoint;
+pub use fixed_point::{FixedPoint, high_product, rounding_right};
 pub use host::{Data, HostTensor, dot};
 pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;

@@ -1,5 +1,6 @@
 //! The operators, one file each.
 
+pub mod affine;
 pub mod arg_max;
 pub mod arithmetic;
 pub mod average_pool_integers;
@@ -27,6 +28,7 @@ pub mod gather_nd;
 pub mod l2_normalization;
 pub mod l2_normalization_integers;
 pub mod logical;
+pub mod lookup;
 pub mod max_pool_integers;
 pub mod one_hot;
 pub mod pack;
@@ -90,6 +92,7 @@ pub static ALL: &[&[Def]] = &[
     l2_normalization::DEFS,
     l2_normalization_integers::DEFS,
     logical::DEFS,
+    lookup::DEFS,
     one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,

@@ -9,6 +9,7 @@
 mod array;
 mod checks;
 mod context;
+mod erfc;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
@@ -22,6 +23,7 @@ mod tensor;
 mod tensor_type;
 
 pub use context::{Buffers, Context};
+pub use erfc::erfc;
 pub use node::NodeView;
 pub use params::BuiltinParams;
 pub use partition::Partition;

@@ -121,8 +121,9 @@ impl Operator for DepthwiseConv2dIntegers {
             x_zero_point: self.sum.x_zero_point as f32,
         };
         let places = u64::from(channels.next_multiple_of(4));
-        let scales =
-            self.sum.upload(cx, false, places, move |place| Some(place).filter(|c| *c < channels as usize))?;
+        let scales = self
+            .sum
+            .upload(cx, false, places, move |place| Some(place).filter(|c| *c < channels as usize))?;
         let bind = Bind { x: cx.x(0)?, w: self.weights(cx)?, y: cx.y(0), scales };
         let width = if quads { Width::N4 } else { Width::N1 };
         let pixels = if pixels == 2 { Pixels::N2 } else { Pixels::N4 };

@@ -41,10 +41,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let fc = FullyConnected { keep_num_dims: p.keep_num_dims };
     fc.infer(&[Some(x.shape), Some(w.shape)])?;
     let bias = node.bias(2, w.shape[0])?;
-    Ok(Parsed::new(fc)
-        .dequantizing(1, &w)
-        .steps(bias)
-        .activation(Activation::from_code(p.activation)?))
+    Ok(Parsed::new(fc).dequantizing(1, &w).steps(bias).activation(Activation::from_code(p.activation)?))
 }
 
 impl Operator for FullyConnected {

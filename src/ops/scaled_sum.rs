@@ -35,11 +35,7 @@ pub struct ScaledSum {
 impl ScaledSum {
     /// That of a node with operand, constant weights, and a bias, if it has one, as its inputs. `axis` is the
     /// dimension of the weights that the channels of the result are.
-    pub fn parse(
-        node: &NodeView<'_>,
-        axis: usize,
-        activation: Activation,
-    ) -> Result<Self, Unsupported> {
+    pub fn parse(node: &NodeView<'_>, axis: usize, activation: Activation) -> Result<Self, Unsupported> {
         let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
         if w.dtype != x.dtype || y.dtype != x.dtype {
             unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
@@ -85,11 +81,7 @@ impl ScaledSum {
     }
 
     /// The sums of every pixel, channels innermost, as they begin on the host: with the bias, which is operand 2.
-    pub fn begin(
-        &self,
-        inputs: &[Option<&HostTensor>],
-        mut sums: Vec<i32>,
-    ) -> Result<Vec<i32>, Unsupported> {
+    pub fn begin(&self, inputs: &[Option<&HostTensor>], mut sums: Vec<i32>) -> Result<Vec<i32>, Unsupported> {
         if let Some(bias) = inputs.get(2).copied().flatten() {
             let bias = bias.to_i64()?;
             sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias as i32);
