@@ -14,6 +14,7 @@ use crate::unsupported;
 use super::conv_2d::{Conv2d, Geometry};
 use super::scaled_sum::ScaledSum;
 
+mod cooperative;
 mod tiles;
 
 pub(super) const DEFS: &[Def] = &[Def {
@@ -54,6 +55,11 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(conv).gives(x.dtype))
 }
 
+/// Emits the convolution of operand 0 with operand 1, and operand 2 as bias, with the kernel that suits the device.
+pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), Unsupported> {
+    if cooperative::fits(cx, conv) { cooperative::emit(cx, conv, sum) } else { tiles::emit(cx, conv, sum) }
+}
+
 impl Operator for Conv2dIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         Conv2d { window: self.window }.infer(inputs)
@@ -70,7 +76,7 @@ impl Operator for Conv2dIntegers {
         let whole = self.window.size == [x[1], x[2]] && y.rows() == x[0] && !border;
         if groups == 1 && (own || whole) {
             let conv = Geometry::product(rows, self.window.taps() * depth, channels);
-            return tiles::emit(cx, &conv, &self.sum);
+            return emit(cx, &conv, &self.sum);
         }
         let conv = Geometry {
             rows,
@@ -88,7 +94,7 @@ impl Operator for Conv2dIntegers {
             pointwise: own,
             border,
         };
-        tiles::emit(cx, &conv.along_lines(v), &self.sum)
+        emit(cx, &conv.along_lines(v), &self.sum)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

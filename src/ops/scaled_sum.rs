@@ -144,6 +144,11 @@ pub fn signed(dtype: DType, x: i32) -> i32 {
     if dtype == DType::U8 { x - 128 } else { x }
 }
 
+/// Four elements as kernels count them.
+pub fn splat(dtype: DType, x: i32) -> u32 {
+    u32::from(signed(dtype, x) as u8) * 0x0101_0101
+}
+
 /// The byte of a weight as kernels read it.
 pub fn signed_byte(dtype: DType, byte: u8) -> u8 {
     if dtype == DType::U8 { byte ^ 0x80 } else { byte }

@@ -373,10 +373,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
 const SIDE_BY_SIDE: usize = 64;
 
 /// Numbers between -1 and 1 that fp16 holds exactly, so that it is the kernel that is measured.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f32 {
+    /// A multiple of 1/512 from -1 to 1.
+    pub fn next(&mut self) -> f32 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tflite_vulkan::ir::requantize::{Scaling, Target};
-use tflite_vulkan::ir::{Data, DType, HostTensor, Padding, Shape, SpatialPadding, Window};
+use tflite_vulkan::ir::{DType, Data, HostTensor, Padding, Shape, SpatialPadding, Window};
 use tflite_vulkan::ops::conv_2d_integers::Conv2dIntegers;
 use tflite_vulkan::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
 use tflite_vulkan::ops::scaled_sum::ScaledSum;
@@ -54,8 +54,9 @@ fn bias(random: &mut Random, channels: u32) -> HostTensor {
 fn convolutions(rows: &[([u32; 4], u32, u32, Window)]) -> Vec<Case> {
     let mut random = Random(3);
     let mut cases = Vec::new();
-    for (shape, channels, groups, window) in rows {
-        for (dtype, float) in [(DType::I8, false), (DType::I8, true), (DType::U8, false)] {
+    for (n, (shape, channels, groups, window)) in rows.iter().enumerate() {
+        let signed = (DType::I8, n % 2 == 1);
+        for (dtype, float) in [signed, (DType::U8, false)] {
             let [h, w] = window.size;
             let filter = [*channels, h, w, shape[3] / groups];
             let mut args = vec![
@@ -87,6 +88,8 @@ fn convolutions_of_integers() {
         ([1, 9, 11, 6], 9, 3, window([3, 2], [1, 1], [1, 1], Same)),
         ([3, 4, 4, 8], 8, 1, window([4, 4], [1, 1], [1, 1], Valid)),
         ([1, 4, 1, 16], 8, 1, window([3, 1], [1, 1], [1, 1], Same)),
+        ([1, 9, 11, 32], 40, 1, window([3, 3], [2, 2], [1, 1], Same)),
+        ([1, 10, 10, 64], 33, 1, window([1, 1], [1, 1], [1, 1], Same)),
         // Sums of many products, split among workgroups.
         ([1, 3, 5, 520], 36, 1, window([1, 1], [1, 1], [1, 1], Same)),
         ([1, 3, 5, 264], 12, 1, window([3, 3], [1, 1], [1, 1], Same)),
@@ -96,10 +99,12 @@ fn convolutions_of_integers() {
 
 #[test]
 fn every_tiling_of_a_convolution_of_integers() {
-    check_every_candidate(&convolutions(&[
-        ([1, 9, 11, 4], 20, 1, window([3, 3], [1, 1], [1, 1], Padding::Same)),
-        ([1, 9, 11, 3], 9, 1, window([3, 3], [2, 2], [1, 1], Padding::Same)),
-    ]));
+    check_every_candidate(&convolutions(&[(
+        [1, 9, 11, 4],
+        20,
+        1,
+        window([3, 3], [1, 1], [1, 1], Padding::Same),
+    )]));
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn depthwise_convolutions_of_integers() {
     use Padding::{Same, Valid};
     let mut random = Random(5);
     let mut cases = Vec::new();
-    for (shape, multiplier, window) in [
+    let rows = [
         ([1, 1, 1, 4], 1, window([1, 1], [1, 1], [1, 1], Same)),
         ([2, 9, 11, 8], 1, window([3, 3], [1, 1], [1, 1], Same)),
         ([2, 9, 11, 8], 1, window([3, 3], [2, 2], [1, 1], Same)),
@@ -119,8 +124,9 @@ fn depthwise_convolutions_of_integers() {
         ([1, 9, 11, 3], 4, window([3, 3], [1, 1], [1, 1], Same)),
         ([1, 24, 24, 4], 1, window([17, 19], [1, 1], [1, 1], Same)),
         ([1, 24, 24, 5], 1, window([17, 19], [1, 1], [1, 1], Same)),
-    ] {
-        for (dtype, float) in [(DType::I8, false), (DType::I8, true), (DType::U8, false)] {
+    ];
+    for (n, (shape, multiplier, window)) in rows.into_iter().enumerate() {
+        for (dtype, float) in [(DType::I8, n % 2 == 1), (DType::U8, false)] {
             let [h, w] = window.size;
             let channels = shape[3] * multiplier;
             let args = vec![
@@ -132,5 +138,5 @@ fn depthwise_convolutions_of_integers() {
             cases.push(Case::new(op, args).gives(dtype));
         }
     }
-    check_every_candidate(&cases);
+    check(cases);
 }

@@ -1,7 +1,7 @@
 //! Convolutions and matrix products of integers over register tiles.
 
 use super::super::conv_2d::Geometry;
-use super::super::scaled_sum::{ScaledSum, signed, signed_byte};
+use super::super::scaled_sum::{ScaledSum, signed, signed_byte, splat};
 use crate::error::Unsupported;
 use crate::ir::DType;
 use crate::kernel::table::conv_2d_integers::{Bind, Dot, Push, Spec, Stores, Tm, Tn, dispatch, kernel};
@@ -102,7 +102,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
         stride: conv.stride,
         dilation: conv.dilation,
         origin: conv.origin,
-        outside: u32::from(signed(dtype, sum.x_zero_point) as u8) * 0x0101_0101,
+        outside: splat(dtype, sum.x_zero_point),
         zero_points: half(w_zero_point) | half(sum.target.zero_point) << 16,
         bounds: half(least) | half(most) << 16,
         x_last: x_words.saturating_sub(1) as u32,
