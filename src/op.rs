@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{
-    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, TensorType,
-    Term,
+    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, TensorType, Term,
 };
 use crate::lower::Lower;
 use crate::tflite::NodeView;

@@ -117,7 +117,8 @@ mod tests {
         let quant = Quantization { scale: vec![0.5, 2.0], zero_point: vec![1, -1], axis: 1 };
         let op = Dequantize { quant: Some(Arc::new(quant)), constant: true, long: false };
         let bytes: Arc<Vec<u8>> = Arc::new([3i8, -128, 1, 0].map(i8::cast_unsigned).to_vec());
-        let x = Constant { shape: Shape::from([2, 2]), stored: DType::I8, bytes, sparsity: None, quant: None };
+        let x =
+            Constant { shape: Shape::from([2, 2]), stored: DType::I8, bytes, sparsity: None, quant: None };
         let folded = op.fold().unwrap()(&[Some(&x)]).unwrap();
         assert_eq!(folded.to_f32(), Ok(vec![1.0, -254.0, 0.0, 2.0]));
         let halves = HostTensor { shape: Shape::from([1]), data: Data::F16(vec![half::f16::from_f32(-0.5)]) };

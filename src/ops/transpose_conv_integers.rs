@@ -60,14 +60,13 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 /// The scalings for operand, weights and result of these types, and the weights' zero point.
-fn scalings(
-    integers: Integers,
-    [x, w, y]: [&TensorType; 3],
-) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
+fn scalings(integers: Integers, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
     let ((x_scale, _), (y_scale, _)) = (affine(x)?, affine(y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
     let signed = w.dtype == DType::I8;
-    if signed && quant.zero_point.iter().any(|n| *n != 0) || quant.scale.len() > 1 && !(signed && quant.axis == 0) {
+    if signed && quant.zero_point.iter().any(|n| *n != 0)
+        || quant.scale.len() > 1 && !(signed && quant.axis == 0)
+    {
         unsupported!("weights {w}: those of int8 are taken around 0, with one scale or one for each channel");
     }
     let scaling = |w_scale: &f32| {

@@ -152,8 +152,13 @@ impl Case {
                 Arg::Ints(ints) => {
                     let shape = Shape::from([ints.len() as u32]);
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
-                    let constant =
-                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None, quant: None };
+                    let constant = Constant {
+                        shape,
+                        stored: DType::I32,
+                        bytes: Arc::new(bytes),
+                        sparsity: None,
+                        quant: None,
+                    };
                     add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant))
                 }
             }));
