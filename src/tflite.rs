@@ -12,6 +12,7 @@ mod context;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
+mod nibbles;
 mod node;
 mod params;
 mod partition;

@@ -1,4 +1,4 @@
-"""Float operands with weights of int8: they must give what floats with the same weights give.
+"""Float operands with weights of int8 and int4: they must give what floats with the same weights give.
 
 TFLite's own kernels quantise the operands too, batch by batch, and are off by a part of their range.
 """
@@ -9,14 +9,22 @@ from model import Graph
 from ..case import Case
 
 
-def pair(name, build, weights, quantisation, shape):
-    """The node with int8 weights, and its twin with the floats that they stand for."""
+def pairs(name, build, weights, quantisation, shape):
+    """The node with weights of int8 and of int4."""
+    yield pair(name, build, weights, quantisation, shape)
+    if weights.shape[0] > 1:
+        yield pair(f"{name}, int4", build, weights >> 4, (quantisation[0] * 16, quantisation[1]), shape, True)
+
+
+def pair(name, build, weights, quantisation, shape, nibbles=False):
+    """The node with weights of integers, and its twin with the floats that they stand for."""
     scales, axis = quantisation
     spread = np.reshape(scales, [-1 if d == axis and np.ndim(scales) else 1 for d in range(weights.ndim)])
     floats = weights.astype("float32") * spread.astype("float32")
     graphs = [Graph(name), Graph(name)]
     for g, twin in zip(graphs, (False, True)):
-        w = g.const(floats) if twin else g.const(weights, (scales, np.zeros(np.shape(scales)), axis))
+        quantised = (scales, np.zeros(np.shape(scales)), axis)
+        w = g.const(floats) if twin else (g.nibbles if nibbles else g.const)(weights, quantised)
         g.output(build(g, g.input(*shape), w))
     return Case(graphs[0], oldest=False, twin=graphs[1])
 
@@ -49,9 +57,11 @@ def fully_connected():
                 continue
 
             def build(graph, x, w, bias=bias):
-                return graph.op("FULLY_CONNECTED", x, w, graph.const(bias), version=3, activation="RELU")
+                return graph.op("FULLY_CONNECTED", x, w, graph.const(bias), version=10, activation="RELU")
 
-            yield pair(f"FULLY_CONNECTED {list(shape)} to {n}, {label}", build, weights, (scales, 0), shape)
+            yield from pairs(
+                f"FULLY_CONNECTED {list(shape)} to {n}, {label}", build, weights, (scales, 0), shape
+            )
 
     def plain(graph, x, w):
         return graph.op("FULLY_CONNECTED", x, w, version=3)
@@ -70,10 +80,10 @@ def convolutions():
 
             def conv(graph, x, w, bias=bias):
                 options = {"padding": "SAME", "stride_w": 1, "stride_h": 1, "activation": "RELU6"}
-                return graph.op("CONV_2D", x, w, graph.const(bias), version=2, **options)
+                return graph.op("CONV_2D", x, w, graph.const(bias), version=7, **options)
 
             name = f"CONV_2D {list(shape)} to {n}, {kernel}x{kernel}, {label}"
-            yield pair(name, conv, weights, (scales, 0), shape)
+            yield from pairs(name, conv, weights, (scales, 0), shape)
     for shape, multiplier in (((1, 7, 5, 8), 1), ((2, 9, 6, 5), 2)):
         channels = shape[3] * multiplier
         weights = g.random.integers(-127, 128, (1, 3, 3, channels)).astype("int8")
