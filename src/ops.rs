@@ -21,6 +21,7 @@ pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_hybrid;
 pub mod fully_connected_int16;
 pub mod fully_connected_integers;
 pub mod gather;

@@ -13,6 +13,7 @@ mod erfc;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
+mod nibbles;
 mod node;
 mod params;
 mod partition;

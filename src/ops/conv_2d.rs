@@ -28,7 +28,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinConv2d),
     typed_by: 0,
-    takes: &[(DType::F32, 6)],
+    takes: &[(DType::F32, 8)],
     parse,
 }];
 

@@ -25,7 +25,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
     typed_by: 0,
-    takes: &[(DType::F32, 2)],
+    takes: &[(DType::F32, 6)],
     parse,
 }];
 

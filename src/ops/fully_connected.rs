@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::conv_2d::{Geometry, implicit_gemm};
+use super::fully_connected_hybrid;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, Term};
@@ -155,6 +156,11 @@ pub fn product(
     let steps = depth.div_ceil(4);
     if !few_rows && cx.runs(steps.into()) || rows > max_rows {
         return implicit_gemm::emit(cx, &Geometry::product(rows, depth, channels));
+    }
+    if cx.constant(1).is_some_and(fully_connected_hybrid::fits) {
+        // Its steps are four times as long.
+        let Workgroup { deep, wide } = Workgroup::candidates(cx.caps, channels, steps)[0];
+        return fully_connected_hybrid::emit(cx, [rows, depth, channels], [deep, wide]);
     }
     let length = 4 * steps as usize;
     let elements = u64::from(channels.next_multiple_of(4)) * u64::from(4 * steps);

@@ -96,6 +96,10 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
+    if case.twin:
+        twin = folder / f"{number}-twin.tflite"
+        twin.write_bytes(case.twin.build())
+        entry |= {"twin": str(twin), "near": case.near}
     return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
 
 

@@ -10,7 +10,9 @@ from .fully_connected_integers import TABLE, TIES
 BIASES = {"int32": schema.TensorType.INT32, "int64": schema.TensorType.INT64}
 
 
-def node(name, shape, n, scales=None, zero=0, bias="int64", computed=False, spread=None, **more):
+def node(
+    name, shape, n, scales=None, zero=0, bias="int64", computed=False, spread=None, nibbles=False, **more
+):
     """The node with random integers, all of them also at the ends of the range."""
     g = Graph(name)
     depth = shape[-1]
@@ -22,6 +24,8 @@ def node(name, shape, n, scales=None, zero=0, bias="int64", computed=False, spre
     w = g.random.integers(-127, 128, (n, depth)).astype("int8")
     x.flat[:2] = -32768, 32767
     w.flat[-2:] = -127, 127
+    if nibbles:
+        w >>= 4
     operand = g.input(*shape, dtype="int16", quantisation=(scales[0], 0, 0))
     per_channel = np.ndim(w_scale) > 0
     w_quantisation = (w_scale, np.zeros(n) if per_channel else zero, 0)
@@ -30,7 +34,7 @@ def node(name, shape, n, scales=None, zero=0, bias="int64", computed=False, spre
         weights = g.input(n, depth, dtype="int8", quantisation=w_quantisation)
         values.append(w)
     else:
-        weights = g.const(w, w_quantisation)
+        weights = (g.nibbles if nibbles else g.const)(w, w_quantisation)
     inputs = [operand, weights]
     if bias:
         numbers = g.random.integers(-(2**20), 2**20, n).astype(bias)
@@ -42,7 +46,7 @@ def node(name, shape, n, scales=None, zero=0, bias="int64", computed=False, spre
             more["quantized_bias_type"] = BIASES[bias]
     options = {"dtype": "int16", "quantisation": (scales[2], 0, 0), "version": 7}
     g.output(g.op("FULLY_CONNECTED", *inputs, **options, **more))
-    return Case(g, oldest=bias != "int32" and not per_channel, values=values, exact=True)
+    return Case(g, oldest=bias != "int32" and not per_channel and not nibbles, values=values, exact=True)
 
 
 def cases():
@@ -64,4 +68,6 @@ def cases():
         yield node(f"{n} channels over six orders of magnitude", (6, 40), n, scales)
     for shape, n in (((1, 16), 8), ((5, 37), 12)):
         yield node(f"{list(shape)} to {n}, computed weights", shape, n, computed=True)
+    for shape, n in (((1, 16), 8), ((5, 37), 12)):
+        yield node(f"by int4 {list(shape)} to {n}", shape, n, nibbles=True)
     yield node("sums that wrap at 32 bits", (2, 4000), 5, (1e-6, 1e-3, 1e-3), bias="int32", zero=-128)

@@ -31,9 +31,19 @@ ZEROS = {"int8": (3, 0, -7), "uint8": (125, 131, 120)}
 
 
 def node(
-    name, shape, n, dtype, scales=None, zeros=None, bias=True, computed=False, left=None, options=None, **more
+    name,
+    shape,
+    n,
+    dtype,
+    scales=None,
+    zeros=None,
+    bias=True,
+    computed=False,
+    nibbles=False,
+    options=None,
+    **more,
 ):
-    """The node with random integers, all of them also at the ends of the range."""
+    """The node with random integers, all of them also at the ends of the range; weights may have 4 bits."""
     g = Graph(name)
     low, high = ENDS[dtype]
     depth = shape[-1]
@@ -44,6 +54,8 @@ def node(
     w = g.random.integers(low + (dtype == "int8"), high + 1, (n, depth)).astype(dtype)
     x.flat[:2] = low, high
     w.flat[-2:] = low + (dtype == "int8"), high
+    if nibbles:
+        w >>= 4
     operand = g.input(*shape, dtype=dtype, quantisation=(scales[0], zeros[0], 0))
     per_channel = np.ndim(w_scale) > 0
     w_quantisation = (w_scale, np.zeros(n) if per_channel else zeros[1], 0)
@@ -52,7 +64,7 @@ def node(
         weights = g.input(n, depth, dtype=dtype, quantisation=w_quantisation)
         values.append(w)
     else:
-        weights = g.const(w, w_quantisation)
+        weights = (g.nibbles if nibbles else g.const)(w, w_quantisation)
     inputs = [operand, weights]
     if bias:
         numbers = g.random.integers(-5000, 5000, n).astype("int32")
@@ -60,7 +72,7 @@ def node(
         inputs.append(g.const(numbers, (b_scale, np.zeros(np.shape(w_scale)), 0)))
     quantisation = (scales[2], zeros[2], 0)
     g.output(g.op("FULLY_CONNECTED", *inputs, dtype=dtype, quantisation=quantisation, version=4, **more))
-    oldest = not per_channel and "integers" not in (options or {})
+    oldest = not per_channel and not nibbles and "integers" not in (options or {})
     case = Case(g, oldest=oldest, values=values, exact=True, options=options or {})
     if (options or {}).get("integers") == "xnnpack":
         case.follows = ("default",)
@@ -112,6 +124,13 @@ def cases():
             (1e-6, 1e-3, 1),
             (-128, 0, 0) if dtype == "int8" else (255, 0, 0),
         )
+    for options in (None, {"integers": "xnnpack"}):
+        for shape, n in (((1, 16), 8), ((3, 37), 5), ((9, 20), 12), ((1, 1), 1)):
+            for scale in (0.2, np.geomspace(1e-3, 1, n)):
+                label = f"{' channels' * np.ndim(scale)}{', XNNPACK' * bool(options)}"
+                scales, zeros = (0.02, scale if n > 1 else 0.2, 0.1 * np.sqrt(shape[1])), (3, 0, -7)
+                name = f"int8 by int4 {list(shape)} to {n}{label}"
+                yield node(name, shape, n, "int8", scales, zeros, nibbles=True, options=options)
     for zero_point in (4, -128, 127):
         yield node(f"int8 weights around {zero_point}", (3, 37), 9, "int8", zeros=(-5, zero_point, 2))
         yield node(f"int8 weights around {zero_point}, 9 rows", (9, 36), 8, "int8", zeros=(-5, zero_point, 2))

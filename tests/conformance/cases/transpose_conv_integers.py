@@ -101,6 +101,8 @@ def cases():
             yield node(f"int16 factor 1e{exponent}, bias {bias}", some, "int16", scales, bias=bias)
         row = ((1, 5, 4, 6), 5, 3, 2, "SAME")
         scales = (2e-4, np.geomspace(1e-5, 10, 5), 1e-3)
-        yield node(f"int16 channels over six orders of magnitude, bias {bias}", row, "int16", scales, bias=bias)
+        yield node(
+            f"int16 channels over six orders of magnitude, bias {bias}", row, "int16", scales, bias=bias
+        )
         name = f"int16 RELU6, bias {bias}"
         yield node(name, some, "int16", (1e-3, 0.01, 4e-4), bias=bias, activation="RELU6")
