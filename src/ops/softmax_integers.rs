@@ -74,7 +74,7 @@ impl Differences {
     /// If the steps are so small that TFLite does not take them.
     fn new(scale: f64) -> Result<Self, Unsupported> {
         let real = scale * f64::from(1 << 26);
-        if !(real > 1.0) {
+        if real.is_nan() || real <= 1.0 {
             unsupported!("scale {scale}");
         }
         // Steps of 16 and more: none but the largest counts.
