@@ -35,6 +35,7 @@ pub mod one_hot;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
+pub mod product_integers;
 pub mod quantize;
 pub mod reduce;
 pub mod reduce_integers;
@@ -98,6 +99,7 @@ pub static ALL: &[&[Def]] = &[
     pack::DEFS,
     pad::DEFS,
     pool_2d::DEFS,
+    product_integers::DEFS,
     quantize::DEFS,
     reduce::DEFS,
     reduce_integers::DEFS,

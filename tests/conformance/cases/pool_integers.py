@@ -60,7 +60,9 @@ def cases():
         g = Graph(f"AVERAGE_POOL_2D {dtype} of other sizes later on")
         x = spread(g, (1, 7, 9, 6), dtype, q)
         g.output(pool(g, "AVERAGE_POOL_2D", x, 3, 3, 2, 2, "VALID", dtype=dtype, quantisation=q))
-        yield Case(g, [[(1, 1, 9, 6)], [(2, 7, 2, 6)], [(1, 3, 3, 6)]], oldest=False, exact=True)
+        yield Case(
+            g, [[(1, 1, 9, 6)], [(2, 7, 2, 6)], [(1, 3, 3, 6)], [(0, 7, 9, 6)]], oldest=False, exact=True
+        )
     g = Graph("AVERAGE_POOL_2D int8 to another scale")
     x = spread(g, (1, 5, 5, 4), "int8", (0.05, 3, 0))
     options = {"dtype": "int8", "quantisation": (0.06, 3, 0)}

@@ -1,6 +1,7 @@
 """RESIZE_BILINEAR of integers by the rules of the reference kernels and of XNNPACK.
 
-Left out are sizes whose scale, rounded to 1024ths, leads the reference kernels out of the image: they read there.
+Left out are sizes whose scale, rounded to 1024ths, leads the reference kernels out of the image, where they
+read.
 """
 
 import numpy as np
@@ -38,4 +39,4 @@ def cases():
             g = Graph(f"RESIZE_BILINEAR {dtype} of other sizes later on {integers}")
             x = spread(g, (1, 5, 7, 4), dtype, q)
             g.output(g.op("RESIZE_BILINEAR", x, g.const(np.int32([9, 6])), dtype=dtype, quantisation=q))
-            yield Case(g, [[(2, 3, 7, 4)], [(1, 12, 12, 4)]], **kind)
+            yield Case(g, [[(2, 3, 7, 4)], [(1, 12, 12, 4)], [(0, 5, 7, 4)]], **kind)

@@ -71,5 +71,5 @@ def cases():
         if operator == "SOFTMAX":
             for beta in (0.1, 0.5, 3.0):
                 yield row(kind, (6, 5), 0.04, zeros[0], beta=beta)
-        resizes = [[(1, 3)], [(7, 4)], [(2, 1000)]]
+        resizes = [[(1, 3)], [(7, 4)], [(2, 1000)], [(0, 8)]]
         yield row(kind, (5, 8), 0.02, zeros[0], label=" of other sizes later on", resizes=resizes)

@@ -1,4 +1,4 @@
-"""MEAN and SUM of quantised integers: axes, scales, zero points, saturation.
+"""MEAN, SUM and REDUCE_PROD of quantised integers: axes, scales, zero points, saturation.
 
 REF computes SUM of int8 and int16 as if of uint8; the optimised kernels count, which multiply in floats.
 """
@@ -69,13 +69,28 @@ def cases():
                     for pair in zeros:
                         yield reduce(operator, dtype, (5, 4, 12), [1], scales, pair, False, **options)
                         yield reduce(operator, dtype, (40, 3), [1], scales, pair, True, **options)
-    yield reduce(
-        "MEAN",
-        "int8",
-        (2, 7, 5, 8),
-        [1, 2],
-        (0.1, 0.2),
-        (0, 3),
-        False,
-        resizes=[[(1, 3, 4, 8)], [(2, 9, 1, 8)]],
-    )
+    for dtype, zeros in ZEROS.items():
+        for operator in ("MEAN", "SUM", "REDUCE_PROD"):
+            if dtype == "uint8" and operator == "REDUCE_PROD":
+                continue
+            follows = ("optimised",) if operator == "SUM" and dtype != "uint8" else ()
+            kind = (dtype, (2, 7, 5, 8), [1, 2], (0.1, 0.2), zeros[0], False)
+            resizes = [[(1, 3, 4, 8)], [(2, 9, 1, 8)], [(2, 3, 3, 5)], [(0, 3, 3, 8)]]
+            # The others leave the result of nothing as it was.
+            if operator != "REDUCE_PROD" and not follows:
+                resizes.append([(2, 0, 3, 8)])
+            yield reduce(operator, *kind, follows=follows, resizes=resizes)
+    for dtype in ("int8", "int16"):
+        for scales, n in (
+            ((0.05, 0.01), 3),
+            ((0.5, 0.3), 4),
+            ((1e-3, 1e-6), 2),
+            ((0.02, 1e-4), 5),
+            ((1.0, 9.0), 3),
+        ):
+            for pair in ZEROS[dtype]:
+                yield reduce("REDUCE_PROD", dtype, (n, 37), [0], scales, pair, False)
+                yield reduce("REDUCE_PROD", dtype, (3, n, 2, 5), [1, -2], scales, pair, True)
+        for shape, axes in AXES[:5] + AXES[6:11]:
+            if np.prod([shape[a] for a in axes]) < 100:
+                yield reduce("REDUCE_PROD", dtype, shape, axes, (0.01, 0.02), ZEROS[dtype][0], True)
