@@ -27,6 +27,7 @@ pub mod pack;
 pub mod pad;
 pub mod pool_2d;
 pub mod quantize;
+pub mod quantized_binary;
 pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
@@ -75,6 +76,7 @@ pub static ALL: &[&[Def]] = &[
     pad::DEFS,
     pool_2d::DEFS,
     quantize::DEFS,
+    quantized_binary::DEFS,
     reduce::DEFS,
     reduce_integers::DEFS,
     reshape::DEFS,

@@ -26,6 +26,7 @@ OLDEST_GROUPS = (
     "fusions",
     "integers",
     "lookup",
+    "quantized_binary",
     "select",
     "transpose_conv",
 )
