@@ -37,6 +37,7 @@ pub mod pad;
 pub mod pool_2d;
 pub mod product_integers;
 pub mod quantize;
+pub mod quantized_binary;
 pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
@@ -101,6 +102,7 @@ pub static ALL: &[&[Def]] = &[
     pool_2d::DEFS,
     product_integers::DEFS,
     quantize::DEFS,
+    quantized_binary::DEFS,
     reduce::DEFS,
     reduce_integers::DEFS,
     reshape::DEFS,

@@ -54,6 +54,12 @@ pub fn multiplier(x: f64) -> Result<FixedPoint, Unsupported> {
     }
 }
 
+/// The power of two that a number is, as TFLite rounds.
+pub fn power_of_two(x: f32) -> Option<i32> {
+    let power = x.ln() * (1.0 / 2_f32.ln());
+    ((power - power.round()).abs() < 1e-3).then_some(power.round() as i32)
+}
+
 /// The bounds that a fused activation sets to a tensor of this type; XNNPACK's, if `xnnpack`.
 pub fn bounds(ty: &TensorType, activation: Activation, xnnpack: bool) -> Result<[i32; 2], Unsupported> {
     let (Some(StepOp::Clamp { lo, hi }), true) = (activation.step().map(|step| step.op), xnnpack) else {

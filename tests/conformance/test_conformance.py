@@ -27,6 +27,7 @@ OLDEST_GROUPS = (
     "fusions",
     "integers",
     "lookup",
+    "quantized_binary",
     "select",
     "transpose_conv",
 )

@@ -1,6 +1,7 @@
 //! Functions of 16-bit integers as TFLite's kernels compute them: LOGISTIC and TANH from one table of the sigmoid,
 //! others from a table of 513 values that are the function's at every 128th integer.
 
+use super::super::affine::power_of_two;
 use super::mapping::{Function, Mapping};
 use super::narrow::{float, root, scaled};
 use crate::error::Unsupported;
@@ -32,12 +33,6 @@ impl Scaling {
         let half = if self.right > 0 { 1 << (self.right - 1) } else { 0 };
         (q * self.multiplier + half) >> self.right
     }
-}
-
-/// The power of two that a number is, as TFLite rounds.
-fn power_of_two(x: f32) -> Option<i32> {
-    let power = x.ln() * (1.0 / 2_f32.ln());
-    ((power - power.round()).abs() < 1e-3).then_some(power.round() as i32)
 }
 
 /// The scaling of the operand. Powers of two from 2⁻¹² up to `largest` higher ones take no product.
