@@ -14,6 +14,7 @@ pub mod comparison;
 pub mod concatenation;
 pub mod conv_2d;
 pub mod conv_2d_integers;
+pub mod conv_2d_wide_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
@@ -81,6 +82,7 @@ pub static ALL: &[&[Def]] = &[
     concatenation::DEFS,
     conv_2d::DEFS,
     conv_2d_integers::DEFS,
+    conv_2d_wide_integers::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,

@@ -12,7 +12,7 @@ use super::quantize::affine;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{Activation, Constant, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
+use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
 use crate::lower::Lower;
 use crate::options::Integers;
 use crate::program::BufferId;
@@ -45,7 +45,9 @@ impl ScaledSum {
             unsupported!("weights {w}");
         };
         let (x_zero_point, y_zero_point) = (zero_point(&x)?, zero_point(&y)?);
-        check_bias(node, count)?;
+        if let Some(other) = bias(node, count)?.filter(|dtype| *dtype != DType::I32) {
+            unsupported!("a bias of {other}");
+        }
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
         let (x_scale, y_scale) = (affine(&x)?.0, affine(&y)?.0);
         let scaling = |w_scale: f32| {
@@ -163,24 +165,21 @@ fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
     }
 }
 
-/// Requires that operand 2, if there is one, is a constant number of 32 bits for each of so many channels.
-fn check_bias(node: &NodeView<'_>, channels: u32) -> Result<(), Unsupported> {
+/// The element type of operand 2, if there is one: a constant number for each of so many channels.
+pub fn bias(node: &NodeView<'_>, channels: u32) -> Result<Option<DType>, Unsupported> {
     if node.input_count() <= 2 || node.input(2).is_none() {
-        return Ok(());
+        return Ok(None);
     }
-    let constant: Constant = node.constant(2)?;
+    let constant = node.constant(2)?;
     constant.check()?;
-    if constant.stored != DType::I32 {
-        unsupported!("a bias of {}", constant.stored);
-    }
     if constant.shape.elements() != channels.into() {
         unsupported!("a bias of {} for {channels} channels", constant.shape);
     }
-    Ok(())
+    Ok(Some(constant.stored))
 }
 
 /// The scale of each of so many channels along `axis`, and the zero point of all.
-fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<f32>, i32), Unsupported> {
+pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<f32>, i32), Unsupported> {
     let Some(Quantization { scale, zero_point, axis: along }) = w.quant.as_deref() else {
         unsupported!("weights {w} are not quantised");
     };
