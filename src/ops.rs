@@ -11,9 +11,12 @@ pub mod cast;
 pub mod comparison;
 pub mod concatenation;
 pub mod conv_2d;
+pub mod conv_2d_integers;
+pub mod conv_2d_wide_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
+pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
@@ -36,6 +39,7 @@ pub mod reshape;
 pub mod resize;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+pub mod scaled_sum;
 pub mod select;
 pub mod shape;
 pub mod softmax;
@@ -66,9 +70,12 @@ pub static ALL: &[&[Def]] = &[
     comparison::DEFS,
     concatenation::DEFS,
     conv_2d::DEFS,
+    conv_2d_integers::DEFS,
+    conv_2d_wide_integers::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
+    depthwise_conv_2d_integers::DEFS,
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,

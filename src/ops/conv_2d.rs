@@ -59,7 +59,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 impl Conv2d {
     /// Number of groups.
-    fn groups(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+    pub fn groups(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
         let (inputs, outputs, depth) = (x.channels(), w[0], w.channels());
         if depth == 0 || inputs % depth != 0 || inputs == 0 || outputs % (inputs / depth) != 0 {
             unsupported!("weights {w} for {inputs} channels");

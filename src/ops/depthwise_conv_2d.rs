@@ -41,11 +41,11 @@ const FEW: u32 = 32;
 
 /// The strip of pixels of an invocation, and the workgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Strips {
+pub struct Strips {
     /// Neighbouring pixels that one invocation computes.
-    pixels: u32,
+    pub pixels: u32,
     /// Invocations per workgroup.
-    invocations: u32,
+    pub invocations: u32,
 }
 
 impl fmt::Display for Strips {
@@ -56,7 +56,7 @@ impl fmt::Display for Strips {
 
 impl Strips {
     /// Strips that may suit the device, the usual one first; `wide` invocations compute four channels.
-    fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
+    pub fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
         let sizes: [u32; 4] =
             if caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
         let pixels: &[u32] = match wide {
@@ -95,7 +95,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 /// Channels of the result per channel of `x`.
-fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+pub fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
     let (inputs, outputs) = (x.channels(), w.channels());
     if w[0] != 1 || inputs == 0 || outputs % inputs != 0 {
         unsupported!("depthwise weights {w} for {inputs} channels");

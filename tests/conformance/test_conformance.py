@@ -26,6 +26,7 @@ OLDEST_GROUPS = (
     "fully_connected_integers",
     "fusions",
     "integers",
+    "lookup",
     "select",
     "transpose_conv",
 )
