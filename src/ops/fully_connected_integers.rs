@@ -20,7 +20,7 @@ use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::options::Integers;
 use crate::program::{BufferId, Element};
-use crate::tflite::{NodeView, sys};
+use crate::tflite::{NodeView, TensorView, sys};
 use crate::unsupported;
 
 pub(super) const DEFS: &[Def] = &[Def {
@@ -58,8 +58,12 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     check_bias(node, 2, w.shape[0])?;
     let (x_zero_point, target) = (affine(&x)?.1, target(&y, Activation::from_code(p.activation)?)?);
-    let constant = node.input(1).is_some_and(|weights| weights.is_constant());
-    let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y], constant)?;
+    // XNNPACK takes no computed weights, nor rows of nibbles that end within a byte.
+    let takes = |weights: TensorView<'_>| {
+        weights.is_constant() && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
+    };
+    let by_xnnpack = node.input(1).is_some_and(takes);
+    let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y], by_xnnpack)?;
     Ok(Parsed::new(FullyConnectedIntegers {
         shapes,
         zero_points: [x_zero_point, w_zero_point],
@@ -85,11 +89,12 @@ pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result
     node.constant(i)?.check()
 }
 
-/// The scalings for operand, weights and result of these types, and the weights' zero point.
+/// The scalings for operand, weights and result of these types, and the weights' zero point. XNNPACK takes the node if
+/// `by_xnnpack` and if those of int8 are around 0.
 fn scalings(
     integers: Integers,
     [x, w, y]: [&TensorType; 3],
-    constant: bool,
+    by_xnnpack: bool,
 ) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
     let ((x_scale, _), (y_scale, _)) = (affine(x)?, affine(y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
@@ -97,7 +102,7 @@ fn scalings(
     if several && (w.dtype != DType::I8 || quant.axis != 0 || quant.zero_point.iter().any(|n| *n != 0)) {
         unsupported!("weights {w}: several scales are for int8, one for each channel, around 0");
     }
-    let in_floats = constant && (w.dtype == DType::U8 || quant.zero_point.iter().all(|n| *n == 0));
+    let in_floats = by_xnnpack && (w.dtype == DType::U8 || quant.zero_point.iter().all(|n| *n == 0));
     let scaling = |w_scale: &f32| {
         if !(1e-30..1e30).contains(w_scale) {
             unsupported!("weights of scale {w_scale}");

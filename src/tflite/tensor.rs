@@ -73,7 +73,8 @@ impl TensorView<'_> {
         if self.holds_nibbles() { Ok(DType::I8) } else { dtype(self.tensor.type_) }
     }
 
-    fn holds_nibbles(&self) -> bool {
+    /// Whether it is a constant of 4-bit integers.
+    pub fn holds_nibbles(&self) -> bool {
         self.tensor.type_ == sys::kTfLiteInt4 && self.is_model_constant()
     }
 

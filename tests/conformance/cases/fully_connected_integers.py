@@ -125,7 +125,7 @@ def cases():
             (-128, 0, 0) if dtype == "int8" else (255, 0, 0),
         )
     for options in (None, {"integers": "xnnpack"}):
-        for shape, n in (((1, 16), 8), ((3, 37), 5), ((9, 20), 12), ((1, 1), 1)):
+        for shape, n in (((1, 16), 8), ((3, 38 if options else 37), 5), ((9, 20), 12), ((1, 2), 1)):
             for scale in (0.2, np.geomspace(1e-3, 1, n)):
                 label = f"{' channels' * np.ndim(scale)}{', XNNPACK' * bool(options)}"
                 scales, zeros = (0.02, scale if n > 1 else 0.2, 0.1 * np.sqrt(shape[1])), (3, 0, -7)
