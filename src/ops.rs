@@ -21,6 +21,7 @@ pub mod gather_nd;
 pub mod l2_normalization;
 pub mod l2_normalization_integers;
 pub mod logical;
+pub mod lstm_integers;
 pub mod max_pool_integers;
 pub mod one_hot;
 pub mod pack;
@@ -76,6 +77,7 @@ pub static ALL: &[&[Def]] = &[
     l2_normalization::DEFS,
     l2_normalization_integers::DEFS,
     logical::DEFS,
+    lstm_integers::DEFS,
     one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,

@@ -39,6 +39,7 @@ params! {
     TfLiteL2NormParams: kTfLiteBuiltinL2Normalization;
     TfLiteLeakyReluParams: kTfLiteBuiltinLeakyRelu;
     TfLiteLocalResponseNormParams: kTfLiteBuiltinLocalResponseNormalization;
+    TfLiteLSTMParams: kTfLiteBuiltinLstm;
     TfLiteMirrorPaddingParams: kTfLiteBuiltinMirrorPad;
     TfLiteMulParams: kTfLiteBuiltinMul;
     TfLiteOneHotParams: kTfLiteBuiltinOneHot;
@@ -58,5 +59,6 @@ params! {
     TfLiteStridedSliceParams: kTfLiteBuiltinStridedSlice;
     TfLiteSubParams: kTfLiteBuiltinSub;
     TfLiteTransposeConvParams: kTfLiteBuiltinTransposeConv;
+    TfLiteUnidirectionalSequenceLSTMParams: kTfLiteBuiltinUnidirectionalSequenceLstm;
     TfLiteUnpackParams: kTfLiteBuiltinUnpack;
 }

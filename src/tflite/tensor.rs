@@ -8,7 +8,7 @@ use super::array::ints;
 use super::tensor_type::{dtype, quantization, shape, sparsity};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, TensorType};
+use crate::ir::{Constant, DType, Quantization, TensorType};
 use crate::unsupported;
 
 /// A tensor of the model.
@@ -65,6 +65,11 @@ impl TensorView<'_> {
             unsupported!("its shape is {shape}: no elements");
         }
         Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
+    }
+
+    /// How its integers stand for numbers, whether it has elements or not.
+    pub(super) fn quantization(&self) -> Result<Option<Quantization>, Unsupported> {
+        quantization(self.tensor, &shape(self.tensor)?)
     }
 
     /// The dimensions whose size the model leaves open.

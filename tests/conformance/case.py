@@ -22,6 +22,7 @@ class Case:
              plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     integers   the delegate's option of that name
+    stateful   whether a run depends on those before it
     """
 
     graph: Graph
@@ -35,6 +36,7 @@ class Case:
     follows: tuple = ()
     sensitive: bool = False
     integers: str = "reference"
+    stateful: bool = False
 
     @property
     def name(self):

@@ -95,7 +95,12 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    entry |= {"left": case.left, "partitions": case.partitions, "exact": case.exact}
+    entry |= {
+        "left": case.left,
+        "partitions": case.partitions,
+        "exact": case.exact,
+        "stateful": case.stateful,
+    }
     return dict(entry, options={"integers": case.integers})
 
 
