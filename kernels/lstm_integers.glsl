@@ -29,6 +29,7 @@ layout(constant_id = 13) const uint STAGE = 0;
 layout(constant_id = 14) const bool TIME_MAJOR = false;
 layout(constant_id = 15) const bool COUPLED = false;     // the input gate is what the forget gate leaves
 layout(constant_id = 16) const bool PROJECTION = false;
+layout(constant_id = 17) const bool SQUASHED = true;     // cells are, by the third table; else the input gate stands for it
 #define STAGE_INPUT 0u
 #define STAGE_STEPS 1u
 #define STAGE_PACK 2u
@@ -110,7 +111,7 @@ void advance_cell(uint row, uint c) {
     // The product is cut to 16 bits.
     int now = in_16_bits(kept + (added << 16 >> 16)), clip = constants[NUMBER_CELL_CLIP];
     if (clip > 0) now = clamp(now, -clip, clip);
-    int product = look_up(0u, gate_of(row, 3u, c)) * look_up(2u, now);
+    int product = look_up(0u, gate_of(row, 3u, c)) * (SQUASHED ? look_up(2u, now) : into);
     int zero_point = constants[NUMBER_HIDDEN + 2u];
     inner[c] = now;
     hidden[c] = clamp(scaled(product, NUMBER_HIDDEN) + (PROJECTION ? -zero_point : zero_point), -128, 127);

@@ -139,7 +139,7 @@ class Graph:
         return t
 
     def variable(self, *shape, dtype="float32", quantisation=None):
-        """A tensor that operators write to and that keeps its contents from one run to the next, 0 at first."""
+        """A tensor that operators write to and that keeps its contents between runs, 0 at first."""
         t = self._tensor(shape, dtype, quantisation)
         self.tensors[t].isVariable = True
         return t

@@ -138,6 +138,7 @@ impl Operator for LstmIntegers {
             time_major: self.time_major,
             coupled: self.layer.gates[0].is_none(),
             projection: self.layer.projection.is_some(),
+            squashed: self.layer.squashes(),
             ..Default::default()
         };
         let gates = cx.scratch(rows * 16 * u64::from(cells));

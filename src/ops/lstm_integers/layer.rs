@@ -117,9 +117,15 @@ impl Layer {
         Ok(words)
     }
 
+    /// Whether TFLite has a hyperbolic tangent for such cells. Where it has none, the values of the input gate take its
+    /// place, which its kernels find in the same memory.
+    pub(super) fn squashes(&self) -> bool {
+        (0..=6).contains(&self.cell_bits)
+    }
+
     /// The logistic function, the hyperbolic tangent, and that of cells, of all 16-bit integers.
     pub(super) fn tables(&self) -> [Vec<i16>; 3] {
-        [table(logistic), table(|x| tanh(x, 3)), table(|x| tanh(x, self.cell_bits))]
+        [table(logistic), table(|x| tanh(x, 3)), table(|x| tanh(x, self.cell_bits.clamp(0, 6)))]
     }
 
     /// One step in time of one image; `words` and `tables` are this layer's.
@@ -160,7 +166,8 @@ impl Layer {
             *cell = if self.cell_clip > 0 { now.clamp(-self.cell_clip, self.cell_clip) } else { now };
             let Product { factor, zero_point } = self.hidden;
             let zero_point = if self.projection.is_some() { -zero_point } else { zero_point };
-            let product = factor.times(look_up(0, gate(3, c, state)) * look_up(2, *cell));
+            let squashed = if self.squashes() { look_up(2, *cell) } else { into };
+            let product = factor.times(look_up(0, gate(3, c, state)) * squashed);
             hidden.push((product + zero_point).clamp(-128, 127));
         }
         let Some((Product { factor, zero_point }, clip)) = self.projection else {

@@ -72,8 +72,9 @@ fn parse(
     let (y_scale, _) = affine(&y)?;
     let (cell_scale, _) = affine(&cell)?;
     let power = cell_scale.log2();
-    let cell_bits = 15 + power as i32;
-    if power.fract() != 0.0 || !(0..=6).contains(&cell_bits) {
+    let cell_bits = 15 + power.round() as i32;
+    // TFLite's own tolerance.
+    if (power - power.round()).abs() >= 1e-3 || !(-15..=15).contains(&cell_bits) {
         unsupported!("cells of scale {cell_scale}");
     }
     let coupled = !given(GATES[0]);
@@ -113,6 +114,9 @@ fn parse(
         hidden: Product { factor: factor(of_hidden as f32)?, zero_point: *hidden_zero_point },
         projection,
     };
+    if coupled && !layer.squashes() {
+        unsupported!("cells of scale {cell_scale} with coupled gates");
+    }
     constants(node, &layer)?;
     let op = LstmIntegers { layer, time_major };
     let shapes =

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM and LSTM of int8: sizes, both orders of time, clips, coupled gates, projections.
+"""UNIDIRECTIONAL_SEQUENCE_LSTM and LSTM of int8: sizes, orders of time, clips, coupled gates, projections.
 
 Cases run several times, so that states from one run to the next count.
 """
@@ -76,7 +76,7 @@ def cases():
         yield case(f"sequence {sizes}", sizes)
         yield case(f"sequence {sizes} time first", sizes, time_major=True)
     some = (2, 6, 5, 9)
-    for power in (-15, -14, -12, -9):
+    for power in (-17, -16, -15, -14, -12, -9, -8):
         yield case(f"cells of 2^{power}", some, power=power)
     for scale in (1e-4, 0.001, 0.05, 0.3):
         yield case(f"weights of {scale}", some, scale=scale)
