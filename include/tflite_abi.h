@@ -513,6 +513,12 @@ typedef struct TfLiteUnidirectionalSequenceLSTMParams {
     bool asymmetric_quantize_inputs;
 } TfLiteUnidirectionalSequenceLSTMParams;
 
+typedef struct TfLiteSVDFParams {
+    int rank;
+    TfLiteFusedActivation activation;
+    bool asymmetric_quantize_inputs;
+} TfLiteSVDFParams;
+
 typedef struct TfLiteConvParams {
     TfLitePadding padding;
     int stride_width;

@@ -45,6 +45,7 @@ pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
 pub mod sum_integers;
+pub mod svdf_integers;
 pub mod transpose;
 pub mod transpose_conv;
 pub mod unary;
@@ -99,6 +100,7 @@ pub static ALL: &[&[Def]] = &[
     split::DEFS,
     strided_slice::DEFS,
     sum_integers::DEFS,
+    svdf_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
     unary::DEFS,

@@ -58,6 +58,7 @@ params! {
     TfLiteSqueezeParams: kTfLiteBuiltinSqueeze;
     TfLiteStridedSliceParams: kTfLiteBuiltinStridedSlice;
     TfLiteSubParams: kTfLiteBuiltinSub;
+    TfLiteSVDFParams: kTfLiteBuiltinSvdf;
     TfLiteTransposeConvParams: kTfLiteBuiltinTransposeConv;
     TfLiteUnidirectionalSequenceLSTMParams: kTfLiteBuiltinUnidirectionalSequenceLstm;
     TfLiteUnpackParams: kTfLiteBuiltinUnpack;

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM and LSTM of int8: sizes, orders of time, clips, coupled gates, projections.
+"""UNIDIRECTIONAL_SEQUENCE_LSTM, LSTM and SVDF of int8: sizes, orders of time, clips, gates, projections.
 
 Cases run several times, so that states from one run to the next count.
 """
@@ -70,6 +70,28 @@ def case(name, *args, **kind):
     return Case(g, oldest=False, exact=True, stateful=True)
 
 
+def filters(g, sizes, scales, bias=True, zeros=(3, -9)):
+    """An SVDF node; sizes are those of batch, inputs, units, rank and memory."""
+    batch, inputs, units, rank, steps = sizes
+    x = spread(g, (batch, inputs), "int8", (scales[0], zeros[0], 0))
+    feature = g.random.integers(-127, 128, (units * rank, inputs)).astype("int8")
+    time = g.random.integers(-32767, 32768, (units * rank, steps)).astype("int16")
+    y = g.op(
+        "SVDF",
+        x,
+        g.const(feature, (scales[1], 0, 0)),
+        g.const(time, (scales[2], 0, 0)),
+        g.const(g.random.integers(-(10**6), 10**6, units).astype("int32"), (1.0, 0, 0)) if bias else -1,
+        g.variable(batch, units * rank * steps, dtype="int16", quantisation=(scales[3], 0, 0)),
+        rank=rank,
+        activation="RELU",
+        dtype="int8",
+        quantisation=(scales[4], zeros[1], 0),
+    )
+    g.output(y)
+    return g
+
+
 def cases():
     """One kind of options at a time."""
     for sizes in SIZES:
@@ -95,3 +117,12 @@ def cases():
     x = layer(g, (1, 7, 6, 8))
     g.output(x, g.op("SOFTMAX", x, dtype="int8", quantisation=(1 / 256, -128, 0), beta=1.0))
     yield Case(g, oldest=False, exact=True, stateful=True)
+    scales = (0.02, 0.01, 1e-4, 0.001, 0.05)
+    for sizes in ((1, 1, 1, 1, 1), (1, 7, 5, 2, 3), (2, 8, 4, 1, 9), (3, 5, 3, 4, 2), (1, 40, 64, 2, 8)):
+        for bias in (True, False):
+            g = filters(Graph(f"SVDF {sizes} {'with' if bias else 'without'} bias"), sizes, scales, bias)
+            yield Case(g, oldest=False, exact=True, stateful=True)
+    for other in ((0.1, 0.2, 1e-3, 1e-4, 0.5), (1e-3, 1e-3, 1e-5, 1e-5, 1e-6), (0.5, 0.5, 1e-4, 0.01, 3.0)):
+        for zeros in ((-128, 127), (127, -128)):
+            g = filters(Graph(f"SVDF of scales {other} from {zeros}"), (2, 7, 5, 2, 3), other, zeros=zeros)
+            yield Case(g, oldest=False, exact=True, stateful=True)
