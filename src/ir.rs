@@ -4,6 +4,7 @@ pub mod bounded;
 mod broadcast;
 mod constant;
 pub mod fixed_functions;
+pub mod fixed_functions_16;
 pub mod fixed_point;
 mod host;
 mod magnitude;

@@ -173,6 +173,12 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The operands that hold state. Behind the node's results, `infer`, `lower` and `reference` give as many further
+    /// ones: what these operands hold when the node runs next.
+    fn states(&self) -> &'static [usize] {
+        &[]
+    }
+
     /// Computes the result, if the operator only unpacks constants; such a node never runs.
     fn fold(&self) -> Option<Fold> {
         None

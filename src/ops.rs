@@ -31,6 +31,7 @@ pub mod l2_normalization;
 pub mod l2_normalization_integers;
 pub mod logical;
 pub mod lookup;
+pub mod lstm_integers;
 pub mod max_pool_integers;
 pub mod one_hot;
 pub mod pack;
@@ -56,6 +57,7 @@ pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
 pub mod sum_integers;
+pub mod svdf_integers;
 pub mod transpose;
 pub mod transpose_conv;
 pub mod transpose_conv_int16;
@@ -98,6 +100,7 @@ pub static ALL: &[&[Def]] = &[
     l2_normalization_integers::DEFS,
     logical::DEFS,
     lookup::DEFS,
+    lstm_integers::DEFS,
     one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,
@@ -120,6 +123,7 @@ pub static ALL: &[&[Def]] = &[
     split::DEFS,
     strided_slice::DEFS,
     sum_integers::DEFS,
+    svdf_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
     transpose_conv_int16::DEFS,

@@ -9,7 +9,7 @@ use super::nibbles::Nibbles;
 use super::tensor_type::{dtype, quantization, shape, sparsity};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
-use crate::ir::{Bytes, Constant, DType, TensorType};
+use crate::ir::{Bytes, Constant, DType, Quantization, TensorType};
 use crate::unsupported;
 
 /// A tensor of the model.
@@ -76,6 +76,11 @@ impl TensorView<'_> {
     /// Whether it is a constant of 4-bit integers.
     pub fn holds_nibbles(&self) -> bool {
         self.tensor.type_ == sys::kTfLiteInt4 && self.is_model_constant()
+    }
+
+    /// How its integers stand for numbers, whether it has elements or not.
+    pub(super) fn quantization(&self) -> Result<Option<Quantization>, Unsupported> {
+        quantization(self.tensor, &shape(self.tensor)?)
     }
 
     /// The dimensions whose size the model leaves open.

@@ -24,6 +24,7 @@ class Case:
     options  further options of the delegate
     twin     the graph whose stock kernels it must equal instead of its own
     near     the largest error against its own stock kernels, where it has a twin
+    stateful   whether a run depends on those before it
     """
 
     graph: Graph
@@ -39,6 +40,7 @@ class Case:
     options: dict = dataclasses.field(default_factory=dict)
     twin: Graph | None = None
     near: float = 0.05
+    stateful: bool = False
 
     @property
     def name(self):

@@ -100,7 +100,8 @@ def write_case(folder, number, case):
         twin = folder / f"{number}-twin.tflite"
         twin.write_bytes(case.twin.build())
         entry |= {"twin": str(twin), "near": case.near}
-    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
+    entry |= {"left": case.left, "partitions": case.partitions, "exact": case.exact}
+    return dict(entry, stateful=case.stateful, options=case.options)
 
 
 def input_shape(path):
