@@ -9,6 +9,7 @@ pub mod broadcast_to;
 pub mod cast;
 pub mod comparison;
 pub mod concatenation;
+pub mod concatenation_integers;
 pub mod conv_2d;
 pub mod densify;
 pub mod depth_to_space;
@@ -59,6 +60,7 @@ pub static ALL: &[&[Def]] = &[
     cast::DEFS,
     comparison::DEFS,
     concatenation::DEFS,
+    concatenation_integers::DEFS,
     conv_2d::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
