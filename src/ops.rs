@@ -12,6 +12,7 @@ pub mod broadcast_to;
 pub mod cast;
 pub mod comparison;
 pub mod concatenation;
+pub mod concatenation_integers;
 pub mod conv_2d;
 pub mod conv_2d_integers;
 pub mod conv_2d_wide_integers;
@@ -82,6 +83,7 @@ pub static ALL: &[&[Def]] = &[
     cast::DEFS,
     comparison::DEFS,
     concatenation::DEFS,
+    concatenation_integers::DEFS,
     conv_2d::DEFS,
     conv_2d_integers::DEFS,
     conv_2d_wide_integers::DEFS,

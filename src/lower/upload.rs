@@ -80,14 +80,16 @@ impl Lower<'_> {
     }
 
     /// Uploads numbers that are the node's own, as elements of result 0 are stored; `fill` gives as many as `count`.
+    /// `number` tells the node's tables apart.
     pub fn table(
         &mut self,
+        number: usize,
         count: u64,
         fill: impl Fn() -> Vec<i32> + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let result = &self.site.results[0];
         let (element, dtype) = (result.element, result.ty.dtype);
-        let key = WeightKey { constant: result.value, packing: format!("table/{element:?}") };
+        let key = WeightKey { constant: result.value, packing: format!("table {number}/{element:?}") };
         let name = format!("{} table", self.site.label);
         self.upload(key, count * element.bytes(), name, move |to| {
             let numbers = fill().into_iter().map(|n| Scalar::int(dtype, n.into()).bytes());

@@ -16,7 +16,7 @@ pub struct Affine {
 impl Affine {
     /// Of a tensor with one scale and one zero point for all.
     pub fn of(ty: &TensorType) -> Result<Self, Unsupported> {
-        let (scale, zero_point) = super::quantize::affine(ty)?;
+        let (scale, zero_point) = scaling(ty)?;
         let Some([least, most]) = ty.dtype.range() else { unsupported!("{ty} is no tensor of integers") };
         if !(least..=most).contains(&zero_point.into()) {
             unsupported!("zero point {zero_point} of {}", ty.dtype);
@@ -43,6 +43,15 @@ impl Affine {
         let rounded = (x * (1.0 / self.scale) + self.zero_point as f32).round_ties_even();
         rounded.clamp(-1e9, 1e9) as i32
     }
+}
+
+/// Scale and zero point, with a scale whose products no device takes for 0 or infinity.
+pub fn scaling(ty: &TensorType) -> Result<(f32, i32), Unsupported> {
+    let (scale, zero_point) = ty.affine()?;
+    if !(1e-30..1e30).contains(&scale) {
+        unsupported!("scale {scale}");
+    }
+    Ok((scale, zero_point))
 }
 
 /// A quotient of scales in fixed point, 0 included.

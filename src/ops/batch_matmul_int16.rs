@@ -4,7 +4,7 @@
 //! 64 bits and are scaled by a multiplier of 15 bits with one rounding, whichever kernels results have to equal.
 
 use super::batch_matmul::BatchMatmul;
-use super::quantize::affine;
+use super::affine::affine;
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};

@@ -4,7 +4,7 @@
 //! point with two roundings, whichever kernels results have to equal: XNNPACK takes no such node.
 
 use super::batch_matmul::BatchMatmul;
-use super::quantize::affine;
+use super::affine::affine;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape};

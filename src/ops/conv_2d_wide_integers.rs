@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
 use super::max_pool_integers;
-use super::quantize::affine;
+use super::affine::affine;
 use super::scaled_sum::{bias, weight_scales};
 use crate::cache;
 use crate::error::Unsupported;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::quantize::affine;
+use super::affine::scaling;
 use crate::codes::cast as code;
 use crate::error::Unsupported;
 use crate::ir::{Constant, DType, HostTensor, Magnitude, Quantization, Scalar, Shape, Term};
@@ -49,7 +49,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     }
     let slices = x.quant.as_ref().map_or(0, |quant| quant.scale.len());
     if slices < 2 || !constant {
-        affine(&x)?;
+        scaling(&x)?;
     } else if x.dtype == DType::I16 {
         unsupported!("{slices} scales of int16");
     }

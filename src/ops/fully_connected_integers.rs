@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::batch_matmul_integers::{Product, Weights, flip, one_scale};
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
-use super::quantize::affine;
+use super::affine::affine;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};

@@ -18,9 +18,11 @@ use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::options::Integers;
+use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 pub use mapping::{Function, Mapping};
+pub use narrow::is_of_xnnpack;
 
 /// A table entry for a function without parameters.
 macro_rules! def {
@@ -91,9 +93,7 @@ fn parse(node: &NodeView<'_>, function: Function) -> Result<Parsed, Unsupported>
     let affine = if x.dtype == DType::I16 { Affine::symmetric } else { Affine::of };
     let (from, to) = (affine(&x)?, affine(&y)?);
     let kernels = match node.integers() {
-        Integers::Xnnpack if x.dtype != DType::I16 && narrow::is_of_xnnpack(function, from, to) => {
-            Integers::Xnnpack
-        }
+        Integers::Xnnpack if x.dtype != DType::I16 && is_of_xnnpack(function, from, to) => Integers::Xnnpack,
         Integers::Reference214 if matches!(function, Function::Elu | Function::Exp) => Integers::Reference214,
         _ => Integers::Reference,
     };
@@ -103,7 +103,7 @@ fn parse(node: &NodeView<'_>, function: Function) -> Result<Parsed, Unsupported>
 }
 
 /// The results of all integers: of 0 and more, then of those that are negative, in order.
-fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
+pub fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
     let f = match op.dtype {
         DType::I16 => wide::function(op)?,
         _ => narrow::function(op)?,
@@ -113,20 +113,34 @@ fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
     Ok((0..count).map(|bits| f(number(bits))).collect())
 }
 
+/// Dispatches table `number` of the node, for elements of the type of result 0.
+pub fn emit(
+    cx: &mut Lower<'_>,
+    op: &Mapping,
+    number: usize,
+    x: BufferId,
+    y: BufferId,
+    elements: u64,
+) -> Result<(), Unsupported> {
+    let element = cx.element();
+    let items = elements.div_ceil((4 / element.bytes()).max(1));
+    let (grid, row_items, wg_x) = cx.linear_grid(items)?;
+    let bits = 8 * op.dtype.bytes() as u32;
+    let spec = Spec { wg_x, form: form(element), bits, ..Default::default() };
+    let mapping = op.clone();
+    let table = cx.table(number, 1 << bits, move || table(&mapping).unwrap_or_default())?;
+    let push = Push { items: items as u32, row_items };
+    cx.dispatch(dispatch(kernel(), spec, push, Bind { x, table, y }, grid), elements)
+}
+
 impl Operator for Lookup {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         Ok(vec![operand(inputs, 0)?])
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let words = cx.word_grid()?;
-        let bits = 8 * self.0.dtype.bytes() as u32;
-        let spec = Spec { wg_x: words.wg_x, form: form(cx.element()), bits, ..Default::default() };
-        let push = Push { items: words.items, row_items: words.row_items };
-        let op = self.0.clone();
-        let table = cx.table(1 << bits, move || table(&op).unwrap_or_default())?;
-        let bind = Bind { x: cx.x(0)?, table, y: cx.y(0) };
-        cx.dispatch(dispatch(kernel(), spec, push, bind, words.grid), u64::from(words.elements))
+        let (x, y, elements) = (cx.x(0)?, cx.y(0), cx.output(0).shape.elements());
+        emit(cx, &self.0, 0, x, y, elements)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::max_pool_integers;
-use super::quantize::affine;
+use super::affine::affine;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};

@@ -3,7 +3,7 @@
 //! As TFLite's reference kernels have them, in fixed point: of int8 and uint8 with results of the same type or int16,
 //! of int16 by interpolated tables of `exp` and `1 / (1 + x)`. LOG_SOFTMAX takes int8 and uint8. Up to rank 6.
 
-use super::quantize::affine;
+use super::affine::affine;
 use super::row_integers::RowFunction;
 use super::softmax::Softmax;
 use crate::codes::row_integers as code;

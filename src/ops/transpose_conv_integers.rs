@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::batch_matmul_integers::{flip, one_scale};
 use super::fully_connected_integers::{check_bias, target};
-use super::quantize::affine;
+use super::affine::affine;
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};

@@ -20,6 +20,7 @@ pub enum Function {
     Sqrt,
     Rsqrt,
     Abs,
+    Identity,
 }
 
 /// A function of integers.

@@ -14,6 +14,7 @@ pub fn is_of_xnnpack(function: Function, from: Affine, to: Affine) -> bool {
     let quotient = from.scale / to.scale;
     match function {
         Function::Logistic | Function::Tanh | Function::Elu => true,
+        Function::Identity => (1.0 / 256.0..=128.0).contains(&quotient),
         Function::LeakyRelu { alpha } => {
             let below = quotient * alpha;
             (1.0 / 256.0..=128.0).contains(&quotient)
@@ -28,7 +29,8 @@ pub fn is_of_xnnpack(function: Function, from: Affine, to: Affine) -> bool {
 pub fn function(op: &Mapping) -> Result<Box<dyn Fn(i32) -> i32 + '_>, Unsupported> {
     let Mapping { function, from, to, kernels, .. } = *op;
     Ok(match (function, kernels) {
-        (Function::LeakyRelu { alpha }, Integers::Xnnpack) => {
+        (Function::LeakyRelu { .. } | Function::Identity, Integers::Xnnpack) => {
+            let alpha = if let Function::LeakyRelu { alpha } = function { alpha } else { 1.0 };
             let above = 256.0 * (from.scale / to.scale);
             let below = 256.0 * (from.scale / to.scale * alpha);
             let [above, below] = [above, below].map(|x| x.round_ties_even() as i32);
@@ -44,6 +46,14 @@ pub fn function(op: &Mapping) -> Result<Box<dyn Fn(i32) -> i32 + '_>, Unsupporte
         (Function::Clamp { .. } | Function::LeakyRelu { .. } | Function::Abs, _) => scaled(op)?,
         (Function::HardSwish, _) => Box::new(hard_swish(op)?),
         (Function::Rsqrt, _) => Box::new(rsqrt::function(op)?),
+        (Function::Identity, _) => {
+            // As CONCATENATION has it.
+            let scale = from.scale * (1.0 / to.scale);
+            let bias = -from.zero_point as f32 * scale;
+            Box::new(move |q| {
+                op.saturated(((q as f32 * scale + bias).round() as i32).wrapping_add(to.zero_point))
+            })
+        }
         (Function::Sqrt, _) => Box::new(move |q| op.saturated(root(op, q))),
         _ => {
             if function == Function::Logistic && to.scale != 1.0 / 256.0 {
