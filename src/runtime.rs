@@ -15,6 +15,7 @@ mod session;
 mod transfers;
 mod weights;
 
+pub use copies::synchronise;
 pub use external::{External, Input, Output};
 pub use fits::fits;
 pub use recording::Recording;

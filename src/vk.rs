@@ -36,6 +36,7 @@ mod select;
 mod semaphores;
 mod shared_pipelines;
 mod sharing;
+mod sync_fd;
 mod timestamps;
 
 pub use buffer::Buffer;
@@ -52,3 +53,4 @@ pub use process::{is_forked, not_forked};
 pub use query::{devices, find};
 pub use recorder::{Capacity, Recorder, Region, Stage};
 pub use semaphores::{Semaphore, Semaphores};
+pub use sync_fd::SyncFd;

@@ -4,29 +4,42 @@ use super::external::External;
 use crate::error::{Error, Result};
 use crate::vk::{Buffer, Capacity, Device, MemoryUsage, Place, Recorder, Region, Semaphores, Stage};
 
+/// Waits for and signals semaphores, without any work between.
+///
+/// # Errors
+/// [`Error::DeviceLost`]; [`Error::OutOfMemory`].
+pub fn synchronise(device: &Device, semaphores: &Semaphores) -> Result<()> {
+    if semaphores.is_empty() {
+        return Ok(());
+    }
+    let mut commands = Recorder::new(device, Capacity::default())?.finish()?;
+    commands.submit_between(semaphores)?;
+    commands.wait()
+}
+
 impl External {
-    /// Copies the first bytes to the host, after what `semaphores` waits for.
+    /// Copies the first bytes to the host.
     ///
     /// # Errors
     /// [`Error::Host`] if there are fewer bytes, or if the buffer is of another device; [`Error::DeviceLost`];
     /// [`Error::OutOfMemory`].
-    pub fn read(&self, device: &Device, to: &mut [u8], semaphores: &Semaphores) -> Result<()> {
+    pub fn read(&self, device: &Device, to: &mut [u8]) -> Result<()> {
         let Some((mut recorder, host, own)) = self.begin(device, to.len())? else { return Ok(()) };
         recorder.barrier(Stage::Others, Stage::Transfer);
         recorder.copy(own, host);
         recorder.barrier(Stage::Transfer, Stage::Host);
         let mut commands = recorder.finish()?;
-        commands.submit_between(semaphores)?;
+        commands.submit()?;
         commands.invalidate(host.slot)?;
         to.copy_from_slice(&commands.mapped(host.slot)?[..to.len()]);
         Ok(())
     }
 
-    /// Copies bytes of the host to where the buffer's stretch begins, and signals `semaphores` when that is done.
+    /// Copies bytes of the host to where the buffer's stretch begins.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn write(&self, device: &Device, from: &[u8], semaphores: &Semaphores) -> Result<()> {
+    pub fn write(&self, device: &Device, from: &[u8]) -> Result<()> {
         let Some((mut recorder, host, own)) = self.begin(device, from.len())? else { return Ok(()) };
         recorder.barrier(Stage::Others, Stage::Transfer);
         recorder.copy(host, own);
@@ -34,7 +47,7 @@ impl External {
         let mut commands = recorder.finish()?;
         commands.mapped(host.slot)?[..from.len()].copy_from_slice(from);
         commands.flush(host.slot)?;
-        commands.submit_between(semaphores)?;
+        commands.submit()?;
         commands.wait()
     }
 

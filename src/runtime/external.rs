@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::{Error, Result};
 use crate::vk::{Buffer, Place};
 
 /// A stretch of a buffer that the caller keeps an input or output in.
@@ -18,6 +19,19 @@ pub struct External {
 impl External {
     pub(super) fn place(&self) -> Place {
         Place::Buffer(self.buffer.clone(), self.offset)
+    }
+
+    /// As many bytes of the host.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn zeros(&self) -> Result<Vec<u8>> {
+        let mut zeros = Vec::new();
+        let bytes = self.bytes as usize;
+        let out_of_memory = |_| Error::OutOfMemory { what: format!("a copy of {self}"), bytes: self.bytes };
+        zeros.try_reserve_exact(bytes).map_err(out_of_memory)?;
+        zeros.resize(bytes, 0);
+        Ok(zeros)
     }
 
     /// Whether both have a byte in common.

@@ -188,7 +188,7 @@ impl Io {
                 return refused(format!("its offset is no multiple of {alignment}"));
             }
             let room = external.buffer.bytes().saturating_sub(external.offset);
-            if external.bytes.min(room) < part.bytes {
+            if room < part.bytes || external.bytes < part.host_bytes as u64 {
                 return refused(format!("{} bytes are needed", part.bytes));
             }
         }

@@ -21,13 +21,13 @@ fn external(device: &Device, offset: u64, n: usize) -> External {
 
 fn filled(device: &Device, offset: u64, x: &[f32]) -> External {
     let external = external(device, offset, x.len());
-    external.write(device, &net::bytes(x), &Semaphores::default()).unwrap();
+    external.write(device, &net::bytes(x)).unwrap();
     external
 }
 
 fn read(device: &Device, external: &External) -> Vec<f32> {
     let mut bytes = vec![0; external.bytes as usize];
-    external.read(device, &mut bytes, &Semaphores::default()).unwrap();
+    external.read(device, &mut bytes).unwrap();
     net::floats(&bytes)
 }
 
