@@ -209,6 +209,11 @@ impl Device {
         self.logical.is_lent()
     }
 
+    /// Whether timeline semaphores are enabled.
+    pub fn has_timelines(&self) -> bool {
+        self.logical.sharing().timeline
+    }
+
     /// Its Vulkan handles.
     pub fn handles(&self) -> Handles {
         let raw = self.logical.raw();
