@@ -11,7 +11,9 @@ mod jni;
 mod litert;
 mod options;
 mod plugin;
+mod zero_copy;
 
 pub use devices::TfLiteVulkanDevice;
 pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;
+pub use zero_copy::{TfLiteVulkanBinding, TfLiteVulkanHandles, TfLiteVulkanImport};

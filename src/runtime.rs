@@ -1,6 +1,8 @@
 //! Runs programs: weights uploaded once, pipelines created in one batch, commands recorded once per
 //! shape and submitted per run.
 
+mod copies;
+mod external;
 mod fits;
 mod io;
 mod measure;
@@ -8,10 +10,13 @@ mod parallel;
 mod peaks;
 mod pipelines;
 mod recording;
+mod script;
 mod session;
 mod transfers;
 mod weights;
 
+pub use copies::synchronise;
+pub use external::{External, Input, Output};
 pub use fits::fits;
 pub use recording::Recording;
 pub use session::{Session, Stats};

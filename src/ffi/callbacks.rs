@@ -63,7 +63,7 @@ impl Handle {
     }
 
     /// What decides, or why there is nothing that could.
-    fn delegate(&self) -> Result<&Delegate> {
+    pub(super) fn delegate(&self) -> Result<&Delegate> {
         self.delegate.as_ref().map_err(Clone::clone)
     }
 
@@ -71,7 +71,7 @@ impl Handle {
     ///
     /// # Safety
     /// `raw` is NULL or from [`give`](Self::give), and some reference exists.
-    unsafe fn share(raw: *mut sys::TfLiteDelegate) -> Result<Arc<Self>> {
+    pub(super) unsafe fn share(raw: *mut sys::TfLiteDelegate) -> Result<Arc<Self>> {
         if raw.is_null() {
             return Err(Error::Host("the delegate is NULL".into()));
         }

@@ -3,8 +3,8 @@
 //! Taken as for floats, for int16 operands and results, and a second operand of int16 or int8, all around 0. Sums have
 //! 64 bits and are scaled by a multiplier of 15 bits with one rounding, whichever kernels results have to equal.
 
+use super::affine::scaling;
 use super::batch_matmul::BatchMatmul;
-use super::affine::affine;
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};
@@ -55,7 +55,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 /// The scale of a tensor whose zero point is 0.
 pub(super) fn around_zero(ty: &TensorType) -> Result<f32, Unsupported> {
-    match affine(ty)? {
+    match scaling(ty)? {
         (scale, 0) => Ok(scale),
         _ => unsupported!("{ty}: taken around 0"),
     }

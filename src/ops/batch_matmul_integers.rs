@@ -3,8 +3,8 @@
 //! Taken as for floats, for int8 operands and results with one scale each. Sums have 32 bits, and are scaled in fixed
 //! point with two roundings, whichever kernels results have to equal: XNNPACK takes no such node.
 
+use super::affine::scaling;
 use super::batch_matmul::BatchMatmul;
-use super::affine::affine;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape};
@@ -47,7 +47,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     }
     matmul.infer(&[Some(x.shape), Some(w.shape)])?;
     let [(x_scale, x_zero_point), (w_scale, w_zero_point), (y_scale, zero_point)] =
-        [affine(&x)?, affine(&w)?, affine(&y)?];
+        [scaling(&x)?, scaling(&w)?, scaling(&y)?];
     let target = Target { zero_point, bounds: [-128, 127] };
     let scaling = one_scale(x_scale, w_scale, y_scale)?;
     Ok(Parsed::new(BatchMatmulIntegers {

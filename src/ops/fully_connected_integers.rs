@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::batch_matmul_integers::{Product, Weights, flip, one_scale};
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
-use super::affine::affine;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -57,7 +57,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     check_bias(node, 2, w.shape[0])?;
-    let (x_zero_point, target) = (affine(&x)?.1, target(&y, Activation::from_code(p.activation)?)?);
+    let (x_zero_point, target) = (scaling(&x)?.1, target(&y, Activation::from_code(p.activation)?)?);
     // XNNPACK takes no computed weights, nor rows of nibbles that end within a byte.
     let takes = |weights: TensorView<'_>| {
         weights.is_constant() && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
@@ -74,7 +74,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 /// The result that elements are computed for.
 pub(super) fn target(y: &TensorType, activation: Activation) -> Result<Target, Unsupported> {
-    Ok(Target { zero_point: affine(y)?.1, bounds: bounds(y, activation)? })
+    Ok(Target { zero_point: scaling(y)?.1, bounds: bounds(y, activation)? })
 }
 
 /// Requires that operand `i`, if present, is a constant of 32-bit integers, one for each channel.
@@ -96,7 +96,7 @@ fn scalings(
     [x, w, y]: [&TensorType; 3],
     by_xnnpack: bool,
 ) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
-    let ((x_scale, _), (y_scale, _)) = (affine(x)?, affine(y)?);
+    let ((x_scale, _), (y_scale, _)) = (scaling(x)?, scaling(y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
     let several = quant.scale.len() > 1;
     if several && (w.dtype != DType::I8 || quant.axis != 0 || quant.zero_point.iter().any(|n| *n != 0)) {

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::max_pool_integers;
-use super::affine::affine;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -49,7 +49,7 @@ impl ScaledSum {
             unsupported!("a bias of {other}");
         }
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
-        let (x_scale, y_scale) = (affine(&x)?.0, affine(&y)?.0);
+        let (x_scale, y_scale) = (scaling(&x)?.0, scaling(&y)?.0);
         let scaling = |w_scale: f32| {
             let scaling = match node.integers() {
                 Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
@@ -158,7 +158,7 @@ pub fn signed_byte(dtype: DType, byte: u8) -> u8 {
 
 /// The zero point of a tensor of one scale, which is one of its elements.
 fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
-    let (_, zero_point) = affine(ty)?;
+    let (_, zero_point) = scaling(ty)?;
     match ty.dtype.range() {
         Some([least, most]) if (least..=most).contains(&zero_point.into()) => Ok(zero_point),
         _ => unsupported!("zero point {zero_point} of {}", ty.dtype),

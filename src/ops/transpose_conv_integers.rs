@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::batch_matmul_integers::{flip, one_scale};
 use super::fully_connected_integers::{check_bias, target};
-use super::affine::affine;
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -53,7 +53,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.constant(1)?.check()?;
     conv.check(&w.shape, &x.shape)?;
     check_bias(node, 3, w.shape[0])?;
-    let (x_zero_point, target) = (affine(&x)?.1, target(&y, activation)?);
+    let (x_zero_point, target) = (scaling(&x)?.1, target(&y, activation)?);
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y])?;
     let zero_points = [x_zero_point, w_zero_point];
     Ok(Parsed::new(TransposeConvIntegers { conv, zero_points, scalings, target }))
@@ -61,7 +61,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 /// The scalings for operand, weights and result of these types, and the weights' zero point.
 fn scalings(integers: Integers, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
-    let ((x_scale, _), (y_scale, _)) = (affine(x)?, affine(y)?);
+    let ((x_scale, _), (y_scale, _)) = (scaling(x)?, scaling(y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
     let signed = w.dtype == DType::I8;
     if signed && quant.zero_point.iter().any(|n| *n != 0)

@@ -18,6 +18,8 @@ pub struct Buffer {
     memory: vk::DeviceMemory,
     bytes: u64,
     mapped: Option<Mapped>,
+    /// The buffer is the caller's, who frees it.
+    lent: bool,
 }
 
 /// Mapped memory of the owning buffer.
@@ -60,13 +62,38 @@ impl Buffer {
         let raw = unsafe { device.raw().create_buffer(&info, None) }
             .map_err(|e| allocation_error("vkCreateBuffer", e, what, bytes))?;
         // From here on, dropping `buffer` frees what exists so far.
-        let mut buffer =
-            Self { device: device.clone(), raw, memory: vk::DeviceMemory::null(), bytes: size, mapped: None };
+        let mut buffer = Self::over(device.clone(), raw, size);
         let properties = buffer.allocate(usage, what)?;
         if usage != MemoryUsage::Device {
             buffer.map(properties)?;
         }
         Ok(buffer)
+    }
+
+    /// A buffer that has no memory yet.
+    pub(super) fn over(device: Arc<LogicalDevice>, raw: vk::Buffer, bytes: u64) -> Self {
+        Self { device, raw, memory: vk::DeviceMemory::null(), bytes, mapped: None, lent: false }
+    }
+
+    /// Takes over the memory that will be bound to it.
+    pub(super) fn own(&mut self, memory: vk::DeviceMemory) {
+        self.memory = memory;
+    }
+
+    /// A buffer of the caller's, as commands name it; dropping it frees nothing. It is never mapped.
+    ///
+    /// # Safety
+    /// `raw` is a `VkBuffer` of the device with memory, of at least `bytes` bytes, that storage buffers may use and
+    /// copies may read and write. It outlives what this returns, and every submission that names it.
+    pub unsafe fn lent(device: &Device, raw: u64, bytes: u64) -> Self {
+        let mut buffer = Self::over(device.logical().clone(), vk::Handle::from_raw(raw), bytes);
+        buffer.lent = true;
+        buffer
+    }
+
+    /// Whether the buffer belongs to the device, as it is now: one that was opened again is another.
+    pub fn is_of(&self, device: &Device) -> bool {
+        Arc::ptr_eq(&self.device, device.logical())
     }
 
     /// Allocates memory of the best type that is not full, and binds it.
@@ -172,10 +199,18 @@ impl Buffer {
     pub(super) fn raw(&self) -> vk::Buffer {
         self.raw
     }
+
+    /// The `VkBuffer`.
+    pub fn handle(&self) -> u64 {
+        vk::Handle::as_raw(self.raw)
+    }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         // SAFETY: commands that name the buffer own it or share it, and were waited for. Freeing
         // memory unmaps it; freeing NULL is allowed.
         self.device.free(|device| unsafe {
