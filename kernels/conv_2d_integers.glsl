@@ -257,9 +257,8 @@ void add_taps(uint count, uint channel, uint w, uint line, uint start) {
 }
 
 // Stores what the sums of a quad of channels from `c` on become, those before `end`.
-void store_quad(ivec4 sum, uint row, uint c, uint end, uint quad) {
-    if (c >= end) return;
-    ivec4 v = requantized(sum, quad);
+void store_quad(ivec4 sum, uint row, uint c, uint end, Scaling by) {
+    ivec4 v = requantized(sum, by);
     if (VEC_Y && !WIDENED) {
         y[(row * channels + c) / 4] = packed_word(uvec4(v));
         return;
@@ -331,11 +330,14 @@ void main() {
     }
     if (idle) return;
 
-    // Requantising is long: its loop is unrolled only when the module is specialised.
+    // Requantising is long: its loops are unrolled only when the module is specialised.
     ivec4 sums[TM * TN];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) sums[i] = tile[i];
-    [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
-        uint m = i / TN, n = i % TN;
-        if (m < strip_rows) store_quad(sums[i], first + m, c + n * 4, c_end, quad + n);
+    [[dont_unroll]] for (uint n = 0; n < TN; ++n) {
+        if (c + n * 4 >= c_end) break;
+        Scaling by = scaling_of(quad + n);
+        [[dont_unroll]] for (uint m = 0; m < TM; ++m) {
+            if (m < strip_rows) store_quad(sums[m * TN + n], first + m, c + n * 4, c_end, by);
+        }
     }
 }

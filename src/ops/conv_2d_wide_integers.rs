@@ -161,7 +161,7 @@ impl Conv2dWideIntegers {
     fn scales(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let bias = bias.map(|bias| bias.to_i64()).transpose()?.unwrap_or_default();
-        let mut words = Vec::with_capacity(4 * self.factors.len());
+        let mut words = Vec::new();
         for (channel, factor) in self.factors.iter().enumerate() {
             let bias = bias.get(channel).copied().unwrap_or(0);
             let (multiplier, shift) = match self.twice {
