@@ -53,7 +53,8 @@ impl ScaledSum {
         let scaling = |w_scale: f32| {
             let scaling = match node.integers() {
                 Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
-                Integers::Reference | Integers::Reference214 => Scaling::fixed(x_scale, w_scale, y_scale),
+                _ if x.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+                _ => Scaling::fixed(x_scale, w_scale, y_scale),
             };
             scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} to {y_scale}")))
         };
@@ -157,7 +158,7 @@ pub fn signed_byte(dtype: DType, byte: u8) -> u8 {
 }
 
 /// The zero point of a tensor of one scale, which is one of its elements.
-fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
+pub fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
     let (_, zero_point) = affine(ty)?;
     match ty.dtype.range() {
         Some([least, most]) if (least..=most).contains(&zero_point.into()) => Ok(zero_point),
