@@ -2,6 +2,7 @@
 // y[b,i,j] = element of the sum Σ a[b,i,k] × b[b,k,j] of 8-bit integers, each operand possibly with its two inner
 // dimensions swapped in memory, and with batches that repeat (stride 0). An invocation computes 4 × 4 elements of y,
 // or, where rows of y are no whole words (not TILED), the elements of one word.
+//! variant DOT = plain | packed
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/elements.glsl"
@@ -16,7 +17,6 @@ layout(push_constant) uniform Push {
     uint rows;           // of y
     uint columns;
     uint depth;
-    uint b_pitch;        // elements of b from one line to the next
     int start;           // of all sums
     int a_zero_point;
     int b_zero_point;
@@ -38,14 +38,13 @@ layout(constant_id = 17) const bool B_WORDS = false;
 layout(constant_id = 18) const bool TILED = false;
 layout(constant_id = 19) const bool PER_COLUMN = false; // whether each column has a scale
 layout(constant_id = 20) const bool SUM_A = false;      // whether b has another zero point than 0
-layout(constant_id = 21) const bool SUM_B = false;      // whether a has, and `scales` does not make up for it
+layout(constant_id = 21) const bool SUM_B = false;      // whether a has
 
 READS_ELEMENTS(0, A, a)
 READS_ELEMENTS(1, B, b)
 layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 #define REQUANTIZE_BINDING 3
 #include "lib/requantize.glsl"
-#include "lib/double_product.glsl"
 
 // Up to four elements `pitch` apart as signed ones in a word, then zeros.
 #define GATHER(name, data, FORM, FLIP) \
@@ -83,16 +82,16 @@ uvec4 columns_of_b(uint base, uint j, uint k) {
     uvec4 v = uvec4(0);
     if (B_WORDS) {
         if (!SWAP_B) {
-            for (uint n = 0; n < 4; ++n) if (k + n < depth) v[n] = b[(base + (k + n) * b_pitch + j) / 4] ^ B_FLIP;
+            for (uint n = 0; n < 4; ++n) if (k + n < depth) v[n] = b[(base + (k + n) * columns + j) / 4] ^ B_FLIP;
             return packed_transpose(v);
         }
-        for (uint n = 0; n < 4; ++n) if (j + n < columns) v[n] = b[(base + (j + n) * b_pitch + k) / 4] ^ B_FLIP;
+        for (uint n = 0; n < 4; ++n) if (j + n < columns) v[n] = b[(base + (j + n) * depth + k) / 4] ^ B_FLIP;
         return v;
     }
     for (uint n = 0; n < 4; ++n) {
         if (j + n >= columns) break;
-        v[n] = SWAP_B ? gather_b(base + (j + n) * b_pitch + k, 1, depth - k)
-                      : gather_b(base + k * b_pitch + j + n, b_pitch, depth - k);
+        v[n] = SWAP_B ? gather_b(base + (j + n) * depth + k, 1, depth - k)
+                      : gather_b(base + k * columns + j + n, columns, depth - k);
     }
     return v;
 }
@@ -105,29 +104,30 @@ uvec2 bases(uint matrix) {
         matrix /= batch[d];
         base += at * uvec2(a_stride[d], b_stride[d]);
     }
-    return base * uvec2(rows * depth, (SWAP_B ? columns : depth) * b_pitch);
+    return base * uvec2(rows, columns) * depth;
 }
 
-uint quad_of(uint column) { return PER_COLUMN ? column >> 2 : 0u; }
+// The channel in whose scale a column is.
+uint channel_of(uint column) { return PER_COLUMN ? column : 0u; }
 
 // One element of y.
 uvec2 value(uint at) {
     uint line = at / columns, j = at - line * columns, matrix = line / rows, i = line - matrix * rows;
     uvec2 base = bases(matrix);
-    int sum = start + sums_of(quad_of(j))[j & 3u];
+    int sum = start + sum_of(channel_of(j));
     for (uint k = 0; k < depth; k += 4) {
         uint count = depth - k;
         uint u = SWAP_A ? gather_a(base.x + k * rows + i, rows, count)
                         : A_WORDS ? a[(base.x + i * depth + k) / 4] ^ FLIP
                                   : gather_a(base.x + i * depth + k, 1, count);
-        uint v = !SWAP_B ? gather_b(base.y + k * b_pitch + j, b_pitch, count)
-                         : B_WORDS ? b[(base.y + j * b_pitch + k) / 4] ^ B_FLIP
-                                   : gather_b(base.y + j * b_pitch + k, 1, count);
+        uint v = !SWAP_B ? gather_b(base.y + k * columns + j, columns, count)
+                         : B_WORDS ? b[(base.y + j * depth + k) / 4] ^ B_FLIP
+                                   : gather_b(base.y + j * depth + k, 1, count);
         sum += packed_dot(u, v);
         if (SUM_A) sum -= b_zero_point * packed_dot(u, 0x01010101);
         if (SUM_B) sum -= a_zero_point * packed_dot(v, 0x01010101);
     }
-    return uvec2(scaled_element(sum, quad_of(j), j & 3u), 0);
+    return uvec2(requantized(sum, channel_of(j)), 0);
 }
 
 void main() {
@@ -147,7 +147,7 @@ void main() {
     uint j = item % strips * 4, i = item / strips % bands * 4, matrix = item / strips / bands;
     uvec2 base = bases(matrix);
     ivec4 sum[4];
-    [[unroll]] for (int r = 0; r < 4; ++r) sum[r] = start + sums_of(quad_of(j));
+    [[unroll]] for (int r = 0; r < 4; ++r) sum[r] = start + sums_of(channel_of(j) / 4);
     for (uint k = 0; k < depth; k += 4) {
         uvec4 u = rows_of_a(base.x, i, k), v = columns_of_b(base.y, j, k);
         ivec4 correction = ivec4(0);
@@ -162,7 +162,7 @@ void main() {
     }
     for (uint r = 0; r < 4; ++r) {
         if (i + r >= rows) break;
-        ivec4 v = scaled_elements(sum[r], quad_of(j));
+        ivec4 v = requantized(sum[r], channel_of(j) / 4);
         uint at = (matrix * rows + i + r) * columns + j;
         if (form_width(FORM) == 8u) {
             y[at / 4] = packed(v);

@@ -4,6 +4,7 @@
 //
 // w holds the weights channel by channel as signed integers, each filled up with zeros to `steps` vectors of 16.
 //! variant JOIN = memory | subgroups
+//! variant DOT = plain | packed
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/elements.glsl"
@@ -37,7 +38,6 @@ layout(std430, set = 0, binding = 1) readonly buffer W { uvec4 w[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 #define REQUANTIZE_BINDING 3
 #include "lib/requantize.glsl"
-#include "lib/double_product.glsl"
 #define JOIN_T ivec4
 #define JOIN_COUNT WG_X
 #define JOIN_LANE gl_LocalInvocationID.x
@@ -85,8 +85,7 @@ void main() {
     if (gl_LocalInvocationID.x != 0 || first >= elements) return;
     ivec4 v;
     [[unroll]] for (int i = 0; i < 4; ++i) {
-        uint lane = channel[i] & 3u;
-        v[i] = scaled_element(sum[i] + sums_of(channel[i] >> 2)[lane], channel[i] >> 2, lane);
+        v[i] = requantized(sum[i] + sum_of(channel[i]), channel[i]);
     }
     if (form_width(FORM) == 8u) {
         y[quad] = packed(v);

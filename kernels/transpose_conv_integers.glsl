@@ -6,6 +6,7 @@
 //
 // w holds for each tap and channel the weights as signed integers, filled up with zeros to whole words, and a word with
 // the sum of what they are above their zero point.
+//! variant DOT = plain | packed
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/elements.glsl"
@@ -42,7 +43,6 @@ layout(std430, set = 0, binding = 1) readonly buffer W { uint w[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 #define REQUANTIZE_BINDING 3
 #include "lib/requantize.glsl"
-#include "lib/double_product.glsl"
 
 const uint OUTSIDE = 0xffffffffu;
 
@@ -96,8 +96,7 @@ int element(uint at) {
     uint line = pixel / y_size.y, image = line / y_size.x;
     ivec4 sum[4] = ivec4[4](ivec4(0), ivec4(0), ivec4(0), ivec4(0));
     add(sum, image, uvec2(line - image * y_size.x, pixel - line * y_size.y), 1, uvec4(channel));
-    uint lane = channel & 3u;
-    return scaled_element(sum[0].x + sums_of(channel >> 2)[lane], channel >> 2, lane);
+    return requantized(sum[0].x + sum_of(channel), channel);
 }
 
 void main() {
@@ -126,7 +125,7 @@ void main() {
     ivec4 sum[4] = ivec4[4](start, start, start, start);
     add(sum, image, at, count, 4 * quad + uvec4(0, 1, 2, 3));
     for (uint m = 0; m < count; ++m) {
-        ivec4 v = scaled_elements(sum[m], quad);
+        ivec4 v = requantized(sum[m], quad);
         uint to = (rest * y_size.y + at.y + m * stride.y) * channels + 4 * quad;
         if (form_width(FORM) == 8u) {
             y[to / 4] = packed(v);

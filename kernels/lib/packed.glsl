@@ -1,10 +1,17 @@
 // Words of four signed 8-bit integers, the first one lowest.
+#ifdef DOT_PACKED
+#extension GL_EXT_integer_dot_product : require
+#endif
 
 // The sum of the products of two words' elements.
 int packed_dot(uint a, uint b) {
+#ifdef DOT_PACKED
+    return dotPacked4x8EXT(int(a), int(b));
+#else
     int sum = 0;
     for (int n = 0; n < 32; n += 8) sum += bitfieldExtract(int(a), n, 8) * bitfieldExtract(int(b), n, 8);
     return sum;
+#endif
 }
 
 uint packed(ivec4 v) {

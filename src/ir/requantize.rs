@@ -2,7 +2,7 @@
 //! kernels. `kernels/lib/requantize.glsl` computes the same.
 
 use super::FixedPoint;
-use crate::codes::{double_product as in_double, requantize as code};
+use crate::codes::requantize as code;
 
 /// The product of a sum and the quotient of scales, as an integer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +19,11 @@ impl Scaling {
     /// For sums of products of elements of scales `x` and `w`, in fixed point; `None` where TFLite has none.
     pub fn fixed(x: f32, w: f32, y: f32) -> Option<Self> {
         FixedPoint::new(f64::from(x) * f64::from(w) / f64::from(y)).map(Self::Fixed)
+    }
+
+    /// The same where all sums have one scale in TFLite: it multiplies both as floats then.
+    pub fn fixed_for_all(x: f32, w: f32, y: f32) -> Option<Self> {
+        FixedPoint::new(f64::from(x * w) / f64::from(y)).map(Self::Fixed)
     }
 
     /// The same in floats.
@@ -38,7 +43,7 @@ impl Scaling {
         match self {
             Self::Fixed(_) => code::ROUNDING_TWICE,
             Self::Float(_) => code::ROUNDING_FLOAT,
-            Self::Double(_) => in_double::ROUNDING_DOUBLE,
+            Self::Double(_) => code::ROUNDING_DOUBLE,
         }
     }
 
@@ -127,7 +132,7 @@ mod tests {
         assert_eq!(Scaling::Float(f32::MIN_POSITIVE).times(i32::MAX), 0);
     }
 
-    /// What `double_product` of `kernels/lib/double_product.glsl` computes from the words.
+    /// What `double_product` of `kernels/lib/requantize.glsl` computes from the words.
     fn in_integers(x: i32, [low, high]: [i32; 2]) -> i32 {
         let (low, high) = (u128::from(low.cast_unsigned()), high.cast_unsigned());
         let (mantissa, shift) = (u128::from(high & 0x1f_ffff) << 32 | low, high >> 21);
@@ -172,6 +177,14 @@ mod tests {
             }
         }
         assert!(differs > 0, "no case shows that the product is rounded to a double first");
+    }
+
+    #[test]
+    fn one_scale_for_all_is_a_product_of_floats() {
+        let (x, w) = (0.0371_f32, 0.0519_f32);
+        let factor = FixedPoint::new(1.0 / 256.0).unwrap();
+        assert_eq!(Scaling::fixed_for_all(x, w, x * w * 256.0), Some(Scaling::Fixed(factor)));
+        assert_ne!(Scaling::fixed(x, w, x * w * 256.0), Some(Scaling::Fixed(factor)));
     }
 
     #[test]

@@ -172,3 +172,23 @@ impl WideProduct {
         cx.dispatch(dispatch(kernel(), spec, push, bind, grid.grid), ops)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Data;
+
+    #[test]
+    fn sums_have_64_bits() {
+        let op = BatchMatmulInt16 {
+            matmul: BatchMatmul { swapped: [false, false] },
+            scaling: WideScaling::once(2f64.powi(-20)).unwrap(),
+            target: Target { zero_point: 0, bounds: [-32_768, 32_767] },
+        };
+        let tensor = |shape: [u32; 2], data| HostTensor { shape: Shape::from(shape), data };
+        let x = tensor([1, 3], Data::I16(vec![-32_768, -32_768, -32_768]));
+        let w = tensor([3, 2], Data::I16(vec![-32_768, 16, -32_768, 16, -32_768, 0]));
+        let y = op.reference(&[Some(&x), Some(&w)]).unwrap().remove(0);
+        assert_eq!(y.data, Data::I16(vec![3072, -1]));
+    }
+}

@@ -3,12 +3,13 @@
 //! Taken as for floats, for int8 operands and results with one scale each. Sums have 32 bits, and are scaled in fixed
 //! point with two roundings, whichever kernels results have to equal: XNNPACK takes no such node.
 
-use super::affine::scaling;
 use super::batch_matmul::BatchMatmul;
+use super::affine::scaling;
+use super::scaled_sum::zero_point;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape};
-use crate::kernel::table::batch_matmul_integers::{Bind, Push, Spec, dispatch, kernel};
+use crate::ir::{DType, HostTensor, Scalar, Shape};
+use crate::kernel::table::batch_matmul_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -46,24 +47,17 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("{} × {} becomes {}", x.dtype, w.dtype, y.dtype);
     }
     matmul.infer(&[Some(x.shape), Some(w.shape)])?;
-    let [(x_scale, x_zero_point), (w_scale, w_zero_point), (y_scale, zero_point)] =
-        [scaling(&x)?, scaling(&w)?, scaling(&y)?];
-    let target = Target { zero_point, bounds: [-128, 127] };
-    let scaling = one_scale(x_scale, w_scale, y_scale)?;
+    let [x_scale, w_scale, y_scale] = [scaling(&x)?.0, scaling(&w)?.0, scaling(&y)?.0];
+    let target = Target { zero_point: zero_point(&y)?, bounds: [-128, 127] };
+    let Some(scaling) = Scaling::fixed_for_all(x_scale, w_scale, y_scale) else {
+        unsupported!("scales {x_scale} and {w_scale} become {y_scale}");
+    };
     Ok(Parsed::new(BatchMatmulIntegers {
         matmul,
-        zero_points: [x_zero_point, w_zero_point],
+        zero_points: [zero_point(&x)?, zero_point(&w)?],
         scaling,
         target,
     }))
-}
-
-/// The scaling where all sums have one: TFLite multiplies both scales as floats then.
-pub(super) fn one_scale(x: f32, w: f32, y: f32) -> Result<Scaling, Unsupported> {
-    match FixedPoint::new(f64::from(x * w) / f64::from(y)) {
-        Some(factor) => Ok(Scaling::Fixed(factor)),
-        None => unsupported!("scales {x} and {w} become {y}"),
-    }
 }
 
 impl Operator for BatchMatmulIntegers {
@@ -77,9 +71,6 @@ impl Operator for BatchMatmulIntegers {
         let scales = cx.belonging("scales", requantize::packed_bytes(4), move |bytes| {
             requantize::pack(quad.into_iter(), bytes);
         })?;
-        let (w, element) = (cx.x(1)?, cx.element_of(1));
-        let pitch = if self.matmul.swapped[1] { g.depth } else { g.columns };
-        let [x_zero_point, w_zero_point] = self.zero_points;
         let product = Product {
             rows: g.rows,
             depth: g.depth,
@@ -88,8 +79,6 @@ impl Operator for BatchMatmulIntegers {
             strides: g.strides,
             swapped: self.matmul.swapped,
             zero_points: self.zero_points,
-            start: x_zero_point.wrapping_mul(w_zero_point).wrapping_mul(g.depth.cast_signed()),
-            w: Weights { buffer: w, element, pitch, summed: false },
             scales,
             per_column: false,
             rounding: self.scaling.code(),
@@ -110,20 +99,7 @@ impl Operator for BatchMatmulIntegers {
     }
 }
 
-/// The right operand of a product.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weights {
-    /// Where it is.
-    pub buffer: BufferId,
-    /// How it is stored.
-    pub element: Element,
-    /// Elements from one line to the next.
-    pub pitch: u32,
-    /// Whether sums begin with what its elements contribute to the left operand's zero point.
-    pub summed: bool,
-}
-
-/// Products of matrices of 8-bit integers, the left ones being operand 0.
+/// Products of matrices of 8-bit integers, operands 0 and 1.
 pub(super) struct Product {
     /// Of the result.
     pub rows: u32,
@@ -139,10 +115,6 @@ pub(super) struct Product {
     pub swapped: [bool; 2],
     /// Of signed operands.
     pub zero_points: [i32; 2],
-    /// What all sums begin with.
-    pub start: i32,
-    /// The right operand.
-    pub w: Weights,
     /// What [`requantize::pack`] has written, for each column or for all.
     pub scales: BufferId,
     /// Whether for each column.
@@ -161,8 +133,8 @@ pub(super) fn flip(dtype: DType) -> u32 {
 impl Product {
     /// Emits the dispatch.
     pub fn emit(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let x = cx.x(0)?;
-        let (element, dtype) = (cx.element(), cx.input(0).dtype);
+        let (a, b) = (cx.x(0)?, cx.x(1)?);
+        let (element, b_element, dtype) = (cx.element(), cx.element_of(1), cx.input(0).dtype);
         let packed = element.bytes() == 1;
         let words = |element: Element, swapped: bool, [line, column]: [u32; 2]| {
             element.bytes() == 1 && (if swapped { column } else { line }).is_multiple_of(4)
@@ -187,8 +159,7 @@ impl Product {
             rows: self.rows,
             columns: self.columns,
             depth: self.depth,
-            b_pitch: self.w.pitch,
-            start: self.start,
+            start: a_zero_point.wrapping_mul(b_zero_point).wrapping_mul(self.depth.cast_signed()),
             a_zero_point,
             b_zero_point,
             y_zero_point: self.target.zero_point,
@@ -201,22 +172,44 @@ impl Product {
         let spec = Spec {
             wg_x,
             form: form(element),
-            b_form: form(self.w.element),
+            b_form: form(b_element),
             flip: flip(dtype),
-            b_flip: if self.w.summed { 0 } else { flip(cx.input(1).dtype) },
+            b_flip: flip(cx.input(1).dtype),
             swap_a,
             swap_b,
             a_words: words(element, swap_a, [self.depth, self.rows]),
-            b_words: self.w.element.bytes() == 1 && self.w.pitch.is_multiple_of(4),
+            b_words: words(b_element, swap_b, [self.columns, self.depth]),
             tiled,
             per_column: self.per_column,
             sum_a: b_zero_point != 0,
-            sum_b: a_zero_point != 0 && !self.w.summed,
+            sum_b: a_zero_point != 0,
             rounding: self.rounding,
             ..Default::default()
         };
-        let bind = Bind { a: x, b: self.w.buffer, y: cx.y(0), scales: self.scales };
+        let bind = Bind { a, b, y: cx.y(0), scales: self.scales };
         let ops = 2 * elements * u64::from(self.depth);
-        cx.dispatch(dispatch(kernel(), spec, push, bind, grid), ops)
+        let dot = if cx.caps.dot_8() { Dot::Packed } else { Dot::Plain };
+        cx.dispatch(dispatch(kernel(dot), spec, push, bind, grid), ops)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Data, FixedPoint};
+
+    #[test]
+    fn sums_become_elements() {
+        let op = BatchMatmulIntegers {
+            matmul: BatchMatmul { swapped: [false, true] },
+            zero_points: [1, -1],
+            scaling: Scaling::Fixed(FixedPoint::new(0.5).unwrap()),
+            target: Target { zero_point: 2, bounds: [-128, 127] },
+        };
+        let tensor = |shape: &[u32], data| HostTensor { shape: Shape::new(shape), data };
+        let x = tensor(&[1, 2], Data::I8(vec![3, 5]));
+        let w = tensor(&[2, 2, 2], Data::I8(vec![1, 0, 126, 127, -1, -2, -1, -1]));
+        let y = op.reference(&[Some(&x), Some(&w)]).unwrap().remove(0);
+        assert_eq!(y, tensor(&[2, 1, 2], Data::I8(vec![6, 127, 0, 2])));
     }
 }

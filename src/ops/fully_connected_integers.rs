@@ -6,20 +6,24 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
-use super::batch_matmul_integers::{Product, Weights, flip, one_scale};
+use super::batch_matmul_integers::{Product, flip};
+use super::conv_2d::Geometry;
+use super::conv_2d_integers;
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
+use super::affine::scaling;
+use super::scaled_sum::{ScaledSum, signed, signed_byte, zero_point};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, TensorType};
-use crate::kernel::table::fully_connected_integers::{Bind, Push, Spec, dispatch, kernel};
+use crate::ir::{Activation, DType, HostTensor, Shape, TensorType};
+use crate::kernel::table::fully_connected_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::options::Integers;
-use crate::program::{BufferId, Element};
+use crate::program::BufferId;
 use crate::tflite::{NodeView, TensorView, sys};
 use crate::unsupported;
 
@@ -36,12 +40,8 @@ pub(super) const DEFS: &[Def] = &[Def {
 pub struct FullyConnectedIntegers {
     /// The shapes.
     pub shapes: FullyConnected,
-    /// Those of operand and weights.
-    pub zero_points: [i32; 2],
-    /// From the sums of each channel, or of all, to the result.
-    pub scalings: Arc<[Scaling]>,
-    /// The result.
-    pub target: Target,
+    /// How sums become elements.
+    pub sum: ScaledSum,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -57,24 +57,20 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     check_bias(node, 2, w.shape[0])?;
-    let (x_zero_point, target) = (scaling(&x)?.1, target(&y, Activation::from_code(p.activation)?)?);
+    let (x_zero_point, target) = (zero_point(&x)?, target(&y, Activation::from_code(p.activation)?)?);
     // XNNPACK takes no computed weights, nor rows of nibbles that end within a byte.
     let takes = |weights: TensorView<'_>| {
         weights.is_constant() && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
     };
     let by_xnnpack = node.input(1).is_some_and(takes);
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y], by_xnnpack)?;
-    Ok(Parsed::new(FullyConnectedIntegers {
-        shapes,
-        zero_points: [x_zero_point, w_zero_point],
-        scalings,
-        target,
-    }))
+    let sum = ScaledSum { x_zero_point, w_zero_point, scalings, target };
+    Ok(Parsed::new(FullyConnectedIntegers { shapes, sum }))
 }
 
 /// The result that elements are computed for.
 pub(super) fn target(y: &TensorType, activation: Activation) -> Result<Target, Unsupported> {
-    Ok(Target { zero_point: scaling(y)?.1, bounds: bounds(y, activation)? })
+    Ok(Target { zero_point: zero_point(y)?, bounds: bounds(y, activation)? })
 }
 
 /// Requires that operand `i`, if present, is a constant of 32-bit integers, one for each channel.
@@ -89,7 +85,7 @@ pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result
     node.constant(i)?.check()
 }
 
-/// The scalings for operand, weights and result of these types, and the weights' zero point. XNNPACK takes the node if
+/// The scaling of each channel for operand, weights and result of these types, and the weights' zero point. XNNPACK takes the node if
 /// `by_xnnpack` and if those of int8 are around 0.
 fn scalings(
     integers: Integers,
@@ -110,71 +106,48 @@ fn scalings(
         let scaling = match integers {
             Integers::Xnnpack if in_floats => Scaling::float(x_scale, *w_scale, y_scale),
             Integers::Reference214 if several => Scaling::fixed(x_scale, *w_scale, y_scale),
-            Integers::Reference214 => return one_scale(x_scale, *w_scale, y_scale),
+            Integers::Reference214 => Scaling::fixed_for_all(x_scale, *w_scale, y_scale),
             _ => Scaling::double(x_scale, *w_scale, y_scale),
         };
         scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
     };
-    let scalings = quant.scale.iter().map(scaling).collect::<Result<_, _>>()?;
-    Ok((scalings, quant.zero_point[0]))
+    let scalings = quant.scale.iter().map(scaling).collect::<Result<Vec<_>, _>>()?;
+    let scalings = if several { scalings } else { vec![scalings[0]; w.shape[0] as usize] };
+    let w_zero_point = quant.zero_point[0];
+    if !w.dtype.range().is_some_and(|[least, most]| (least..=most).contains(&w_zero_point.into())) {
+        unsupported!("weights around {w_zero_point}");
+    }
+    Ok((scalings.into(), w_zero_point))
 }
 
 /// Up to so many rows, sums are split among invocations; more rows share weights in tiles.
 const FEW_ROWS: u32 = 4;
 
 impl FullyConnectedIntegers {
-    fn scaling(&self, channel: usize) -> Scaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
-    }
-
-    /// The zero points of operand and weights, once both are signed.
-    fn signed(&self, dtype: DType) -> [i32; 2] {
-        self.zero_points.map(|n| if dtype == DType::U8 { n - 128 } else { n })
-    }
-
     /// Uploads the weights as signed integers, each channel filled up with zeros to whole vectors of 16.
-    fn weights(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
-        let Some(constant) = cx.constant(1).cloned() else { unreachable!("asked for by lower") };
+    fn weights(cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
+        let Some(constant) = cx.constant(1).cloned() else { unsupported!("operand 1 is not constant") };
         let [channels, depth] = [constant.shape[0], constant.shape[1]];
         let pitch = depth.next_multiple_of(16) as usize;
-        let flip = flip(constant.stored) as u8;
-        let bytes = u64::from(channels.next_multiple_of(4)) * pitch as u64;
+        let bytes = u64::from(channels) * pitch as u64;
         cx.weights(1, "channels of integers", bytes, move |to| {
             let from = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
             for (to, from) in to.chunks_exact_mut(pitch).zip(from.chunks_exact(depth as usize)) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = from ^ flip);
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = signed_byte(constant.stored, *from));
             }
         })
     }
 
-    /// Uploads what each channel's sums begin with and their scaling. With constant weights, what these contribute to
-    /// the zero points is part of it.
-    fn scales(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
-        let w = cx.input(1);
-        let (channels, depth) = (w.shape[0], w.shape[1] as usize);
+    /// Uploads what each channel's sums begin with, the bias, and their scaling.
+    fn biases(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
+        let channels = cx.input(1).shape[0] as usize;
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
-        let weights = cx.constant(1).cloned();
-        let [x_zero_point, w_zero_point] = self.signed(w.dtype);
-        let (op, flip) = (self.clone(), flip(w.dtype) as u8);
+        let scalings = self.sum.scalings.clone();
         let places = channels.next_multiple_of(4);
-        cx.belonging("scales", requantize::packed_bytes(places.into()), move |to| {
-            let known = "checked by parse";
-            let bias = bias.as_ref().map(|bias| bias.to_i64().expect(known));
-            let weights = weights.as_ref().map(|weights| weights.dense().expect(known));
-            let place = |c: usize| {
-                let mut start = bias.as_ref().map_or(0, |bias| bias[c] as i32);
-                if let Some(weights) = &weights {
-                    let own = &weights[c * depth..][..depth];
-                    let sum: i64 = own
-                        .iter()
-                        .map(|w| i64::from((w ^ flip).cast_signed()) - i64::from(w_zero_point))
-                        .sum();
-                    start = start.wrapping_sub((sum * i64::from(x_zero_point)) as i32);
-                }
-                (start, op.scaling(c))
-            };
-            let known = |c: u32| (c < channels).then(|| place(c as usize));
-            requantize::pack((0..places).map(known), to);
+        cx.belonging("scales", requantize::packed_bytes(places as u64), move |to| {
+            let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
+            let place = |c: usize| Some((bias.as_ref().map_or(0, |bias| bias[c] as i32), *scalings.get(c)?));
+            requantize::pack((0..places).map(place), to);
         })
     }
 
@@ -182,7 +155,9 @@ impl FullyConnectedIntegers {
     fn emit_few_rows(&self, cx: &mut Lower<'_>, rows: u32) -> Result<(), Unsupported> {
         let (w_shape, dtype) = (cx.input(1).shape, cx.input(1).dtype);
         let (channels, depth) = (w_shape[0], w_shape[1]);
-        let (x, w, scales) = (cx.x(0)?, self.weights(cx)?, self.scales(cx)?);
+        let places = u64::from(channels.next_multiple_of(4));
+        let known = move |place| Some(place).filter(|c| *c < channels as usize);
+        let (x, w, scales) = (cx.x(0)?, Self::weights(cx)?, self.sum.upload(cx, true, places, known)?);
         let element = cx.element();
         let elements = u64::from(rows) * u64::from(channels);
         let steps = depth.div_ceil(16);
@@ -190,7 +165,7 @@ impl FullyConnectedIntegers {
         let one_row = rows == 1 || channels.is_multiple_of(4);
         cx.expect_rounds(steps.div_ceil(deep).into())?;
         let (grid, row_groups) = cx.group_grid(elements.div_ceil(4 * u64::from(wide)))?;
-        let [_, w_zero_point] = self.signed(dtype);
+        let w_zero_point = signed(dtype, self.sum.w_zero_point);
         let push = Push {
             depth,
             steps,
@@ -198,9 +173,9 @@ impl FullyConnectedIntegers {
             elements: elements as u32,
             row_groups,
             w_zero_point,
-            y_zero_point: self.target.zero_point,
-            least: self.target.bounds[0],
-            most: self.target.bounds[1],
+            y_zero_point: self.sum.target.zero_point,
+            least: self.sum.target.bounds[0],
+            most: self.sum.target.bounds[1],
         };
         use crate::codes::fully_connected_integers::{READ_ELEMENTS, READ_VECTORS, READ_WORDS};
         let read = match depth {
@@ -217,10 +192,11 @@ impl FullyConnectedIntegers {
             flip: flip(dtype),
             one_row,
             shifted: w_zero_point != 0,
-            rounding: self.scalings[0].code(),
+            rounding: self.sum.rounding(),
             ..Default::default()
         };
-        let kernel = kernel(cx.join(wide));
+        let dot = if cx.caps.dot_8() { Dot::Packed } else { Dot::Plain };
+        let kernel = kernel(cx.join(wide), dot);
         let bind = Bind { x, w, y: cx.y(0), scales };
         cx.dispatch(dispatch(kernel, spec, push, bind, grid), 2 * elements * u64::from(depth))
     }
@@ -247,55 +223,80 @@ impl Operator for FullyConnectedIntegers {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let (w, rows) = (cx.input(1).shape, cx.output(0).shape.rows());
-        let constant = cx.constant(1).is_some();
-        if constant && (rows <= FEW_ROWS || !cx.runs(u64::from(w[1].div_ceil(4)))) {
-            return self.emit_few_rows(cx, rows);
+        let (w, rows) = (cx.input(1), cx.output(0).shape.rows());
+        let (channels, depth) = (w.shape[0], w.shape[1]);
+        if cx.constant(1).is_some() {
+            return match rows <= FEW_ROWS || !cx.runs(u64::from(depth.div_ceil(4)) + 3) {
+                true => self.emit_few_rows(cx, rows),
+                false => conv_2d_integers::emit(cx, &Geometry::product(rows, depth, channels), &self.sum),
+            };
         }
-        let weights = if constant {
-            let pitch = w[1].next_multiple_of(16);
-            Weights { buffer: self.weights(cx)?, element: Element::I8, pitch, summed: true }
-        } else {
-            Weights { buffer: cx.x(1)?, element: cx.element_of(1), pitch: w[1], summed: false }
-        };
-        let zero_points = self.signed(cx.input(1).dtype);
-        let all = zero_points[0].wrapping_mul(zero_points[1]).wrapping_mul(w[1].cast_signed());
+        let zero_points = [self.sum.x_zero_point, self.sum.w_zero_point].map(|n| signed(w.dtype, n));
         let product = Product {
             rows,
-            depth: w[1],
-            columns: w[0],
+            depth,
+            columns: channels,
             batch: [1; 4],
             strides: [[0; 4]; 2],
             swapped: [false, true],
             zero_points,
-            start: if constant { 0 } else { all },
-            w: weights,
-            scales: self.scales(cx)?,
+            scales: self.biases(cx)?,
             per_column: true,
-            rounding: self.scalings[0].code(),
-            target: self.target,
+            rounding: self.sum.rounding(),
+            target: self.sum.target,
         };
         product.emit(cx)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
-        let bias = inputs.get(2).copied().flatten().map(HostTensor::to_i64).transpose()?;
+        let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [channels, depth] = [w.shape[0] as usize, w.shape[1] as usize];
-        let less = |x: Vec<i64>, zero_point: i32| -> Vec<i32> {
-            x.into_iter().map(|n| n as i32 - zero_point).collect()
+        let [xs, ws] = self.sum.numbers(x, w)?;
+        let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
+        for (row, sums) in xs.chunks_exact(depth).zip(sums.chunks_exact_mut(channels)) {
+            for (weights, sum) in ws.chunks_exact(depth).zip(sums) {
+                *sum = row.iter().zip(weights).fold(*sum, |sum, (x, w)| sum.wrapping_add(x * w));
+            }
+        }
+        Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Data;
+
+    #[test]
+    fn sums_become_elements() {
+        let op = FullyConnectedIntegers {
+            shapes: FullyConnected { keep_num_dims: true },
+            sum: ScaledSum {
+                x_zero_point: 1,
+                w_zero_point: -1,
+                scalings: [Scaling::Double(0.5), Scaling::Double(0.25)].into(),
+                target: Target { zero_point: -3, bounds: [-128, 0] },
+            },
         };
-        let (xs, ws) = (less(x.to_i64()?, self.zero_points[0]), less(w.to_i64()?, self.zero_points[1]));
-        let mut place = 0;
-        let y = HostTensor::moved(x.dtype(), shape, |_| {
-            let (row, channel) = (place / channels, place % channels);
-            place += 1;
-            let terms = xs[row * depth..][..depth].iter().zip(&ws[channel * depth..][..depth]);
-            let sum = terms.fold(0_i32, |sum, (a, b)| sum.wrapping_add(a * b));
-            let sum = sum.wrapping_add(bias.as_ref().map_or(0, |bias| bias[channel] as i32));
-            Scalar::int(x.dtype(), self.target.element(sum, self.scaling(channel)).into()).bits
-        })?;
-        Ok(vec![y])
+        let tensor = |shape: &[u32], data| HostTensor { shape: Shape::new(shape), data };
+        let x = tensor(&[1, 2, 2], Data::I8(vec![3, 5, 127, -128]));
+        let w = tensor(&[2, 2], Data::I8(vec![0, 0, 0, -2]));
+        let bias = tensor(&[2], Data::I32(vec![1, 0]));
+        let y = op.reference(&[Some(&x), Some(&w), Some(&bias)]).unwrap().remove(0);
+        // The sums are 7 and -2, then -2 and 255.
+        assert_eq!(y, tensor(&[1, 2, 2], Data::I8(vec![0, -4, -4, 0])));
+        let y = op.reference(&[Some(&x), Some(&w), None]).unwrap().remove(0);
+        assert_eq!(y.data, Data::I8(vec![0, -4, -5, 0]));
+    }
+
+    #[test]
+    fn workgroups_suit_the_sums() {
+        let caps = Caps::minimum();
+        for (quads, steps) in [(1, 1), (250, 72), (1 << 20, 1), (3, 1 << 16)] {
+            let [deep, wide] = workgroup(&caps, quads, steps);
+            assert!(deep.is_power_of_two() && deep * wide <= caps.max_joined(), "{quads} {steps}");
+            assert!(steps.div_ceil(deep) <= caps.machine.max_rounds || deep == caps.max_joined());
+        }
     }
 }

@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
 use super::max_pool_integers;
+use super::affine::scaling;
 use crate::cache;
 use crate::error::Unsupported;
-use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
 use crate::lower::Lower;
@@ -54,7 +53,8 @@ impl ScaledSum {
         let scaling = |w_scale: f32| {
             let scaling = match node.integers() {
                 Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
-                Integers::Reference | Integers::Reference214 => Scaling::fixed(x_scale, w_scale, y_scale),
+                _ if x.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+                _ => Scaling::fixed(x_scale, w_scale, y_scale),
             };
             scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} to {y_scale}")))
         };
@@ -158,7 +158,7 @@ pub fn signed_byte(dtype: DType, byte: u8) -> u8 {
 }
 
 /// The zero point of a tensor of one scale, which is one of its elements.
-fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
+pub fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
     let (_, zero_point) = scaling(ty)?;
     match ty.dtype.range() {
         Some([least, most]) if (least..=most).contains(&zero_point.into()) => Ok(zero_point),
@@ -198,7 +198,7 @@ pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<
     if let Some(bad) = zero_point.iter().find(|zero| !allowed.contains(*zero)) {
         unsupported!("weights of {} with zero point {bad}", w.dtype);
     }
-    let scales = if scale.len() == 1 { filled(channels.into(), scale[0], w)? } else { scale.clone() };
+    let scales = if scale.len() == 1 { vec![scale[0]; channels as usize] } else { scale.clone() };
     Ok((scales, zero))
 }
 

@@ -7,14 +7,15 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
-use super::batch_matmul_integers::{flip, one_scale};
+use super::batch_matmul_integers::flip;
 use super::fully_connected_integers::{check_bias, target};
+use super::affine::scaling;
+use super::scaled_sum::{weight_scales, zero_point};
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{DType, HostTensor, Scalar, Shape, TensorType};
-use crate::kernel::table::transpose_conv_integers::{Bind, Push, Spec, dispatch, kernel};
+use crate::kernel::table::transpose_conv_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
@@ -38,7 +39,7 @@ pub struct TransposeConvIntegers {
     pub conv: TransposeConv,
     /// Those of operand and weights.
     pub zero_points: [i32; 2],
-    /// From the sums of each channel, or of all, to the result.
+    /// From the sums of each channel to the result.
     pub scalings: Arc<[Scaling]>,
     /// The result.
     pub target: Target,
@@ -53,41 +54,28 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.constant(1)?.check()?;
     conv.check(&w.shape, &x.shape)?;
     check_bias(node, 3, w.shape[0])?;
-    let (x_zero_point, target) = (scaling(&x)?.1, target(&y, activation)?);
+    let (x_zero_point, target) = (zero_point(&x)?, target(&y, activation)?);
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y])?;
     let zero_points = [x_zero_point, w_zero_point];
     Ok(Parsed::new(TransposeConvIntegers { conv, zero_points, scalings, target }))
 }
 
-/// The scalings for operand, weights and result of these types, and the weights' zero point.
+/// The scaling of each channel for operand, weights and result of these types, and the weights' zero point.
 fn scalings(integers: Integers, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
     let ((x_scale, _), (y_scale, _)) = (scaling(x)?, scaling(y)?);
-    let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
-    let signed = w.dtype == DType::I8;
-    if signed && quant.zero_point.iter().any(|n| *n != 0)
-        || quant.scale.len() > 1 && !(signed && quant.axis == 0)
-    {
-        unsupported!("weights {w}: those of int8 are taken around 0, with one scale or one for each channel");
-    }
-    let scaling = |w_scale: &f32| {
-        if !(1e-30..1e30).contains(w_scale) {
-            unsupported!("weights of scale {w_scale}");
-        }
+    let (scales, zero_point) = weight_scales(w, 0, w.shape[0])?;
+    let scaling = |w_scale: f32| {
         let scaling = match integers {
-            Integers::Xnnpack => Scaling::float(x_scale, *w_scale, y_scale),
-            _ if signed => Scaling::fixed(x_scale, *w_scale, y_scale),
-            _ => return one_scale(x_scale, *w_scale, y_scale),
+            Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
+            _ if w.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+            _ => Scaling::fixed(x_scale, w_scale, y_scale),
         };
         scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
     };
-    Ok((quant.scale.iter().map(scaling).collect::<Result<_, _>>()?, quant.zero_point[0]))
+    Ok((scales.into_iter().map(scaling).collect::<Result<_, _>>()?, zero_point))
 }
 
 impl TransposeConvIntegers {
-    fn scaling(&self, channel: usize) -> Scaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
-    }
-
     /// The zero points of operand and weights, once both are signed.
     fn signed(&self, dtype: DType) -> [i32; 2] {
         self.zero_points.map(|n| if dtype == DType::U8 { n - 128 } else { n })
@@ -122,10 +110,10 @@ impl TransposeConvIntegers {
     fn scales(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
         let channels = cx.input(1).shape[0];
         let bias = if cx.has_input(3) { cx.constant(3).cloned() } else { None };
-        let (op, places) = (self.clone(), channels.next_multiple_of(4));
+        let (scalings, places) = (self.scalings.clone(), channels.next_multiple_of(4));
         cx.belonging("scales", requantize::packed_bytes(places.into()), move |to| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
-            let place = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c] as i32), op.scaling(c));
+            let place = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c] as i32), scalings[c]);
             requantize::pack((0..places).map(|c| (c < channels).then(|| place(c as usize))), to);
         })
     }
@@ -195,7 +183,8 @@ impl Operator for TransposeConvIntegers {
             ..Default::default()
         };
         let ops = 2 * x_shape.elements() * u64::from(w_shape[1] * w_shape[2] * channels);
-        cx.dispatch(dispatch(kernel(), spec, push, Bind { x, w, y: cx.y(0), scales }, grid), ops)
+        let dot = if cx.caps.dot_8() { Dot::Packed } else { Dot::Plain };
+        cx.dispatch(dispatch(kernel(dot), spec, push, Bind { x, w, y: cx.y(0), scales }, grid), ops)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
@@ -205,7 +194,7 @@ impl Operator for TransposeConvIntegers {
         let y = self.conv.sums(x, w, x.dtype(), |channel, terms| {
             let product = |[x, w]: [Scalar; 2]| (x.to_i64() - x_zero_point) * (w.to_i64() - w_zero_point);
             let sum = terms.map(product).sum::<i64>() + bias.as_ref().map_or(0, |bias| bias[channel]);
-            let y = self.target.element(sum as i32, self.scaling(channel));
+            let y = self.target.element(sum as i32, self.scalings[channel]);
             Scalar::int(x.dtype(), y.into())
         })?;
         Ok(vec![y])

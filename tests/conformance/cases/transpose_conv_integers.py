@@ -85,6 +85,10 @@ def cases():
                     scales = (0.02, np.geomspace(1e-5, 10, channels), 0.04)
                     name = f"{channels} channels over six orders of magnitude{end}"
                     yield node(name, row, dtype, scales, xnnpack=xnnpack)
+        # The product of one scale for all is a float: the quotient is a power of two with it alone.
+        product = float(np.float32(0.0371) * np.float32(0.0519))
+        row = ((1, 1, 300, 3), 16, 1, 1, "VALID")
+        yield node(f"{dtype} scales whose product is rounded", row, dtype, (0.0371, 0.0519, product * 256))
         low, high = ENDS[dtype]
         for zeros in (
             (low, 0 if dtype == "int8" else low, high),
