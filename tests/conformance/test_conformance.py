@@ -25,7 +25,12 @@ OLDEST_GROUPS = (
     "fully_connected",
     "fusions",
     "integers",
+    "pool_integers",
+    "recurrent_integers",
+    "resize_integers",
     "select",
+    "softmax_integers",
+    "sum_integers",
     "transpose_conv",
 )
 

@@ -47,7 +47,9 @@ def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), i
         quantisation=(scales[1], zeros[1], 0),
     )
     g.output(y)
-    return Case(g, oldest=False, exact=True, follows=follows, integers=integers, **case)
+    # tflite-runtime 2.14 has no SUM of int16.
+    oldest = integers == "reference" and (operator, dtype) != ("SUM", "int16")
+    return Case(g, oldest=oldest, exact=True, follows=follows, integers=integers, **case)
 
 
 def cases():
