@@ -5,7 +5,7 @@ mod broadcast;
 mod constant;
 pub mod fixed_functions;
 pub mod fixed_functions_16;
-pub mod fixed_point;
+mod fixed_point;
 mod host;
 mod magnitude;
 mod scalar;
@@ -17,7 +17,7 @@ mod window;
 
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
-pub use fixed_point::FixedPoint;
+pub use fixed_point::{FixedPoint, high_product, rounding_right};
 pub use host::{Data, HostTensor, dot};
 pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;

@@ -28,6 +28,7 @@ pub mod pack;
 pub mod pad;
 pub mod pool_2d;
 pub mod product_integers;
+mod quantised;
 pub mod quantize;
 pub mod reduce;
 pub mod reduce_integers;

@@ -39,11 +39,11 @@ impl FixedPoint {
     }
 }
 
-/// The upper half of twice the product, rounded, halves up; not for two times -2³¹.
+/// The upper half of twice the product, rounded, halves up; what 32 bits cannot hold saturates.
 pub fn high_product(a: i32, b: i32) -> i32 {
     let product = i64::from(a) * i64::from(b);
     let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
-    ((product + nudge) / (1 << 31)) as i32
+    ((product + nudge) / (1 << 31)).min(i32::MAX.into()) as i32
 }
 
 /// `x / 2ⁿ`, rounded, halves away from zero; `n` is from 0 to 31.
@@ -75,5 +75,6 @@ mod tests {
         let tenth = FixedPoint::new(0.1).unwrap();
         assert_eq!([4, 5, -5, -4, 100].map(|x| tenth.times(x)), [0, 1, -1, 0, 10]);
         assert_eq!(FixedPoint::new(3.0).unwrap().times(-7), -21);
+        assert_eq!(high_product(i32::MIN, i32::MIN), i32::MAX);
     }
 }

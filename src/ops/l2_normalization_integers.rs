@@ -3,7 +3,7 @@
 //! Taken for int8 and uint8 up to rank 6, in fixed point as TFLite has it. A row of zeros stays one.
 
 use super::l2_normalization::L2Normalization;
-use super::quantize::affine;
+use super::quantised::affine;
 use super::row_integers::RowFunction;
 use crate::codes::row_integers as code;
 use crate::error::Unsupported;

@@ -3,7 +3,7 @@
 //! TFLite brings each product to a scale that leaves the last one at the result's, with a multiplier of 16 bits; so the
 //! order of the elements counts. Taken for int8 and int16 with one scale per tensor up to rank 6 with constant axes.
 
-use super::quantize::affine;
+use super::quantised::affine;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;

@@ -3,14 +3,13 @@
 //! As TFLite's reference kernels have them, in fixed point: of int8 and uint8 with results of the same type or int16,
 //! of int16 by interpolated tables of `exp` and `1 / (1 + x)`. LOG_SOFTMAX takes int8 and uint8. Up to rank 6.
 
-use super::quantize::affine;
+use super::quantised::affine;
 use super::row_integers::RowFunction;
 use super::softmax::Softmax;
 use crate::codes::row_integers as code;
 use crate::error::Unsupported;
 use crate::ir::fixed_functions::{exp, log, look_up_16, reciprocal, table_16};
-use crate::ir::fixed_point::{high_product, rounding_right};
-use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, TensorType};
+use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, TensorType, high_product, rounding_right};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, of, operand};
 use crate::tflite::{NodeView, sys};

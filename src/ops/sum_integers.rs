@@ -4,7 +4,7 @@
 //! that there the optimised ones count, which multiply in float32. XNNPACK takes int8 and uint8, multiplies in float32
 //! and rounds ties to even. Taken for one scale per tensor up to rank 6 with constant axes.
 
-use super::quantize::affine;
+use super::quantised::affine;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
 use super::reduce_integers::part;
 use crate::caps::DeviceKind;

@@ -4,7 +4,7 @@
 //! What filters remember, in 16 bits, is what the node begins with when it runs next, until the host resets it. Taken
 //! with constant weights; TFLite ignores the activation.
 
-use super::quantize::affine;
+use super::quantised::affine;
 use crate::codes::svdf_integers as code;
 use crate::error::Unsupported;
 use crate::ir::{DType, FixedPoint, HostTensor, Shape};

@@ -21,7 +21,7 @@ class Case:
     follows  the stock kernels that it must equal, "plain" or "default" (XNNPACK) or both; by default the
              plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
-    integers   the delegate's option of that name
+    options  further options of the delegate
     stateful   whether a run depends on those before it
     """
 
@@ -35,7 +35,7 @@ class Case:
     placeholder: bool = False
     follows: tuple = ()
     sensitive: bool = False
-    integers: str = "reference"
+    options: dict = dataclasses.field(default_factory=dict)
     stateful: bool = False
 
     @property

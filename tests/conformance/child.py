@@ -73,7 +73,8 @@ def check(job, case):
     if job["library"] == "none":
         it = host.Interpreter(model_content=model)
     else:
-        delegate = host.load_delegate(job["library"], job["options"] | case.get("options", {}))
+        options = job["options"] | case.get("options", {})
+        delegate = host.load_delegate(job["library"], options)
         it = host.Interpreter(model_content=model, num_threads=1, experimental_delegates=[delegate])
         taken = host.coverage(it)
         record.update(taken)

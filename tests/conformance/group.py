@@ -54,6 +54,7 @@ class Config:
             "allow_software": "1",
             "require_device": "1",
             "precision": self.precision,
+            "integers": "reference-2.14" if self.oldest else "reference",
             "log_level": "info",
         }
 
@@ -95,13 +96,8 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    entry |= {
-        "left": case.left,
-        "partitions": case.partitions,
-        "exact": case.exact,
-        "stateful": case.stateful,
-    }
-    return dict(entry, options={"integers": case.integers})
+    entry["stateful"] = case.stateful
+    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
 
 
 def input_shape(path):

@@ -4,8 +4,7 @@ use super::{GATES, PROJECTION};
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
 use crate::ir::fixed_functions_16::{logistic, table, tanh};
-use crate::ir::fixed_point::rounding_right;
-use crate::ir::{Constant, FixedPoint};
+use crate::ir::{Constant, FixedPoint, rounding_right};
 use crate::unsupported;
 
 /// How many elements inputs, cells and results have.

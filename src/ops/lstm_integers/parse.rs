@@ -1,6 +1,6 @@
 //! Recurrent nodes of the model.
 
-use super::super::quantize::affine;
+use super::super::quantised::affine;
 use super::{GATES, Layer, LstmIntegers, PROJECTION, Product, STATES, Sizes};
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;

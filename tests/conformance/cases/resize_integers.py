@@ -25,7 +25,7 @@ def cases():
                 "oldest": integers == "reference",
                 "exact": True,
                 "follows": follows,
-                "integers": integers,
+                "options": {"integers": integers} if integers != "reference" else {},
             }
             for convention, options in CONVENTIONS.items():
                 node = {"dtype": dtype, "quantisation": q, "version": 3, **options}

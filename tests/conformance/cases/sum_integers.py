@@ -35,6 +35,7 @@ ZEROS = {
 
 def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), integers="reference", **case):
     """One node."""
+    options = {"integers": integers} if integers != "reference" else {}
     label = f" {integers}" if integers != "reference" else ""
     g = Graph(f"{operator} {dtype} {list(shape)} over {axes} {scales} {zeros}, keep {keep_dims}{label}")
     x = spread(g, shape, dtype, (scales[0], zeros[0], 0))
@@ -49,7 +50,7 @@ def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), i
     g.output(y)
     # tflite-runtime 2.14 has no SUM of int16.
     oldest = integers == "reference" and (operator, dtype) != ("SUM", "int16")
-    return Case(g, oldest=oldest, exact=True, follows=follows, integers=integers, **case)
+    return Case(g, oldest=oldest, exact=True, follows=follows, options=options, **case)
 
 
 def cases():
