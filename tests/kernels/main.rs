@@ -11,4 +11,5 @@ mod long_loops;
 mod matmul;
 mod movement;
 mod pooling;
+mod quantised;
 mod reduction;

@@ -62,6 +62,15 @@ fn unpack(words: &[i32]) -> impl Iterator<Item = i32> + '_ {
 }
 
 impl Layer {
+    /// How many words [`words`](Self::words) gives.
+    pub(super) fn word_count(&self) -> u64 {
+        let Sizes { inputs, cells, outputs } = self.sizes;
+        let [inputs, cell_words, output_words] = [inputs, cells, outputs].map(|n| u64::from(n.div_ceil(4)));
+        let (cells, outputs) = (u64::from(cells), u64::from(outputs));
+        let projection = if self.projection.is_some() { outputs * (cell_words + 1) } else { 0 };
+        u64::from(code::NUMBERS) + 4 * cells * (inputs + output_words + 2) + projection
+    }
+
     /// Everything that is constant in the order in which the kernel reads it; `operands` are the node's.
     pub(super) fn words(&self, operands: &[Option<Constant>]) -> Result<Vec<i32>, Unsupported> {
         let Sizes { inputs, cells, outputs } = self.sizes;
