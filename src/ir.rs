@@ -5,7 +5,7 @@ mod broadcast;
 mod constant;
 pub mod fixed_functions;
 pub mod fixed_functions_16;
-pub mod fixed_point;
+mod fixed_point;
 mod host;
 mod magnitude;
 pub mod requantize;

@@ -1,7 +1,7 @@
 //! Functions of numbers in fixed point, as TFLite's kernels have them (gemmlowp). `Qm.n` is an integer that stands for
 //! `x / 2ⁿ` and has `m` bits in front of the point. `kernels/lib/fixed_functions.glsl` computes the same.
 
-use super::fixed_point::{high_product, rounding_right};
+use super::{high_product, rounding_right};
 
 /// `x · 2ⁿ` between the ends of 32 bits.
 fn left(x: i32, n: i32) -> i32 {

@@ -1,7 +1,7 @@
 //! Functions of 16-bit numbers in fixed point, as TFLite's recurrent kernels have them (gemmlowp). Their tables of all
 //! numbers go to the device.
 
-use super::fixed_point::rounding_right;
+use super::rounding_right;
 
 const ONE: i32 = i16::MAX as i32;
 

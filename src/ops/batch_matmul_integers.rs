@@ -3,8 +3,8 @@
 //! Taken as for floats, for int8 operands and results with one scale each. Sums have 32 bits, and are scaled in fixed
 //! point with two roundings, whichever kernels results have to equal: XNNPACK takes no such node.
 
-use super::batch_matmul::BatchMatmul;
 use super::affine::scaling;
+use super::batch_matmul::BatchMatmul;
 use super::scaled_sum::zero_point;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};

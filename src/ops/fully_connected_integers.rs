@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::batch_matmul_integers::{Product, flip};
 use super::conv_2d::Geometry;
 use super::conv_2d_integers;
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
-use super::affine::scaling;
 use super::scaled_sum::{ScaledSum, signed, signed_byte, zero_point};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;

@@ -116,7 +116,7 @@ impl Operator for LstmIntegers {
         let constants: Vec<Option<Constant>> =
             (0..=PROJECTION[1]).map(|i| cx.has_input(i).then(|| cx.constant(i).cloned()).flatten()).collect();
         let layer = self.layer.clone();
-        let bytes = 4 * layer.words(&constants)?.len() as u64;
+        let bytes = 4 * layer.word_count();
         let fill = move |to: &mut [u8]| {
             let words = layer.words(&constants).unwrap_or_else(|e| unreachable!("checked before: {e}"));
             for (to, word) in to.as_chunks_mut().0.iter_mut().zip(words) {

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::max_pool_integers;
 use super::affine::scaling;
+use super::max_pool_integers;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::batch_matmul_integers::flip;
 use super::fully_connected_integers::{check_bias, target};
-use super::affine::scaling;
 use super::scaled_sum::{weight_scales, zero_point};
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;

@@ -54,8 +54,8 @@ class Config:
             "allow_software": "1",
             "require_device": "1",
             "precision": self.precision,
-            "log_level": "info",
             "integers": "reference-2.14" if self.oldest else "reference",
+            "log_level": "info",
         }
 
 

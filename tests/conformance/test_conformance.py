@@ -28,7 +28,12 @@ OLDEST_GROUPS = (
     "integers",
     "lookup",
     "quantized_binary",
+    "pool_integers",
+    "recurrent_integers",
+    "resize_integers",
     "select",
+    "softmax_integers",
+    "sum_integers",
     "transpose_conv",
 )
 

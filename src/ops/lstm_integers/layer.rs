@@ -4,8 +4,7 @@ use super::{GATES, PROJECTION};
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
 use crate::ir::fixed_functions_16::{logistic, table, tanh};
-use crate::ir::fixed_point::rounding_right;
-use crate::ir::{Constant, FixedPoint};
+use crate::ir::{Constant, FixedPoint, rounding_right};
 use crate::unsupported;
 
 /// How many elements inputs, cells and results have.
@@ -63,6 +62,15 @@ fn unpack(words: &[i32]) -> impl Iterator<Item = i32> + '_ {
 }
 
 impl Layer {
+    /// How many words [`words`](Self::words) gives.
+    pub(super) fn word_count(&self) -> u64 {
+        let Sizes { inputs, cells, outputs } = self.sizes;
+        let [inputs, cell_words, output_words] = [inputs, cells, outputs].map(|n| u64::from(n.div_ceil(4)));
+        let (cells, outputs) = (u64::from(cells), u64::from(outputs));
+        let projection = if self.projection.is_some() { outputs * (cell_words + 1) } else { 0 };
+        u64::from(code::NUMBERS) + 4 * cells * (inputs + output_words + 2) + projection
+    }
+
     /// Everything that is constant in the order in which the kernel reads it; `operands` are the node's.
     pub(super) fn words(&self, operands: &[Option<Constant>]) -> Result<Vec<i32>, Unsupported> {
         let Sizes { inputs, cells, outputs } = self.sizes;

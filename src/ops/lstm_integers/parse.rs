@@ -145,27 +145,32 @@ fn sizes(node: &NodeView<'_>) -> Result<Sizes, Unsupported> {
     Ok(sizes)
 }
 
-/// Requires constant weights and biases of the right types, with one scale.
+/// Requires constant weights and biases of the right types and shapes, with one scale.
 fn constants(node: &NodeView<'_>, layer: &Layer) -> Result<(), Unsupported> {
-    let Sizes { cells, outputs, .. } = layer.sizes;
-    let gates = (0..4).filter(|k| layer.gates[*k].is_some()).map(|k| GATES[k]);
-    let mut weights: Vec<usize> = gates.clone().flat_map(|i| [i, i + 4]).collect();
-    let mut biases: Vec<usize> = gates.map(|i| i + 11).collect();
+    let Sizes { inputs, cells, outputs } = layer.sizes;
+    let require = |i: usize, dtype: DType, dims: &[u32]| {
+        let (ty, constant) = (node.input_type(i)?, node.constant(i)?);
+        constant.check()?;
+        let symmetric = dtype != DType::I8 || scaling(&ty)?.1 == 0;
+        if ty.dtype != dtype || constant.stored != dtype || ty.shape[..] != *dims || !symmetric {
+            unsupported!("input {i} is {ty}, {dtype}{dims:?} expected");
+        }
+        Ok(())
+    };
+    for gate in (0..4).filter(|k| layer.gates[*k].is_some()).map(|k| GATES[k]) {
+        require(gate, DType::I8, &[cells, inputs])?;
+        require(gate + 4, DType::I8, &[cells, outputs])?;
+        require(gate + 11, DType::I32, &[cells])?;
+    }
     if layer.projection.is_some() {
-        weights.push(PROJECTION[0]);
-        biases.extend(node.input(PROJECTION[1]).map(|_| PROJECTION[1]));
-    } else if cells != outputs {
+        require(PROJECTION[0], DType::I8, &[outputs, cells])?;
+        return match node.input(PROJECTION[1]) {
+            Some(_) => require(PROJECTION[1], DType::I32, &[outputs]),
+            None => Ok(()),
+        };
+    }
+    if cells != outputs {
         unsupported!("{cells} cells become {outputs} results");
     }
-    for (list, dtype) in [(&weights, DType::I8), (&biases, DType::I32)] {
-        for &i in list {
-            let (ty, constant) = (node.input_type(i)?, node.constant(i)?);
-            if ty.dtype != dtype || constant.stored != dtype || (dtype == DType::I8 && scaling(&ty)?.1 != 0) {
-                unsupported!("input {i} is {ty}");
-            }
-        }
-    }
-    let operands: Vec<_> =
-        (0..=PROJECTION[1]).map(|i| node.input(i).and_then(|t| t.constant().ok()?)).collect();
-    layer.words(&operands).map(|_| ())
+    Ok(())
 }

@@ -43,28 +43,26 @@ def cases():
             g = Graph(f"AVERAGE_POOL_2D {dtype} {list(shape)}, {fh}x{fw} by {sh}x{sw} {padding}")
             x = spread(g, shape, dtype, q)
             g.output(pool(g, "AVERAGE_POOL_2D", x, fh, fw, sh, sw, padding, dtype=dtype, quantisation=q))
-            yield Case(g, oldest=False, exact=True)
+            yield Case(g, exact=True)
         for q in quantisations:
             for activation in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"):
                 g = Graph(f"AVERAGE_POOL_2D {dtype} {activation} {q}")
                 x = spread(g, (1, 9, 7, 6), dtype, q)
                 options = {"dtype": dtype, "quantisation": q}
                 g.output(pool(g, "AVERAGE_POOL_2D", x, 2, 3, 2, 2, "SAME", activation, **options))
-                yield Case(g, oldest=False, exact=True)
+                yield Case(g, exact=True)
         q, x = quantisations[0], ties(dtype)
         for fw in (2, 4):
             g = Graph(f"AVERAGE_POOL_2D {dtype} ties of {fw}")
             node = g.input(*x.shape, dtype=dtype, quantisation=q)
             g.output(pool(g, "AVERAGE_POOL_2D", node, 1, fw, 1, 2, "SAME", dtype=dtype, quantisation=q))
-            yield Case(g, oldest=False, values=[x], exact=True)
+            yield Case(g, values=[x], exact=True)
         g = Graph(f"AVERAGE_POOL_2D {dtype} of other sizes later on")
         x = spread(g, (1, 7, 9, 6), dtype, q)
         g.output(pool(g, "AVERAGE_POOL_2D", x, 3, 3, 2, 2, "VALID", dtype=dtype, quantisation=q))
-        yield Case(
-            g, [[(1, 1, 9, 6)], [(2, 7, 2, 6)], [(1, 3, 3, 6)], [(0, 7, 9, 6)]], oldest=False, exact=True
-        )
+        yield Case(g, [[(1, 1, 9, 6)], [(2, 7, 2, 6)], [(1, 3, 3, 6)], [(0, 7, 9, 6)]], exact=True)
     g = Graph("AVERAGE_POOL_2D int8 to another scale")
     x = spread(g, (1, 5, 5, 4), "int8", (0.05, 3, 0))
     options = {"dtype": "int8", "quantisation": (0.06, 3, 0)}
     g.output(pool(g, "AVERAGE_POOL_2D", x, 3, 3, 1, 1, "SAME", **options))
-    yield Case(g, oldest=False, left={"AVERAGE_POOL_2D": 1}, partitions=0)
+    yield Case(g, left={"AVERAGE_POOL_2D": 1}, partitions=0)

@@ -67,7 +67,7 @@ def case(name, *args, **kind):
     """A model of one layer."""
     g = Graph(name)
     g.output(layer(g, *args, **kind))
-    return Case(g, oldest=False, exact=True, stateful=True)
+    return Case(g, exact=True, stateful=True)
 
 
 def filters(g, sizes, scales, bias=True, zeros=(3, -9)):
@@ -116,13 +116,13 @@ def cases():
     g = Graph("two layers")
     x = layer(g, (1, 7, 6, 8))
     g.output(x, g.op("SOFTMAX", x, dtype="int8", quantisation=(1 / 256, -128, 0), beta=1.0))
-    yield Case(g, oldest=False, exact=True, stateful=True)
+    yield Case(g, exact=True, stateful=True)
     scales = (0.02, 0.01, 1e-4, 0.001, 0.05)
     for sizes in ((1, 1, 1, 1, 1), (1, 7, 5, 2, 3), (2, 8, 4, 1, 9), (3, 5, 3, 4, 2), (1, 40, 64, 2, 8)):
         for bias in (True, False):
             g = filters(Graph(f"SVDF {sizes} {'with' if bias else 'without'} bias"), sizes, scales, bias)
-            yield Case(g, oldest=False, exact=True, stateful=True)
+            yield Case(g, exact=True, stateful=True)
     for other in ((0.1, 0.2, 1e-3, 1e-4, 0.5), (1e-3, 1e-3, 1e-5, 1e-5, 1e-6), (0.5, 0.5, 1e-4, 0.01, 3.0)):
         for zeros in ((-128, 127), (127, -128)):
             g = filters(Graph(f"SVDF of scales {other} from {zeros}"), (2, 7, 5, 2, 3), other, zeros=zeros)
-            yield Case(g, oldest=False, exact=True, stateful=True)
+            yield Case(g, exact=True, stateful=True)

@@ -21,7 +21,12 @@ def cases():
         info = np.iinfo(dtype)
         for integers in ("reference",) if dtype == "int16" else ("reference", "xnnpack"):
             follows = ("default",) if integers == "xnnpack" else ()
-            kind = {"oldest": False, "exact": True, "follows": follows, "options": {"integers": integers}}
+            kind = {
+                "oldest": integers == "reference",
+                "exact": True,
+                "follows": follows,
+                "options": {"integers": integers} if integers != "reference" else {},
+            }
             for convention, options in CONVENTIONS.items():
                 node = {"dtype": dtype, "quantisation": q, "version": 3, **options}
                 for shape, h, w in TABLE + FURTHER:

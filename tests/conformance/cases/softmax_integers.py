@@ -40,7 +40,7 @@ def row(kind, shape, scale, zero, beta=None, values=(), label="", **case):
     g = Graph(f"{operator} {source} to {target} {list(shape)} x {scale} from {zero}{label}")
     x = spread(g, shape, source, (scale, zero, 0))
     g.output(g.op(operator, x, dtype=target, quantisation=RESULTS[kind], **options))
-    return Case(g, oldest=False, exact=True, values=values, **case)
+    return Case(g, oldest=len(shape) <= 4, exact=True, values=values, **case)
 
 
 def patterns(dtype):

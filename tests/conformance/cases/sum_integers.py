@@ -35,6 +35,7 @@ ZEROS = {
 
 def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), integers="reference", **case):
     """One node."""
+    options = {"integers": integers} if integers != "reference" else {}
     label = f" {integers}" if integers != "reference" else ""
     g = Graph(f"{operator} {dtype} {list(shape)} over {axes} {scales} {zeros}, keep {keep_dims}{label}")
     x = spread(g, shape, dtype, (scales[0], zeros[0], 0))
@@ -47,7 +48,9 @@ def reduce(operator, dtype, shape, axes, scales, zeros, keep_dims, follows=(), i
         quantisation=(scales[1], zeros[1], 0),
     )
     g.output(y)
-    return Case(g, oldest=False, exact=True, follows=follows, options={"integers": integers}, **case)
+    # tflite-runtime 2.14 has no SUM of int16.
+    oldest = integers == "reference" and (operator, dtype) != ("SUM", "int16")
+    return Case(g, oldest=oldest, exact=True, follows=follows, options=options, **case)
 
 
 def cases():
