@@ -53,6 +53,18 @@ mod tests {
     }
 
     #[test]
+    fn modules_are_unpacked_to_what_was_packed() {
+        for kernel in table::ALL {
+            let bytes = kernel.words().into_iter().flat_map(u32::to_le_bytes);
+            // FNV-1a, as the build computes it of the module.
+            let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+            });
+            assert_eq!(hash, kernel.hash, "{}", kernel.name);
+        }
+    }
+
+    #[test]
     fn divides_by_multiplying() {
         let numbers = |top: u32| (0..70).chain((0..31).map(|i| 1 << i)).chain([top / 3, top - 1, top]);
         for d in (1..300).chain((1..32).flat_map(|i| [(1 << i) - 1, 1 << i])).chain([999_983, 2_147_483_647])

@@ -115,9 +115,27 @@ pub fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("{} version {} of {dtype} ({version} at most)", def.name, node.version());
     }
     let parsed = (def.parse)(node)?;
-    let results = if parsed.op.fold().is_some() { None } else { Some(parsed.results.unwrap_or(dtype)) };
-    check_results(node, results)?;
+    check_results(node, results(&parsed, dtype))?;
     Ok(parsed)
+}
+
+/// Whether the host's kernel will give a result another element type than the model does: it does so while it
+/// prepares, after nodes were chosen.
+pub fn changes_type(node: &NodeView<'_>) -> bool {
+    let of_builtin = |def: &&Def| def.builtin == Some(node.builtin());
+    let gives = |def: &Def| {
+        let dtype = node.input_type(def.typed_by).ok()?.dtype;
+        let taken = def.takes.iter().any(|(taken, _)| *taken == dtype);
+        if taken { results(&(def.parse)(node).ok()?, dtype) } else { None }
+    };
+    let Some(gives) = ALL.iter().copied().flatten().filter(of_builtin).find_map(gives) else { return false };
+    (0..node.output_count()).any(|i| node.output_type(i).is_ok_and(|ty| ty.dtype != gives))
+}
+
+/// The element type of a node's results, whose operand that tells the node's type has type `dtype`; `None` for
+/// floats of any width.
+fn results(parsed: &Parsed, dtype: DType) -> Option<DType> {
+    if parsed.op.fold().is_some() { None } else { Some(parsed.results.unwrap_or(dtype)) }
 }
 
 /// The element types of an operator's table entries, for people.

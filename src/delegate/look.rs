@@ -24,7 +24,8 @@ pub struct Look {
 /// Looks at `nodes`, all of `subgraph` in the order of their execution. Open sizes are assumed to be those of
 /// [`SIZES`] for which most nodes are supported; `findings`, of which the subgraph knows, holds them.
 pub fn look(subgraph: &Subgraph<'_>, findings: &Findings, nodes: &[NodeView<'_>]) -> Vec<Look> {
-    let entangled = entangled(nodes.iter().map(|n| (n.index(), n.input_tensors(), n.output_tensors())));
+    let mut entangled = entangled(nodes.iter().map(|n| (n.index(), n.input_tensors(), n.output_tensors())));
+    entangled.extend(misled(nodes));
     let open = open_inputs(subgraph, nodes);
     let with_size = |size: u32| {
         findings.forget_shapes();
@@ -69,6 +70,21 @@ fn open_inputs(subgraph: &Subgraph<'_>, nodes: &[NodeView<'_>]) -> Vec<(i32, Sha
     read.iter().filter(|i| !written.contains(i)).filter_map(|i| open(subgraph.tensor(*i)?)).collect()
 }
 
+/// Nodes that read what the host will give another element type than the model does, and nodes behind them.
+fn misled(nodes: &[NodeView<'_>]) -> Vec<(i32, &'static str)> {
+    let (mut changed, mut found) = (HashSet::<i32>::new(), Vec::new());
+    for node in nodes {
+        let reads = node.input_tensors().iter().any(|tensor| changed.contains(tensor));
+        if reads {
+            found.push((node.index(), "it reads what the CPU gives another element type than the model"));
+        }
+        if reads || caught(|| ops::changes_type(node)).unwrap_or(false) {
+            changed.extend(node.output_tensors());
+        }
+    }
+    found
+}
+
 /// Looks at one node, after all that are executed before it.
 fn one(findings: &Findings, entangled: &HashMap<i32, &'static str>, node: &NodeView<'_>) -> Look {
     let parsed = match entangled.get(&node.index()) {
@@ -85,9 +101,13 @@ fn one(findings: &Findings, entangled: &HashMap<i32, &'static str>, node: &NodeV
         // What cannot be told of the results stays as the model has it.
         _ = caught(|| propagate(findings, node, parsed));
     }
-    let is_float = |ty: TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
-    let reads = (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(is_float));
-    let integers = !reads || (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_float));
+    // Quantised numbers stand for floats.
+    let is_real = |ty: TensorType| {
+        let quantized = matches!(ty.dtype, DType::I8 | DType::U8 | DType::I16) && ty.quant.is_some();
+        quantized || matches!(ty.dtype, DType::F32 | DType::F16)
+    };
+    let reads = (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(is_real));
+    let integers = !reads || (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_real));
     let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
     Look { outline: Outline { inputs, outputs, folded, integers }, refused: parsed.err().map(|e| e.0) }
 }

@@ -237,6 +237,24 @@ impl Operator for Pad {
     }
 }
 
+/// The same for six dimensions of 64-bit elements that all grow: the outer three first.
+fn in_two_passes(
+    cx: &mut Lower<'_>,
+    bind: Bind,
+    border: Border,
+    [from, to]: [&Shape; 2],
+    before: &[u32],
+) -> Result<(), Unsupported> {
+    let half = from.len() / 2;
+    let between = Shape::new(&[&to[..half], &from[half..]].concat());
+    let part = cx.scratch(between.elements().saturating_mul(cx.element().bytes()));
+    let (mut outer, mut inner) = (before.to_vec(), before.to_vec());
+    outer[half..].fill(0);
+    inner[..half].fill(0);
+    pad(cx, Bind { y: part, ..bind }, border, from, &between, &outer)?;
+    pad(cx, Bind { x: part, ..bind }, border, &between, to, &inner)
+}
+
 /// Copies `x` of shape `from` to `y` of shape `to`, with so many elements of the border in front.
 pub(super) fn pad(
     cx: &mut Lower<'_>,
@@ -250,7 +268,7 @@ pub(super) fn pad(
     let words_of = |shape: &Shape| [&shape[..], &[words]].concat();
     let mut dims = merged(border, &words_of(from), &words_of(to), &[before, &[0]].concat());
     if dims.len() > MAX_RANK {
-        unsupported!("rank {} of {border:?} in 64 bits", dims.len() - 1);
+        return in_two_passes(cx, bind, border, [from, to], before);
     }
     let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
     let wide = dims

@@ -1,8 +1,9 @@
 //! SELECT and SELECT_V2: `condition ? a : b`, element by element.
 //!
 //! SELECT_V2 spreads all three over the result by NumPy's rule. SELECT has two operands of one shape, and a
-//! condition of that shape, or with an element for each of its outermost slices, or with one element. Taken for
-//! every element type.
+//! condition of that shape, or with an element for each of its outermost slices, or with one element. Of operands with
+//! one element each the result keeps the shape that the model gives it, if that has one element too. Taken for every
+//! element type.
 
 use super::arithmetic::same_types;
 use crate::error::Unsupported;
@@ -21,14 +22,14 @@ pub(super) const DEFS: &[Def] = &[
         builtin: Some(sys::kTfLiteBuiltinSelect),
         typed_by: 1,
         takes: &every(4),
-        parse: |n| parse(n, Select { spreads: false }),
+        parse: |n| parse(n, false),
     },
     Def {
         name: "SELECT_V2",
         builtin: Some(sys::kTfLiteBuiltinSelectV2),
         typed_by: 1,
         takes: &every(2),
-        parse: |n| parse(n, Select { spreads: true }),
+        parse: |n| parse(n, true),
     },
 ];
 
@@ -37,10 +38,13 @@ pub(super) const DEFS: &[Def] = &[
 pub struct Select {
     /// Whether all three operands are broadcast.
     pub spreads: bool,
+    /// The result's shape, as the model has it.
+    pub declared: Shape,
 }
 
-fn parse(node: &NodeView<'_>, op: Select) -> Result<Parsed, Unsupported> {
+fn parse(node: &NodeView<'_>, spreads: bool) -> Result<Parsed, Unsupported> {
     node.expect(3..=3, 1)?;
+    let op = Select { spreads, declared: node.output_type(0)?.shape };
     let condition = node.input_type(0)?;
     if condition.dtype != DType::Bool {
         unsupported!("the condition is {}, bool expected", condition.dtype);
@@ -53,6 +57,9 @@ fn parse(node: &NodeView<'_>, op: Select) -> Result<Parsed, Unsupported> {
 impl Select {
     /// The shape of the result, and the one with which the condition spreads over it.
     fn shapes(&self, condition: &Shape, a: &Shape, b: &Shape) -> Result<[Shape; 2], Unsupported> {
+        if [condition, a, b, &self.declared].iter().all(|shape| shape.elements() == 1) {
+            return Ok([self.declared; 2]);
+        }
         if self.spreads {
             return Ok([condition.joined(&a.joined(b)?)?, *condition]);
         }
@@ -113,8 +120,10 @@ impl Operator for Select {
         let (c, a, b) = (operand(inputs, 0)?, operand(inputs, 1)?, operand(inputs, 2)?);
         let [result, shape] = self.shapes(&c.shape, &a.shape, &b.shape)?;
         let c = c.clone().reshaped(shape);
-        let y =
-            HostTensor::mapped(a.dtype(), result, [&c, a, b], |[c, a, b]| if c.bits != 0 { a } else { b })?;
+        let [a, b] =
+            [a, b].map(|x| if x.shape.len() > result.len() { x.clone().reshaped(result) } else { x.clone() });
+        let dtype = a.dtype();
+        let y = HostTensor::mapped(dtype, result, [&c, &a, &b], |[c, a, b]| if c.bits != 0 { a } else { b })?;
         Ok(vec![y])
     }
 }
@@ -134,7 +143,10 @@ mod tests {
             |data: [i8; 4]| HostTensor { shape: Shape::from([2, 2]), data: Data::I8(data.to_vec()) };
         let (a, b) = (numbers([1, 2, 3, 4]), numbers([5, 6, 7, 8]));
         let select = |spreads, c: &HostTensor| {
-            Select { spreads }.reference(&[Some(c), Some(&a), Some(&b)]).ok().map(|y| y[0].clone())
+            Select { spreads, declared: Shape::from([2, 2]) }
+                .reference(&[Some(c), Some(&a), Some(&b)])
+                .ok()
+                .map(|y| y[0].clone())
         };
         let pair = booleans(&[2], &[true, false]);
         assert_eq!(select(false, &pair), Some(numbers([1, 2, 7, 8])));
@@ -143,5 +155,24 @@ mod tests {
         assert_eq!(select(false, &booleans(&[3], &[true; 3])), None);
         let each = booleans(&[2, 2], &[false, true, true, false]);
         assert_eq!(select(false, &each), Some(numbers([5, 2, 3, 8])));
+    }
+
+    #[test]
+    fn one_element_keeps_its_shape() {
+        let shape = |spreads, declared: &[u32], dims: [&[u32]; 3]| {
+            let op = Select { spreads, declared: Shape::new(declared) };
+            op.infer(&dims.map(|dims| Some(Shape::new(dims)))).ok().map(|shapes| shapes[0].to_vec())
+        };
+        for spreads in [false, true] {
+            assert_eq!(shape(spreads, &[], [&[1], &[1, 1], &[]]), Some(vec![]));
+            assert_eq!(shape(spreads, &[1, 1], [&[], &[], &[]]), Some(vec![1, 1]));
+            assert_eq!(shape(spreads, &[], [&[], &[2], &[2]]), Some(vec![2]));
+            assert_eq!(shape(spreads, &[3], [&[], &[1], &[1]]), Some(vec![1]));
+        }
+        let op = Select { spreads: true, declared: Shape::new(&[]) };
+        let one = HostTensor { shape: Shape::from([1, 1]), data: Data::I8(vec![7]) };
+        let yes = HostTensor { shape: Shape::from([1]), data: Data::Bool(vec![true]) };
+        let y = op.reference(&[Some(&yes), Some(&one), Some(&one)]).unwrap();
+        assert_eq!(y[0], one.reshaped(Shape::new(&[])));
     }
 }

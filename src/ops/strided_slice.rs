@@ -77,6 +77,16 @@ fn parse_strided_slice(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
         unsupported!("{} begins, {} ends and {} strides", begin.len(), end.len(), strides.len());
     }
+    let beyond = |mask: i32| u64::from(mask.cast_unsigned()) >> begin.len() != 0;
+    if beyond(p.new_axis_mask) || beyond(p.shrink_axis_mask) || beyond(p.ellipsis_mask) {
+        unsupported!(
+            "masks {:#b}, {:#b} and {:#b} of new, removed and left out dimensions, for {} begins",
+            p.new_axis_mask,
+            p.shrink_axis_mask,
+            p.ellipsis_mask,
+            begin.len()
+        );
+    }
     let entry = |i: usize| {
         let set = |mask: i32| mask >> i & 1 == 1;
         if set(p.ellipsis_mask) {

@@ -10,7 +10,8 @@ const HEAD: &str = "# Operators
 
 What the delegate takes, and up to which version of TensorFlow Lite's operator. The type is that of the operand that
 is computed with: the data of GATHER, the condition's alternatives of SELECT. Where a node asks for more than its
-operator's file in `src/ops` says, it stays on the CPU, with the reason in the log.
+operator's file in `src/ops` says, it stays on the CPU, with the reason in the log. Sums of convolutions beyond the range
+of floats become infinity, where some of TensorFlow Lite's kernels give ±3.4e38.
 
 `UPDATE_SNAPSHOTS=1 cargo test --release --test compile` writes this file.
 

@@ -1,9 +1,9 @@
 //! Masks, integers and quantised numbers are stored as what they are, not as floats.
 
-use tflite_vulkan::caps::{Caps, Features};
+use tflite_vulkan::caps::{Caps, DeviceKind, Features, Machine};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::{Graph, Mix, ValueId};
-use tflite_vulkan::ir::{DType, StepOp};
+use tflite_vulkan::ir::{DType, Shape, StepOp};
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::ops::arithmetic::{Arithmetic, Function};
 use tflite_vulkan::ops::binary::Binary;
@@ -28,7 +28,13 @@ fn graph() -> (Graph, Vec<(ValueId, DType)>) {
     let sum = net.node_of(I32, "ADD", Arithmetic::new(Function::Add), &[n, n], &[]);
     let wide = net.node_of(I64, "CAST", Cast { from: I32, to: I64 }, &[sum], &[]);
     let product = net.node_of(I64, "MUL", Arithmetic::new(Function::Mul), &[wide, m], &[]);
-    let chosen = net.node_of(I64, "SELECT_V2", Select { spreads: true }, &[not, product, m], &[]);
+    let chosen = net.node_of(
+        I64,
+        "SELECT_V2",
+        Select { spreads: true, declared: Shape::from([1]) },
+        &[not, product, m],
+        &[],
+    );
     let op = Quantize { from: Scale::Float(0.1), to: I8, zero_point: 3 };
     let quantised = net.node_of(I8, "QUANTIZE", op, &[x], &[]);
     let float = net.node("CAST", Cast { from: I8, to: F32 }, &[quantised], &[]);
@@ -86,4 +92,24 @@ fn their_kernels_need_no_feature() {
     for kernel in [cast::kernel(), integer_binary::kernel(), select::kernel()] {
         assert_eq!(kernel.needs, Features::NONE, "{}", kernel.name);
     }
+}
+
+/// Winograd's algorithm needs up to four times the weights: beyond 64 MiB more, convolutions do without it.
+#[test]
+fn faster_algorithms_have_bounded_weights() {
+    let kind = DeviceKind::Software;
+    let machine = Machine::new(kind, 0, None, 32 << 10);
+    let features = Features::SUBGROUP_BASIC.with(Features::SUBGROUP_QUAD);
+    let caps = Caps { kind, machine, features, subgroup_size: 8, ..Caps::minimum() };
+    let of = |layers: usize| {
+        let mut net = Net::default();
+        let x = net.input(&[1, 32, 32, 256]);
+        let y = (0..layers).fold(x, |x, _| net.conv(x, 3, 256, &[]));
+        let program = compile(net.outputs(&[y]), &caps, &Precision::Fp32.into(), &heuristic).unwrap().program;
+        program.weights.iter().map(|w| w.bytes).sum::<u64>()
+    };
+    let own = |layers: u64| layers * (9 * 256 * 256 + 256) * 4;
+    assert!(of(1) > 3 * own(1), "one layer has transformed weights: {}", of(1));
+    assert!(of(20) > own(20) + (50 << 20), "as many layers as the limit allows do: {}", of(20));
+    assert!(of(20) <= own(20) + (64 << 20), "{} of {}", of(20), own(20));
 }

@@ -125,7 +125,7 @@ fn select() {
     let cases = TYPES.into_iter().flat_map(|dtype| {
         shapes.map(|(spreads, [c, a, b])| {
             let args = [computed(DType::Bool, c), computed(dtype, a), computed(dtype, b)];
-            Case::new(Select { spreads }, args).gives(dtype)
+            Case::new(Select { spreads, declared: Shape::from([2]) }, args).gives(dtype)
         })
     });
     check(cases);

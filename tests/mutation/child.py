@@ -1,14 +1,20 @@
 """Runs models that were made wrong, in a process that may crash or hang.
 
-    child.py stock                        the plain kernels, then the default ones (XNNPACK)
-    child.py LIBRARY OPTIONS          the default kernels with the delegate; its options as JSON
+    child.py CRASH stock                  the plain kernels, then the default ones (XNNPACK)
+    child.py CRASH LIBRARY OPTIONS    the default kernels with the delegate; its options as JSON
 
-Each line of stdin is a task: the model's file, the seed and ranges of its inputs, by which share to shake
-them, and one or several steps, each a list of input shapes to resize to, or null.  The answer is one line:
-for each kind of kernels and step null or an error's text.  Outputs go to FILE.KERNELS.STEP.npz.  How many
-nodes the delegate took goes to stderr first, for the case that the rest does not end well.
+CRASH is crash.c as a library.
+
+Each task runs in a process of its own, forked from this one: what it does to its memory harms no other.
+
+Each line of stdin is a task: the model's file, the seed and ranges of its inputs, by which share to
+shake them, and one or several steps, each a list of input shapes to resize to, or null. The answer is
+one line: for each kind of kernels and step null or an error's text, or "end" with the signal that ended
+it. Outputs go to FILE.KERNELS.STEP.npz. How many nodes the delegate took goes to stderr first, for the
+case that the rest does not end well.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -99,19 +105,23 @@ def delegated(task, library, options):
 def main():
     """Answers tasks until stdin ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    keeper = None
-    if sys.argv[1] != "stock":
-        options = json.loads(sys.argv[2])
-        keeper = host.load_delegate(sys.argv[1], options)  # keeps the device between tasks
+    ctypes.CDLL(sys.argv[1])
+    library = sys.argv[2]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
+        if process := os.fork():
+            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            if code:
+                answers.write(json.dumps({"end": f"crash, code {code}"}) + "\n")
+            continue
         task = json.loads(line)
-        if keeper is None:
+        if library == "stock":
             answer = {kernels: stock(task, kernels) for kernels in ("plain", "default")}
         else:
-            answer = {"delegate": delegated(task, sys.argv[1], options)}
+            answer = {"delegate": delegated(task, library, json.loads(sys.argv[3]))}
         answers.write(json.dumps(answer) + "\n")
+        os._exit(0)
 
 
 if __name__ == "__main__":
