@@ -190,6 +190,12 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         Fusion::None
     }
 
+    /// What the operator makes of integers, element by element: `operands` gives as many of each as of the result.
+    /// `None` if it does something else too.
+    fn of_integers(&self, _operands: &[&[i32]]) -> Option<Vec<i32>> {
+        None
+    }
+
     /// The zeros that the operator puts before and behind each dimension of operand 0, if it does nothing else.
     fn zeros(&self) -> Option<Vec<[u32; 2]>> {
         None

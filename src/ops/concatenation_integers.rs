@@ -4,7 +4,7 @@
 
 use super::affine::Affine;
 use super::concatenation::{Concatenation, attributes};
-use super::lookup::{self, Function, Mapping};
+use super::lookup::{Function, Lookup, Mapping, emit};
 use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, Scalar, Shape};
 use crate::lower::Lower;
@@ -26,7 +26,7 @@ pub struct ConcatenationIntegers {
     /// Where they stand.
     pub plain: Concatenation,
     /// What brings each operand to the scale of the result, if it has another.
-    pub tables: Vec<Option<Mapping>>,
+    pub tables: Vec<Option<Lookup>>,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -38,7 +38,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
             return Ok(None);
         }
         let (from, to, kernels) = (Affine::of(&ty)?, Affine::of(&result)?, Integers::Reference);
-        Ok(Some(Mapping { function: Function::Identity, dtype: DType::U8, from, to, kernels }))
+        let op = Mapping { function: Function::Identity, dtype: DType::U8, from, to, kernels };
+        Ok(Some(Lookup::Function(op)))
     };
     let tables = (0..plain.count).map(table).collect::<Result<Vec<_>, _>>()?;
     if tables.iter().all(Option::is_none) {
@@ -59,7 +60,7 @@ impl Operator for ConcatenationIntegers {
             if let Some(table) = table {
                 let elements = cx.input(i).shape.elements();
                 let y = cx.scratch(elements * cx.element().bytes());
-                lookup::emit(cx, table, i, x, y, elements)?;
+                emit(cx, table, i, x, y, elements)?;
                 x = y;
             }
             operands.push(x);
@@ -75,7 +76,7 @@ impl Operator for ConcatenationIntegers {
                 scaled.push(x.clone());
                 continue;
             };
-            let table = lookup::table(table)?;
+            let table = table.table()?;
             let number = |[x]: [Scalar; 1]| Scalar::int(DType::U8, table[x.bits as usize].into());
             scaled.push(HostTensor::mapped(DType::U8, x.shape, [x], number)?);
         }
@@ -99,7 +100,7 @@ mod tests {
             kernels: Integers::Reference,
         };
         let plain = Concatenation { axis: 0, count: 2 };
-        let op = ConcatenationIntegers { plain, tables: vec![None, Some(table)] };
+        let op = ConcatenationIntegers { plain, tables: vec![None, Some(Lookup::Function(table))] };
         let x = HostTensor { shape: Shape::from([3]), data: Data::U8(vec![0, 11, 255]) };
         let y = op.reference(&[Some(&x), Some(&x)]).unwrap().remove(0);
         assert_eq!(y.data, Data::U8(vec![0, 11, 255, 80, 102, 255]));

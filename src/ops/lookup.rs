@@ -73,7 +73,17 @@ const fn clamp(low: f32, high: f32) -> Function {
 
 /// Looks up each integer's result in a table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lookup(pub Mapping);
+pub enum Lookup {
+    /// One of TFLite's functions.
+    Function(Mapping),
+    /// Any: the results of 0 and more, then of negative integers, in order.
+    Numbers {
+        /// The element type, of 8 bits.
+        dtype: DType,
+        /// 256 of them.
+        numbers: Vec<i32>,
+    },
+}
 
 fn parse_leaky_relu(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     parse(node, Function::LeakyRelu { alpha: node.required_params::<sys::TfLiteLeakyReluParams>()?.alpha })
@@ -99,11 +109,10 @@ fn parse(node: &NodeView<'_>, function: Function) -> Result<Parsed, Unsupported>
     };
     let op = Mapping { function, dtype: x.dtype, from, to, kernels };
     table(&op)?;
-    Ok(Parsed::new(Lookup(op)))
+    Ok(Parsed::new(Lookup::Function(op)))
 }
 
-/// The results of all integers: of 0 and more, then of those that are negative, in order.
-pub fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
+fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
     let f = match op.dtype {
         DType::I16 => wide::function(op)?,
         _ => narrow::function(op)?,
@@ -116,7 +125,7 @@ pub fn table(op: &Mapping) -> Result<Vec<i32>, Unsupported> {
 /// Dispatches table `number` of the node, for elements of the type of result 0.
 pub fn emit(
     cx: &mut Lower<'_>,
-    op: &Mapping,
+    op: &Lookup,
     number: usize,
     x: BufferId,
     y: BufferId,
@@ -125,12 +134,28 @@ pub fn emit(
     let element = cx.element();
     let items = elements.div_ceil((4 / element.bytes()).max(1));
     let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-    let bits = 8 * op.dtype.bytes() as u32;
+    let bits = 8 * op.dtype().bytes() as u32;
     let spec = Spec { wg_x, form: form(element), bits, ..Default::default() };
-    let mapping = op.clone();
-    let table = cx.table(number, 1 << bits, move || table(&mapping).unwrap_or_default())?;
+    let op = op.clone();
+    let table = cx.table(number, 1 << bits, move || op.table().unwrap_or_default())?;
     let push = Push { items: items as u32, row_items };
     cx.dispatch(dispatch(kernel(), spec, push, Bind { x, table, y }, grid), elements)
+}
+
+impl Lookup {
+    fn dtype(&self) -> DType {
+        match self {
+            Self::Function(Mapping { dtype, .. }) | Self::Numbers { dtype, .. } => *dtype,
+        }
+    }
+
+    /// The results of 0 and more, then of negative integers, in order.
+    pub fn table(&self) -> Result<Vec<i32>, Unsupported> {
+        match self {
+            Self::Function(op) => table(op),
+            Self::Numbers { numbers, .. } => Ok(numbers.clone()),
+        }
+    }
 }
 
 impl Operator for Lookup {
@@ -140,15 +165,19 @@ impl Operator for Lookup {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x, y, elements) = (cx.x(0)?, cx.y(0), cx.output(0).shape.elements());
-        emit(cx, &self.0, 0, x, y, elements)
+        emit(cx, self, 0, x, y, elements)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
-        let (x, table) = (operand(inputs, 0)?, table(&self.0)?);
-        let y = HostTensor::mapped(self.0.dtype, x.shape, [x], |[x]| {
-            Scalar::int(self.0.dtype, table[x.bits as usize].into())
-        })?;
-        Ok(vec![y])
+        let (x, table, dtype) = (operand(inputs, 0)?, self.table()?, self.dtype());
+        let number = |[x]: [Scalar; 1]| Scalar::int(dtype, table[x.bits as usize].into());
+        Ok(vec![HostTensor::mapped(dtype, x.shape, [x], number)?])
+    }
+
+    fn of_integers(&self, operands: &[&[i32]]) -> Option<Vec<i32>> {
+        let table = self.table().ok()?;
+        let place = |q: i32| Scalar::int(self.dtype(), q.into()).bits as usize;
+        operands.first().map(|x| x.iter().map(|q| table[place(*q)]).collect())
     }
 }
 

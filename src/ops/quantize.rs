@@ -75,7 +75,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         let (from, to, function) = (Affine::of(&x)?, Affine::of(&y)?, Function::Identity);
         if is_of_xnnpack(function, from, to) {
             let op = Mapping { function, dtype: x.dtype, from, to, kernels: Integers::Xnnpack };
-            return Ok(Parsed::new(Lookup(op)));
+            return Ok(Parsed::new(Lookup::Function(op)));
         }
     }
     let from = if x.dtype == DType::F32 {
@@ -135,6 +135,14 @@ impl Operator for Quantize {
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let x = operand(inputs, 0)?;
         Ok(vec![HostTensor::mapped(self.to, x.shape, [x], |[x]| self.apply(x))?])
+    }
+
+    fn of_integers(&self, operands: &[&[i32]]) -> Option<Vec<i32>> {
+        let number = |q: &i32| self.apply(Scalar::int(DType::I32, (*q).into())).to_i64() as i32;
+        match self.from {
+            Scale::Integer { .. } => operands.first().map(|x| x.iter().map(number).collect()),
+            _ => None,
+        }
     }
 }
 

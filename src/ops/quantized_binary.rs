@@ -160,6 +160,11 @@ impl Operator for QuantizedBinary {
         })?;
         Ok(vec![y])
     }
+
+    fn of_integers(&self, operands: &[&[i32]]) -> Option<Vec<i32>> {
+        let [a, b] = operands else { return None };
+        Some(a.iter().zip(*b).map(|(a, b)| self.0.apply(*a, *b)).collect())
+    }
 }
 
 impl Function {
