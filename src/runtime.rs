@@ -12,6 +12,7 @@ mod pipelines;
 mod recording;
 mod script;
 mod session;
+mod shuttle;
 mod transfers;
 mod weights;
 
@@ -20,4 +21,5 @@ pub use external::{External, Input, Output};
 pub use fits::fits;
 pub use recording::Recording;
 pub use session::{Session, Stats};
+pub use shuttle::Shuttle;
 pub use transfers::TransferPath;
