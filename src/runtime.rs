@@ -1,6 +1,7 @@
 //! Runs programs: weights uploaded once, pipelines created in one batch, commands recorded once per
 //! shape and submitted per run.
 
+mod conversion;
 mod copies;
 mod external;
 mod fits;

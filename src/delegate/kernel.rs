@@ -9,8 +9,7 @@ use super::partition::Refusal;
 use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
-use crate::ir::{DType, Shape};
-use crate::options::Precision;
+use crate::ir::Shape;
 use crate::program::{Cost, Element, Store};
 use crate::runtime::{External, Input, Output};
 use crate::tflite::Context;
@@ -77,15 +76,13 @@ impl DelegateKernel {
         &self.interface.tensors
     }
 
-    /// Those of its tensors that may lie in buffers of the device without any conversion.
+    /// Those of its tensors that may lie in buffers of the device: the host has nothing to convert.
     pub fn direct_tensors(&self) -> Vec<i32> {
         let Ok(device) = self.setup.device() else { return Vec::new() };
         let features = device.caps().features;
-        let wide = self.setup.options.precision == Precision::Fp32;
         let same = |id: &ValueId| {
             let dtype = self.graph.value(*id).ty.dtype;
-            (wide || dtype != DType::F32)
-                && Element::of(dtype, Store::F32, features) == Element::native(dtype)
+            Element::of(dtype, Store::F32, features) == Element::native(dtype)
         };
         let ids = self.graph.inputs().iter().chain(self.graph.outputs());
         let tensors = self.interface.tensors.iter().zip(ids);
