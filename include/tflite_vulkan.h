@@ -327,7 +327,7 @@ typedef struct TfLiteVulkanImport {
 /* Makes a buffer of memory that others have allocated, without a copy; NULL after a failure. The memory must live
  * until the buffer is deleted, bound nowhere and no interpreter that it was bound to runs any more. */
 TFLITE_VULKAN_API TfLiteVulkanBuffer* TfLiteVulkanBufferImport(
-    struct TfLiteDelegate* delegate, const TfLiteVulkanImport* import);
+    struct TfLiteDelegate* delegate, const TfLiteVulkanImport* memory);
 
 /* Deletes a buffer; NULL is fine. While it is bound it lives on. */
 TFLITE_VULKAN_API void TfLiteVulkanBufferDelete(TfLiteVulkanBuffer* buffer);

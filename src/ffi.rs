@@ -9,6 +9,8 @@ mod guard;
 #[cfg(not(target_os = "ios"))]
 mod jni;
 mod litert;
+mod litert_buffers;
+mod litert_lender;
 mod options;
 mod plugin;
 mod zero_copy;

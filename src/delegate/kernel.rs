@@ -1,6 +1,6 @@
 //! What stands for a partition in the interpreter: TensorFlow Lite calls it a delegate kernel.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bound::{Interface, Job, Taken, Wait};
@@ -10,7 +10,7 @@ use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ir::Shape;
-use crate::program::Cost;
+use crate::program::{Cost, Element, Store};
 use crate::runtime::{External, Input, Output};
 use crate::tflite::Context;
 use crate::vk::{self, Semaphores};
@@ -71,6 +71,25 @@ impl DelegateKernel {
         self.life.cost()
     }
 
+    /// Its inputs' and outputs' tensors.
+    pub fn tensors(&self) -> &[i32] {
+        &self.interface.tensors
+    }
+
+    /// Those of its tensors that may lie in buffers of the device: the host has nothing to convert.
+    pub fn direct_tensors(&self) -> Vec<i32> {
+        let Ok(device) = self.setup.device() else { return Vec::new() };
+        let features = device.caps().features;
+        let same = |id: &ValueId| {
+            let dtype = self.graph.value(*id).ty.dtype;
+            Element::of(dtype, Store::F32, features) == Element::native(dtype)
+        };
+        let ids = self.graph.inputs().iter().chain(self.graph.outputs());
+        let tensors = self.interface.tensors.iter().zip(ids);
+        let direct = tensors.filter(|(tensor, id)| same(id) && !self.interface.on_cpu.contains(tensor));
+        direct.map(|(tensor, _)| *tensor).collect()
+    }
+
     /// How many of the model's nodes it stands for.
     pub fn node_count(&self) -> usize {
         self.graph.nodes().map(|(_, node)| node.origin.len()).sum()
@@ -101,7 +120,18 @@ impl DelegateKernel {
     /// # Errors
     /// If a tensor has another size than in [`prepare`](Self::prepare), or the driver fails.
     pub fn invoke(&mut self, context: &mut Context<'_>) -> Result<()> {
-        if let Some(taken) = self.setup.bindings.take(&self.interface) {
+        self.invoke_with(context, HashMap::new())
+    }
+
+    /// As [`invoke`](Self::invoke), with these tensors in buffers of the device, besides those that are bound.
+    ///
+    /// # Errors
+    /// As there, and if a buffer does not suit.
+    pub fn invoke_with(&mut self, context: &mut Context<'_>, lent: HashMap<i32, External>) -> Result<()> {
+        let taken = self.setup.bindings.take(&self.interface);
+        if taken.is_some() || !lent.is_empty() {
+            let mut taken = taken.unwrap_or_default();
+            taken.bound.extend(lent);
             return self.invoke_bound(context, taken);
         }
         let graph = self.prepared()?;

@@ -1,7 +1,10 @@
 //! Inputs or outputs of a recording. Each has a slot of its own: a stretch of one buffer for all, which is mapped or
 //! has a mapped staging buffer, or a stretch of a buffer that the caller keeps it in.
 
+use super::conversion::Conversion;
 use super::external::External;
+use super::pipelines::Pipelines;
+use super::script::{Step, play};
 use super::transfers::TransferPath;
 use crate::error::{Error, Result};
 use crate::program::{BufferId, Element, HostForm, Program};
@@ -41,6 +44,12 @@ pub(super) struct Part {
     host_bytes: usize,
     name: String,
     external: Option<External>,
+    /// How elements of a caller's buffer get into the form of kernels or back, if they have another.
+    conversion: Option<Conversion>,
+    /// Stands for the caller's buffer then: kernels bind `slot` all the same.
+    lent: Slot,
+    /// The conversion, while there is such a buffer.
+    convert: Option<Step>,
 }
 
 impl Part {
@@ -67,9 +76,19 @@ impl Part {
         }
     }
 
-    /// Whether kernels see the elements otherwise than the host, so that somebody has to convert them.
-    pub fn is_converted(&self) -> bool {
+    /// Whether kernels see the elements otherwise than the host.
+    fn is_converted(&self) -> bool {
         self.host.is_some_and(|host| host.element != Element::native(host.dtype))
+    }
+
+    /// Whether the host has to convert the elements, since no kernel does.
+    pub fn needs_host(&self) -> bool {
+        self.is_converted() && self.conversion.is_none()
+    }
+
+    /// How elements of a caller's buffer are converted.
+    pub fn conversion(&self) -> Option<&Conversion> {
+        self.conversion.as_ref()
     }
 
     /// Whether it lies in a buffer of the caller.
@@ -144,6 +163,7 @@ impl Io {
             (TransferPath::Mapped, Direction::Out) => MemoryUsage::DeviceToHost,
             (TransferPath::HostMemory | TransferPath::Staged, _) => MemoryUsage::Staging,
         };
+        let caps = device.caps();
         let host = recorder.own(Buffer::new(device, bytes, usage, what)?);
         let device = match path {
             TransferPath::Mapped | TransferPath::HostMemory => host,
@@ -155,8 +175,12 @@ impl Io {
             let buffer = program.buffer(id);
             let slot = recorder.slot(Place::Stretch(device, offset));
             slots.push((id, slot));
+            let to_kernels = direction == Direction::In;
             Some(Part {
                 slot,
+                conversion: buffer.host.and_then(|host| Conversion::new(host, caps, to_kernels)),
+                lent: recorder.slot(Place::Stretch(device, offset)),
+                convert: None,
                 offset,
                 bytes: buffer.bytes.next_multiple_of(WORD),
                 host: buffer.host,
@@ -188,8 +212,9 @@ impl Io {
                 return refused(format!("its offset is no multiple of {alignment}"));
             }
             let room = external.buffer.bytes().saturating_sub(external.offset);
-            if room < part.bytes || external.bytes < part.host_bytes as u64 {
-                return refused(format!("{} bytes are needed", part.bytes));
+            let bytes = part.conversion.as_ref().map_or(part.bytes, Conversion::bytes);
+            if room < bytes || external.bytes < part.host_bytes as u64 {
+                return refused(format!("{bytes} bytes are needed"));
             }
         }
         Ok(())
@@ -204,24 +229,34 @@ impl Io {
     }
 
     /// Lets parts lie in these buffers, by number, as of the next recording.
-    pub fn bind(&mut self, wanted: &[Option<&External>]) {
+    ///
+    /// # Errors
+    /// If the driver refused the pipeline of a conversion.
+    pub fn bind(&mut self, wanted: &[Option<&External>], pipelines: &Pipelines) -> Result<()> {
         for (number, (part, external)) in self.parts.iter_mut().zip(wanted).enumerate() {
             let Some(part) = part else { continue };
             part.external = external.cloned();
+            part.convert = None;
             if let Some(external) = external {
+                if let Some(conversion) = &part.conversion {
+                    let own = Region { slot: part.slot, offset: 0, bytes: part.bytes };
+                    let lent = Region { slot: part.lent, offset: 0, bytes: conversion.bytes() };
+                    let (from, to) = if self.direction == Direction::In { (lent, own) } else { (own, lent) };
+                    part.convert = Some(conversion.step(pipelines, from, to)?);
+                }
                 log::trace!("{} {number} ({}) is the caller's {external}", self.direction.name(), part.name);
             }
         }
+        Ok(())
     }
 
     /// Puts every slot where its part lies now.
     pub fn place(&self, recorder: &mut Recorder) {
         for part in self.parts.iter().flatten() {
-            let place = match &part.external {
-                Some(external) => external.place(),
-                None => Place::Stretch(self.device, part.offset),
-            };
-            recorder.place(part.slot, place);
+            let own = Place::Stretch(self.device, part.offset);
+            let lent = part.external.as_ref().map_or(own.clone(), External::place);
+            recorder.place(part.slot, if part.conversion.is_some() { own } else { lent.clone() });
+            recorder.place(part.lent, lent);
         }
     }
 
@@ -248,7 +283,7 @@ impl Io {
     }
 
     /// Before the first dispatch: brings inputs to where the shaders read.
-    pub fn record_before(&self, recorder: &mut Recorder) {
+    pub fn record_before(&self, recorder: &mut Recorder) -> Result<()> {
         let copies = if self.direction == Direction::In { self.copies() } else { Vec::new() };
         for (host, device) in &copies {
             recorder.copy(*host, *device);
@@ -259,26 +294,46 @@ impl Io {
         if self.has_external() {
             recorder.barrier(Stage::Others, Stage::Compute);
         }
+        if self.direction == Direction::In && self.convert(recorder)? {
+            recorder.barrier(Stage::Compute, Stage::Compute);
+        }
+        Ok(())
+    }
+
+    /// Records the conversions; whether there are any.
+    fn convert(&self, recorder: &mut Recorder) -> Result<bool> {
+        let mut any = false;
+        for step in self.parts.iter().flatten().filter_map(|part| part.convert.as_ref()) {
+            play(std::slice::from_ref(step), recorder)?;
+            any = true;
+        }
+        Ok(any)
     }
 
     /// After the last dispatch: brings outputs to where the host reads.
-    pub fn record_after(&self, recorder: &mut Recorder) {
+    pub fn record_after(&self, recorder: &mut Recorder) -> Result<()> {
+        if self.direction == Direction::Out && self.parts.iter().flatten().any(|part| part.convert.is_some())
+        {
+            recorder.barrier(Stage::Compute, Stage::Compute);
+            self.convert(recorder)?;
+        }
         if self.has_external() {
             recorder.barrier(Stage::Compute, Stage::Others);
         }
         if self.direction == Direction::In || !self.has_own() {
-            return;
+            return Ok(());
         }
         let copies = self.copies();
         if copies.is_empty() {
             recorder.barrier(Stage::Compute, Stage::Host);
-            return;
+            return Ok(());
         }
         recorder.barrier(Stage::Compute, Stage::Transfer);
         for (host, device) in copies {
             recorder.copy(device, host);
         }
         recorder.barrier(Stage::Transfer, Stage::Host);
+        Ok(())
     }
 
     /// Whether some part lies in a buffer of the caller.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::conversion::Conversion;
 use super::external::{External, Input, Output};
 use super::io::{Direction, Io, Layout, Part, WORD};
 use super::pipelines::{Pipelines, key};
@@ -69,8 +70,10 @@ impl Resources<'_> {
             });
         }
         let capacity = Capacity {
-            dispatches: program.dispatches.len(),
-            bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
+            // Besides the program's own, a conversion of each input and output.
+            dispatches: program.dispatches.len() + program.inputs.len() + program.outputs.len(),
+            bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum::<usize>()
+                + 2 * (program.inputs.len() + program.outputs.len()),
             timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
             seconds: plan::expected_seconds(program, &self.peaks),
         };
@@ -170,11 +173,11 @@ impl State {
         let Self { inputs, outputs, .. } = self;
         inputs.place(&mut recorder);
         outputs.place(&mut recorder);
-        inputs.record_before(&mut recorder);
-        outputs.record_before(&mut recorder);
+        inputs.record_before(&mut recorder)?;
+        outputs.record_before(&mut recorder)?;
         play(&self.steps, &mut recorder)?;
-        inputs.record_after(&mut recorder);
-        outputs.record_after(&mut recorder);
+        inputs.record_after(&mut recorder)?;
+        outputs.record_after(&mut recorder)?;
         self.commands = Some(recorder.finish()?);
         Ok(())
     }
@@ -187,7 +190,13 @@ impl State {
     }
 
     /// Lets inputs and outputs lie in the buffers that are given. Records again if that is new.
-    fn bind(&mut self, device: &Device, inputs: &[Input<'_>], outputs: &[Output<'_>]) -> Result<()> {
+    fn bind(
+        &mut self,
+        device: &Device,
+        pipelines: &mut Pipelines,
+        inputs: &[Input<'_>],
+        outputs: &[Output<'_>],
+    ) -> Result<()> {
         let ins: Vec<_> = inputs.iter().map(Input::external).collect();
         let outs: Vec<_> = outputs.iter().map(Output::external).collect();
         if !self.inputs.differs(&ins) && !self.outputs.differs(&outs) {
@@ -196,8 +205,11 @@ impl State {
         self.inputs.check(device, &ins)?;
         self.outputs.check(device, &outs)?;
         apart(&ins, &outs)?;
-        self.inputs.bind(&ins);
-        self.outputs.bind(&outs);
+        let parts = self.inputs.parts().iter().zip(&ins).chain(self.outputs.parts().iter().zip(&outs));
+        let used = parts.filter_map(|(part, external)| external.and(part.as_ref())?.conversion());
+        pipelines.create(used.map(Conversion::key).collect())?;
+        self.inputs.bind(&ins, pipelines)?;
+        self.outputs.bind(&outs, pipelines)?;
         self.commands()?;
         let Some(commands) = self.commands.take() else { return Ok(()) };
         self.record(Recorder::again(commands)?)
@@ -223,13 +235,14 @@ impl Recording {
     pub(super) fn run(
         &self,
         device: &Device,
+        pipelines: &mut Pipelines,
         inputs: &[Input<'_>],
         outputs: &mut [Output<'_>],
         semaphores: &Semaphores,
     ) -> Result<Copied> {
         let mut state = self.state();
         state.check_lengths(inputs, outputs)?;
-        state.bind(device, inputs, outputs)?;
+        state.bind(device, pipelines, inputs, outputs)?;
         state.commands()?;
         let State { commands: Some(commands), inputs: ins, outputs: outs, .. } = &mut *state else {
             return Err(Error::DeviceLost);
@@ -277,7 +290,7 @@ impl Recording {
         let ins = inputs.iter().map(Input::external).zip(state.inputs.parts());
         let outs = outputs.iter().map(Output::external).zip(state.outputs.parts());
         let converted = ins.chain(outs).filter_map(|(external, part)| external.and(part.as_ref()));
-        let part = converted.into_iter().find(|part: &&Part| part.is_converted())?;
+        let part = converted.into_iter().find(|part: &&Part| part.needs_host())?;
         Some(format!("the elements of {} have another type on the device", part.name()))
     }
 

@@ -192,7 +192,7 @@ impl Session {
         semaphores: &Semaphores,
     ) -> Result<()> {
         self.device.alive()?;
-        let copied = recording.run(&self.device, inputs, outputs, semaphores)?;
+        let copied = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
         log::trace!("{} bytes copied by the host, {} by the device", copied.by_host, copied.by_device);
         self.stats.copied_by_host = copied.by_host;
         self.stats.copied_by_device = copied.by_device;

@@ -165,8 +165,14 @@ impl Buffer {
         }
     }
 
+    /// Where the memory is mapped; `None` for [`MemoryUsage::Device`]. It stays there as long as the buffer lives;
+    /// whoever uses it sees to it that the device does not.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.mapped.as_ref().map(|mapped| mapped.start)
+    }
+
     /// Makes what the host wrote visible to the device, as of the next submission.
-    pub fn flush(&mut self) -> Result<()> {
+    pub fn flush(&self) -> Result<()> {
         self.synchronise("vkFlushMappedMemoryRanges", |device, range| {
             // SAFETY: the memory is mapped.
             unsafe { device.flush_mapped_memory_ranges(&[range]) }
@@ -174,7 +180,7 @@ impl Buffer {
     }
 
     /// Makes what the device wrote visible to the host.
-    pub fn invalidate(&mut self) -> Result<()> {
+    pub fn invalidate(&self) -> Result<()> {
         self.synchronise("vkInvalidateMappedMemoryRanges", |device, range| {
             // SAFETY: the memory is mapped.
             unsafe { device.invalidate_mapped_memory_ranges(&[range]) }

@@ -25,7 +25,6 @@ use crate::options::Options;
 
 /// A logical device with its pipelines.
 pub struct Device {
-    physical: vk::PhysicalDevice,
     caps: Caps,
     pipelines: SharedPipelines,
     logical: Arc<LogicalDevice>,
@@ -110,7 +109,9 @@ impl Device {
         for i in candidates {
             // Handles are comparable: there is one instance.
             let mut alive = shared.iter().filter_map(Weak::upgrade);
-            if let Some(device) = alive.find(|device| device.physical == physical[i] && !device.is_lost()) {
+            if let Some(device) =
+                alive.find(|device| device.logical.physical() == physical[i] && !device.is_lost())
+            {
                 return Ok(device);
             }
             match timed("device opened", || Self::create(instance, physical[i], infos[i].clone())) {
@@ -142,17 +143,17 @@ impl Device {
         log::debug!("{}: {:?}", info.name, caps.machine);
         // SAFETY: the device is new, with one queue of this family.
         let queue = unsafe { raw.get_device_queue(family, 0) };
-        let origin = Origin { queue, family, lock: None, lent: false };
+        let origin = Origin { physical, queue, family, lock: None, lent: false };
         // SAFETY: as above.
         let logical = unsafe {
             LogicalDevice::new(instance.clone(), raw, origin, info, offer.sharing, (limits, memory))
         };
-        Ok(Self::over(physical, caps, logical))
+        Ok(Self::over(caps, logical))
     }
 
-    fn over(physical: vk::PhysicalDevice, caps: Caps, logical: LogicalDevice) -> Self {
+    fn over(caps: Caps, logical: LogicalDevice) -> Self {
         let logical = Arc::new(logical);
-        Self { physical, caps, pipelines: SharedPipelines::new(logical.clone()), logical }
+        Self { caps, pipelines: SharedPipelines::new(logical.clone()), logical }
     }
 
     /// Uses a device of the caller's, which nothing here destroys. It is shared with nobody.
@@ -195,13 +196,13 @@ impl Device {
         let (caps, limits) = properties::query(&instance, physical, callers.family, &info, &offer);
         log::debug!("the caller's {info}, driver {}, features {}", info.driver, caps.features);
         let queue = vk::Handle::from_raw(callers.queue);
-        let origin = Origin { queue, family: callers.family, lock: callers.lock, lent: true };
+        let origin = Origin { physical, queue, family: callers.family, lock: callers.lock, lent: true };
         // SAFETY: as the caller promises.
         let logical = unsafe {
             let raw = ash::Device::load(instance.raw().fp_v1_0(), vk::Handle::from_raw(callers.device));
             LogicalDevice::new(instance, raw, origin, info, offer.sharing, (limits, memory))
         };
-        Ok(Arc::new(Self::over(physical, caps, logical)))
+        Ok(Arc::new(Self::over(caps, logical)))
     }
 
     /// Whether the device belongs to the caller: it cannot be opened again.
@@ -221,7 +222,7 @@ impl Device {
             self.logical.queue().lock().unwrap_or_else(PoisonError::into_inner).exclusive(|queue| queue);
         Handles {
             instance: vk::Handle::as_raw(self.logical.instance().raw().handle()),
-            physical_device: vk::Handle::as_raw(self.physical),
+            physical_device: vk::Handle::as_raw(self.logical.physical()),
             device: vk::Handle::as_raw(raw.handle()),
             queue: vk::Handle::as_raw(queue),
             family: self.logical.family(),

@@ -61,6 +61,18 @@ impl Buffer {
         let flags = vk::BufferUsageFlags::STORAGE_BUFFER
             | vk::BufferUsageFlags::TRANSFER_SRC
             | vk::BufferUsageFlags::TRANSFER_DST;
+        let asked = vk::PhysicalDeviceExternalBufferInfo::default().usage(flags).handle_type(kind.handle);
+        let mut answer = vk::ExternalBufferProperties::default();
+        // SAFETY: the device offers Vulkan 1.1, and the extension that the handle belongs to.
+        unsafe {
+            let instance = device.instance().raw();
+            instance.get_physical_device_external_buffer_properties(device.physical(), &asked, &mut answer);
+        }
+        let offered = answer.external_memory_properties.external_memory_features;
+        if !offered.contains(vk::ExternalMemoryFeatureFlags::IMPORTABLE) {
+            return Err(Error::Host("this driver imports no such memory for storage buffers".into()));
+        }
+        let dedicated = kind.dedicated || offered.contains(vk::ExternalMemoryFeatureFlags::DEDICATED_ONLY);
         let mut external = vk::ExternalMemoryBufferCreateInfo::default().handle_types(kind.handle);
         let info = vk::BufferCreateInfo::default().size(bytes).usage(flags).push_next(&mut external);
         // SAFETY: the device is alive and the structure complete.
@@ -78,15 +90,15 @@ impl Buffer {
                 format!("a buffer of {bytes} bytes takes {} of memory, there are {}", needs.size, kind.bytes);
             return Err(Error::Host(why));
         }
-        let mut dedicated = vk::MemoryDedicatedAllocateInfo::default().buffer(buffer.raw());
+        let mut alone = vk::MemoryDedicatedAllocateInfo::default().buffer(buffer.raw());
         let mut fd_info = vk::ImportMemoryFdInfoKHR::default().handle_type(kind.handle);
         let mut host_info = vk::ImportMemoryHostPointerInfoEXT::default().handle_type(kind.handle);
         let mut android_info = vk::ImportAndroidHardwareBufferInfoANDROID::default();
         let mut info = vk::MemoryAllocateInfo::default()
             .allocation_size(kind.bytes)
             .memory_type_index(types.trailing_zeros());
-        if kind.dedicated {
-            info = info.push_next(&mut dedicated);
+        if dedicated {
+            info = info.push_next(&mut alone);
         }
         info = match memory {
             Memory::OpaqueFd { fd, .. } | Memory::DmaBuf(fd) => {

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 pub(super) struct LogicalDevice {
     /// Destroyed after the device.
     instance: Arc<Instance>,
+    physical: vk::PhysicalDevice,
     raw: ash::Device,
     info: DeviceInfo,
     limits: Limits,
@@ -58,6 +59,7 @@ unsafe impl Send for QueueLock {}
 
 /// Where the device comes from, and its queue.
 pub(super) struct Origin {
+    pub physical: vk::PhysicalDevice,
     pub queue: vk::Queue,
     pub family: u32,
     pub lock: Option<QueueLock>,
@@ -105,15 +107,20 @@ impl LogicalDevice {
         sharing: Sharing,
         (limits, memory): (Limits, Memory),
     ) -> Self {
-        let Origin { queue, family, lock, lent } = origin;
+        let Origin { physical, queue, family, lock, lent } = origin;
         let queue = Mutex::new(Queue { raw: queue, lock, bounds: Duration::ZERO });
         let (lost, dead) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { instance, raw, info, limits, memory, sharing, family, queue, lent, lost, dead }
+        Self { instance, physical, raw, info, limits, memory, sharing, family, queue, lent, lost, dead }
     }
 
     /// The instance.
     pub fn instance(&self) -> &Instance {
         &self.instance
+    }
+
+    /// The physical device.
+    pub fn physical(&self) -> vk::PhysicalDevice {
+        self.physical
     }
 
     /// How it shares memory and semaphores.

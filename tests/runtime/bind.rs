@@ -162,10 +162,8 @@ fn another_buffer_costs_little() {
         run(&mut session, &recording, &input, &outputs[i / 2 % 2]).unwrap();
         times[i % 2].push(start.elapsed());
     }
-    let [again, same] = times.map(|mut times| {
-        times.sort_unstable();
-        times[times.len() / 2]
-    });
+    // Other programs only ever add to it.
+    let [again, same] = times.map(|times| times.into_iter().min().unwrap());
     println!("a run of 101 dispatches takes {same:?}, with another buffer {again:?}");
     assert!(again < same + Duration::from_millis(2));
 }
