@@ -41,7 +41,7 @@ impl Net {
     pub fn number(&mut self, number: i8) -> ValueId {
         let shape = Shape::new(&[]);
         let bytes = Arc::new(number.to_le_bytes().to_vec());
-        let constant = Constant { shape, stored: DType::I8, bytes, sparsity: None };
+        let constant = Constant { shape, stored: DType::I8, bytes, sparsity: None, quant: None };
         self.graph.add_value("n", TensorType { shape, dtype: DType::I8, quant: None }, Some(constant))
     }
 
