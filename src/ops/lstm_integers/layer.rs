@@ -1,11 +1,18 @@
 //! The numbers of a recurrent layer, and one step in time.
 
-use super::{GATES, PROJECTION};
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
 use crate::ir::fixed_functions_16::{logistic, table, tanh};
 use crate::ir::{Constant, FixedPoint, rounding_right};
 use crate::unsupported;
+
+/// The operand that holds the state, and the one that holds the cells.
+pub(super) const STATES: [usize; 2] = [18, 19];
+/// The projection's weights and biases.
+pub(super) const PROJECTION: [usize; 2] = [16, 17];
+/// The weights of a gate are this operand and the one four behind it, its bias the one eleven behind it. Gates are in
+/// TFLite's order: input, forget, cell, output.
+pub(super) const GATES: [usize; 4] = [1, 2, 3, 4];
 
 /// How many elements inputs, cells and results have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

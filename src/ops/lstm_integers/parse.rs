@@ -1,7 +1,8 @@
 //! Recurrent nodes of the model.
 
 use super::super::affine::scaling;
-use super::{GATES, Layer, LstmIntegers, PROJECTION, Product, STATES, Sizes};
+use super::layer::{GATES, Layer, PROJECTION, Product, STATES, Sizes};
+use super::operator::LstmIntegers;
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
 use crate::ir::{DType, FixedPoint};
