@@ -217,55 +217,48 @@ uint add_anywhere(uint count, uint w) {
 // Elements of x as what `at` counts.
 #define PLACE(elements) (VEC_X ? (elements) / 4 : (elements))
 
-// Adds the products of `count` elements of every run, the first at `channel`.
+// Adds the products of `count` elements of every run, the first at `channel`. Rows and taps beyond the border count
+// too: what sums begin with makes up for the zero point under every tap.
 void add_taps(uint count, uint channel, uint w, uint line, uint start) {
     // On a line shorter than TM the rows of a tile are all the same.
     int step = strip_rows == 1 ? 0 : POINTWISE ? 1 : int(stride.y);
     int pitch = PLACE(step * int(x_channels));
-    if (POINTWISE) {
-        add_line(count, w, PLACE(int(start * x_channels + channel)), pitch);
-        return;
+    uint skip = ((run + 3) / 4 - (count + 3) / 4) * quads;
+    int image = 0;
+    ivec2 corner = ivec2(0);
+    if (!POINTWISE) {
+        image = int(line / y_size.x * x_size.x);
+        corner = ivec2(line % y_size.x, start) * ivec2(stride) + origin;
     }
-    uint skip = (run + 3) / 4 * quads;
-    int image = int(line / y_size.x * x_size.x);
-    ivec2 corner = ivec2(line % y_size.x, start) * ivec2(stride) + origin;
-    for (uint ky = 0; ky < taps.x; ++ky) {
+    for (uint ky = 0; ky < (POINTWISE ? 1 : taps.x); ++ky) {
         int row = corner.x + int(ky * dilation.x);
-        if (BORDER && uint(row) >= x_size.x) {
-            // The zero point times weights: what sums begin with holds these products, as for every tap.
-            for (uint kx = 0; kx < taps.y; ++kx) {
-                [[unroll]] for (int m = 0; m < TM; ++m) tile_at[m] = OUTSIDE;
-                w = add_anywhere(count, w);
-                if (SPLIT) w += skip - (count + 3) / 4 * quads;
-            }
-            continue;
-        }
+        bool beyond = BORDER && uint(row) >= x_size.x;
         int line_start = (image + row) * int(x_size.y * x_channels);
-        for (uint kx = 0; kx < taps.y; ++kx) {
+        for (uint kx = 0; kx < (POINTWISE ? 1 : taps.y); ++kx) {
             int column = corner.y + int(kx * dilation.y);
             int last = column + (TM - 1) * step;
-            int at = line_start + column * int(x_channels) + int(channel);
-            if (BORDER && !VEC_X && (column < 0 || last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
-                int line_end = line_start + int(x_size.y * x_channels);
-                w = add_border(count, w, at, pitch, line_start, line_end);
-            } else if (BORDER && VEC_X && (column < 0 || last >= int(x_size.y))) {
+            int at = POINTWISE ? int(start * x_channels) : line_start + column * int(x_channels);
+            at += int(channel);
+            if (BORDER && (beyond || VEC_X && (column < 0 || last >= int(x_size.y)))) {
                 [[unroll]] for (int m = 0; m < TM; ++m) {
-                    bool inside = uint(column + m * step) < x_size.y;
+                    bool inside = !beyond && uint(column + m * step) < x_size.y;
                     tile_at[m] = inside ? PLACE(at + m * step * int(x_channels)) : OUTSIDE;
                 }
                 w = add_anywhere(count, w);
+            } else if (BORDER && !VEC_X &&
+                       (column < 0 || last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
+                w = add_border(count, w, at, pitch, line_start, line_start + int(x_size.y * x_channels));
             } else {
                 w = add_line(count, w, PLACE(at), pitch);
             }
-            if (SPLIT) w += skip - (count + 3) / 4 * quads;
+            if (SPLIT) w += skip;
         }
     }
 }
 
 // Stores what the sums of a quad of channels from `c` on become, those before `end`.
-void store_quad(ivec4 sum, uint row, uint c, uint end, uint quad) {
-    if (c >= end) return;
-    ivec4 v = requantized(sum, quad);
+void store_quad(ivec4 sum, uint row, uint c, uint end, Scaling by) {
+    ivec4 v = requantized(sum, by);
     if (VEC_Y && !WIDENED) {
         y[(row * channels + c) / 4] = packed_word(uvec4(v));
         return;
@@ -337,11 +330,14 @@ void main() {
     }
     if (idle) return;
 
-    // Requantising is long: its loop is unrolled only when the module is specialised.
+    // Requantising is long: its loops are unrolled only when the module is specialised.
     ivec4 sums[TM * TN];
     [[unroll]] for (int i = 0; i < TM * TN; ++i) sums[i] = tile[i];
-    [[dont_unroll]] for (uint i = 0; i < TM * TN; ++i) {
-        uint m = i / TN, n = i % TN;
-        if (m < strip_rows) store_quad(sums[i], first + m, c + n * 4, c_end, quad + n);
+    [[dont_unroll]] for (uint n = 0; n < TN; ++n) {
+        if (c + n * 4 >= c_end) break;
+        Scaling by = scaling_of(quad + n);
+        [[dont_unroll]] for (uint m = 0; m < TM; ++m) {
+            if (m < strip_rows) store_quad(sums[m * TN + n], first + m, c + n * 4, c_end, by);
+        }
     }
 }

@@ -201,11 +201,18 @@ void main() {
     // Requantising is long: its loop is unrolled only when the module is specialised.
     INTS sums[PIXELS];
     [[unroll]] for (int m = 0; m < PIXELS; ++m) sums[m] = total[m];
+#if WIDTH == 4
+    ivec4 start = sums_of(c);
+    Scaling by = scaling_of(c);
+#else
+    uint quad = c / 4, k = c % 4;
+    int start = sums_of(quad)[k], factor = scales[3 * quad + 1][k], shift = scales[3 * quad + 2][k];
+#endif
     [[dont_unroll]] for (uint m = 0; m < PIXELS; ++m) {
         if (first + m >= y_size.y) break;
         uint place = (line * y_size.y + first + m) * w_pitch + c;
 #if WIDTH == 4
-        ivec4 v = requantized(sums_of(c) + sums[m], c);
+        ivec4 v = requantized(start + sums[m], by);
         if (WIDENED) {
             [[unroll]] for (uint k = 0; k < 4; ++k) y[4 * place + k] = uint(v[k]);
         } else {
@@ -213,8 +220,7 @@ void main() {
             y[place] = u.x | u.y << 8 | u.z << 16 | u.w << 24;
         }
 #else
-        uint quad = c / 4, k = c % 4;
-        int v = requantized(sums_of(quad)[k] + sums[m], scales[3 * quad + 1][k], scales[3 * quad + 2][k]);
+        int v = requantized(start + sums[m], factor, shift);
 #ifdef STORES_BYTES
         y8[place] = uint8_t(v);
 #else

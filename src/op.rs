@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{
-    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, TensorType, Term,
+    Activation, Constant, DType, HostTensor, Magnitude, Scalar, Shape, SpatialPadding, Step, StepOp,
+    TensorType, Term,
 };
 use crate::lower::Lower;
 use crate::tflite::NodeView;
@@ -188,9 +189,19 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same for elements of any number, and that number.
+    fn border(&self) -> Option<(Vec<[u32; 2]>, Scalar)> {
+        Some((self.zeros()?, Scalar::f32(0.0)))
+    }
+
     /// The same operator reading an operand without the zeros that a PAD had put around it.
     fn absorb_padding(&self, _padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         None
+    }
+
+    /// The same operator reading an operand without the elements `value` that a PAD had put around it.
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        (value == Scalar::f32(0.0)).then(|| self.absorb_padding(padding)).flatten()
     }
 
     /// How the results depend on operand 1, if they are sums of products with it.

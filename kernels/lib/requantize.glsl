@@ -98,12 +98,22 @@ int requantized(int sum, int multiplier, int shift) {
     return clamp(product + y_zero_point, least, most);
 }
 
+// Multipliers and shifts of a quad of channels.
+struct Scaling {
+    ivec4 multiplier;
+    ivec4 shift;
+};
+
+Scaling scaling_of(uint quad) { return Scaling(scales[3u * quad + 1u], scales[3u * quad + 2u]); }
+
 // The elements that the sums of a quad of channels become.
-ivec4 requantized(ivec4 sum, uint quad) {
-    ivec4 multiplier = scales[3u * quad + 1u], shift = scales[3u * quad + 2u], v;
-    for (int i = 0; i < 4; ++i) v[i] = requantized(sum[i], multiplier[i], shift[i]);
+ivec4 requantized(ivec4 sum, Scaling by) {
+    ivec4 v;
+    for (int i = 0; i < 4; ++i) v[i] = requantized(sum[i], by.multiplier[i], by.shift[i]);
     return v;
 }
+
+ivec4 requantized(ivec4 sum, uint quad) { return requantized(sum, scaling_of(quad)); }
 
 // What the sum of a channel begins with, and the element that it becomes.
 int sum_of(uint channel) { return scales[3u * (channel >> 2)][channel & 3u]; }

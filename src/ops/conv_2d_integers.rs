@@ -3,9 +3,11 @@
 //! Types and scales are those of `scaled_sum`; windows, groups and padding are all that TFLite has. Weights and bias
 //! are constant. Taps beyond the border count as the operand's zero point.
 
+use std::sync::Arc;
+
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Shape, Window};
+use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -115,5 +117,53 @@ impl Operator for Conv2dIntegers {
             }
         });
         Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+    }
+
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        let window = self.window.absorb(padding);
+        let zero = value.to_i64() == i64::from(self.sum.x_zero_point);
+        zero.then(|| Arc::new(Self { window, sum: self.sum.clone() }) as Arc<dyn Operator>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::requantize::{Scaling, Target};
+    use crate::ir::{Data, Padding};
+
+    fn conv(zero_point: i32) -> Conv2dIntegers {
+        let window = Window {
+            size: [1, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            padding: Padding::Same,
+            zeros: SpatialPadding::default(),
+        };
+        let scalings = Scaling::fixed(0.5, 1.0, 1.0).into_iter().collect::<Vec<_>>();
+        let target = Target { zero_point: 1, bounds: [-128, 100] };
+        let sum = ScaledSum { x_zero_point: zero_point, w_zero_point: 0, scalings: scalings.into(), target };
+        Conv2dIntegers { window, sum }
+    }
+
+    fn i8s(dims: [u32; 4], data: &[i8]) -> HostTensor {
+        HostTensor { shape: Shape::from(dims), data: Data::I8(data.to_vec()) }
+    }
+
+    #[test]
+    fn taps_beyond_the_border_are_zero_points() {
+        let (x, w) = (i8s([1, 1, 3, 1], &[7, 9, 127]), i8s([1, 1, 3, 1], &[2, 4, -1]));
+        let bias = HostTensor { shape: Shape::from([1]), data: Data::I32(vec![3]) };
+        let y = conv(5).reference(&[Some(&x), Some(&w), Some(&bias)]).unwrap().remove(0);
+        // Sums of 3 + 8 - 4, 3 + 4 + 16 - 122 and 3 + 8 + 488.
+        assert_eq!(y.data, Data::I8(vec![5, -48, 100]));
+    }
+
+    #[test]
+    fn a_border_of_zero_points_is_absorbed() {
+        let padding = SpatialPadding { h: [0, 0], w: [1, 2] };
+        let absorbed = |value| conv(5).absorb_border(padding, value);
+        assert!(absorbed(Scalar::int(DType::I8, 5)).is_some());
+        assert!(absorbed(Scalar::int(DType::I8, 0)).is_none());
     }
 }

@@ -15,7 +15,7 @@ use super::scaled_sum::{bias, weight_scales};
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, FixedPoint, HostTensor, Scalar, Shape, Window};
+use crate::ir::{Activation, DType, FixedPoint, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::conv_2d_wide_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -161,7 +161,7 @@ impl Conv2dWideIntegers {
     fn scales(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let bias = bias.map(|bias| bias.to_i64()).transpose()?.unwrap_or_default();
-        let mut words = Vec::with_capacity(4 * self.factors.len());
+        let mut words = Vec::new();
         for (channel, factor) in self.factors.iter().enumerate() {
             let bias = bias.get(channel).copied().unwrap_or(0);
             let (multiplier, shift) = match self.twice {
@@ -243,6 +243,11 @@ impl Operator for Conv2dWideIntegers {
             Scalar::int(DType::I16, element.into()).bits
         })?;
         Ok(vec![y])
+    }
+
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        let window = self.window.absorb(padding);
+        (value.to_i64() == 0).then(|| Arc::new(Self { window, ..self.clone() }) as Arc<dyn Operator>)
     }
 }
 

@@ -4,10 +4,12 @@
 //! Types and scales are those of `scaled_sum`; windows, padding and multipliers are all that TFLite has. Weights and
 //! bias are constant. Taps beyond the border count as the operand's zero point.
 
+use std::sync::Arc;
+
 use crate::caps::DeviceKind;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Shape, Window};
+use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::depthwise_conv_2d_integers::{
     Bind, Pixels, Push, Spec, Stores, Taps, Width, dispatch, kernel,
 };
@@ -150,6 +152,12 @@ impl Operator for DepthwiseConv2dIntegers {
             }
         });
         Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+    }
+
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        let window = self.window.absorb(padding);
+        let zero = value.to_i64() == i64::from(self.sum.x_zero_point);
+        zero.then(|| Arc::new(Self { window, sum: self.sum.clone() }) as Arc<dyn Operator>)
     }
 }
 

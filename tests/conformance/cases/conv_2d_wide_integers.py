@@ -1,4 +1,4 @@
-"""CONV_2D and DEPTHWISE_CONV_2D of int16 with weights of int8: windows, scales, biases of 64 and of 32 bits."""
+"""CONV_2D and DEPTHWISE_CONV_2D of int16 with weights of int8: windows, scales, biases of 64 and 32 bits."""
 
 import numpy as np
 from model import Graph, schema
@@ -13,7 +13,9 @@ def conv(shape, channels, kh, kw, *, groups=1, multiplier=0, scales=(1e-4, 0.02,
          activation="NONE", label=""):  # fmt: skip
     """One convolution; with a multiplier it is a depthwise one."""
     name = "DEPTHWISE_CONV_2D" if multiplier else "CONV_2D"
-    text = f"{name} {list(shape)} to {channels}, {kh}x{kw} {stride} {dilation} {padding} {activation} {groups}"
+    text = (
+        f"{name} {list(shape)} to {channels}, {kh}x{kw} {stride} {dilation} {padding} {activation} {groups}"
+    )
     g = Graph(f"{text} {scales} bias of {bits}{label}")
     x = g.input(*shape, dtype="int16", quantisation=(scales[0], 0, 0))
     w_shape = (1, kh, kw, channels) if multiplier else (channels, kh, kw, shape[3] // groups)
