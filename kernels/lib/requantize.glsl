@@ -114,6 +114,7 @@ ivec4 requantized(ivec4 sum, Scaling by) {
 }
 
 ivec4 requantized(ivec4 sum, uint quad) { return requantized(sum, scaling_of(quad)); }
+
 // What the sum of a channel begins with, and the element that it becomes.
 int sum_of(uint channel) { return scales[3u * (channel >> 2)][channel & 3u]; }
 int requantized(int sum, uint channel) {
