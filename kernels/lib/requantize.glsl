@@ -6,11 +6,12 @@
 //   least, most      its bounds
 #define ROUNDING_TWICE 0u
 #define ROUNDING_FLOAT 1u
+#define ROUNDING_DOUBLE 2u
 
 layout(constant_id = 90) const uint ROUNDING = 0;
 
 // Three vectors for each quad of channels: what sums begin with, multipliers and shifts. With ROUNDING_FLOAT a
-// multiplier is the bits of a float, and there are no shifts.
+// multiplier is the bits of a float, and there are no shifts; with ROUNDING_DOUBLE both hold a double.
 layout(std430, set = 0, binding = REQUANTIZE_BINDING) readonly buffer Scales { ivec4 scales[]; };
 
 // x / 2ⁿ, rounded, ties to even.
@@ -47,11 +48,53 @@ int float_product(int x, uint factor) {
     return x < 0 ? -product : product;
 }
 
+// round(double(x) · factor), halves away from zero: the product becomes a double, and that an integer. In integers,
+// since few devices have doubles. The factor is m · 2^-s: `low` and the lower 21 bits of `high` are m, the next 7 are s, at least 22. Large products become
+// ±2³⁰.
+int double_product(int x, uint low, uint high) {
+    uint s = high >> 21, q[3], middle, carry;
+    uint magnitude = x < 0 ? 0u - uint(x) : uint(x);
+    umulExtended(magnitude, low, middle, q[0]);
+    umulExtended(magnitude, high & 0x1fffffu, q[2], q[1]);
+    q[1] = uaddCarry(q[1], middle, carry);
+    q[2] += carry;
+    if ((q[1] | q[2]) == 0u || s > 95u) return 0;
+    // What is nearer to a half from below than half of the last bit becomes that half before it is rounded.
+    int top = q[2] != 0u ? 64 + findMSB(q[2]) : 32 + findMSB(q[1]);
+    if (top >= 53) {
+        uint n = uint(top - 53);
+        q[0] = uaddCarry(q[0], 1u << n, carry);
+        q[1] = uaddCarry(q[1], carry, carry);
+        q[2] += carry;
+    }
+    uint half_at = s - 1u, bit = 1u << (half_at & 31u);
+    if (half_at < 32u) {
+        q[0] = uaddCarry(q[0], bit, carry);
+        q[1] = uaddCarry(q[1], carry, carry);
+        q[2] += carry;
+    } else if (half_at < 64u) {
+        q[1] = uaddCarry(q[1], bit, carry);
+        q[2] += carry;
+    } else {
+        q[2] += bit;
+    }
+    uint words = s >> 5, n = s & 31u;
+    uint last = words == 2u ? q[2] : words == 1u ? q[1] : q[0];
+    uint next = words == 2u ? 0u : words == 1u ? q[2] : q[1];
+    bool beyond = words == 0u && q[2] != 0u || next >> n != 0u;
+    uint product = n == 0u ? last : last >> n | next << (32u - n);
+    if (beyond || product > 0x40000000u) product = 0x40000000u;
+    return x < 0 ? -int(product) : int(product);
+}
+
 // What the sums of a quad of channels begin with.
 ivec4 sums_of(uint quad) { return scales[3u * quad]; }
 
 int requantized(int sum, int multiplier, int shift) {
-    int product = ROUNDING == ROUNDING_FLOAT ? float_product(sum, uint(multiplier)) : fixed_product(sum, multiplier, shift);
+    int product;
+    if (ROUNDING == ROUNDING_FLOAT) product = float_product(sum, uint(multiplier));
+    else if (ROUNDING == ROUNDING_DOUBLE) product = double_product(sum, uint(multiplier), uint(shift));
+    else product = fixed_product(sum, multiplier, shift);
     return clamp(product + y_zero_point, least, most);
 }
 
@@ -71,3 +114,10 @@ ivec4 requantized(ivec4 sum, Scaling by) {
 }
 
 ivec4 requantized(ivec4 sum, uint quad) { return requantized(sum, scaling_of(quad)); }
+
+// What the sum of a channel begins with, and the element that it becomes.
+int sum_of(uint channel) { return scales[3u * (channel >> 2)][channel & 3u]; }
+int requantized(int sum, uint channel) {
+    uint at = 3u * (channel >> 2), lane = channel & 3u;
+    return requantized(sum, scales[at + 1u][lane], scales[at + 2u][lane]);
+}

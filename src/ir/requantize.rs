@@ -11,6 +11,8 @@ pub enum Scaling {
     Fixed(FixedPoint),
     /// In floats: the sum becomes one, the product is one, and that is rounded, ties to even.
     Float(f32),
+    /// In doubles, halves away from zero.
+    Double(f64),
 }
 
 impl Scaling {
@@ -19,10 +21,21 @@ impl Scaling {
         FixedPoint::new(f64::from(x) * f64::from(w) / f64::from(y)).map(Self::Fixed)
     }
 
+    /// The same where all sums have one scale in TFLite: it multiplies both as floats then.
+    pub fn fixed_for_all(x: f32, w: f32, y: f32) -> Option<Self> {
+        FixedPoint::new(f64::from(x * w) / f64::from(y)).map(Self::Fixed)
+    }
+
     /// The same in floats.
     pub fn float(x: f32, w: f32, y: f32) -> Option<Self> {
         let factor = x * w / y;
         (factor > 0.0 && factor < Self::LARGEST).then_some(Self::Float(factor))
+    }
+
+    /// The same in doubles.
+    pub fn double(x: f32, w: f32, y: f32) -> Option<Self> {
+        let factor = f64::from(x) * f64::from(w) / f64::from(y);
+        (factor > 0.0 && factor < f64::from(Self::LARGEST)).then_some(Self::Double(factor))
     }
 
     /// The number that kernels have for its rounding.
@@ -30,6 +43,7 @@ impl Scaling {
         match self {
             Self::Fixed(_) => code::ROUNDING_TWICE,
             Self::Float(_) => code::ROUNDING_FLOAT,
+            Self::Double(_) => code::ROUNDING_DOUBLE,
         }
     }
 
@@ -39,6 +53,10 @@ impl Scaling {
             Self::Fixed(factor) => factor.times(sum),
             Self::Float(factor) => {
                 (sum as f32 * factor).round_ties_even().clamp(-Self::LARGEST, Self::LARGEST) as i32
+            }
+            Self::Double(factor) => {
+                (f64::from(sum) * factor).round().clamp(-f64::from(Self::LARGEST), f64::from(Self::LARGEST))
+                    as i32
             }
         }
     }
@@ -51,7 +69,19 @@ impl Scaling {
         match self {
             Self::Fixed(FixedPoint { multiplier, shift }) => [multiplier, shift],
             Self::Float(factor) => [factor.to_bits().cast_signed(), 0],
+            Self::Double(factor) => double_words(factor),
         }
+    }
+}
+
+/// The 53 bits of a positive double below 2³⁰, and the power of two by which they are divided: what is too small to
+/// make a difference has no bits.
+pub(super) fn double_words(factor: f64) -> [i32; 2] {
+    let bits = factor.to_bits();
+    let (mantissa, shift) = ((bits & ((1 << 52) - 1)) | 1 << 52, 1075 - (bits >> 52) as i64);
+    match shift {
+        22..=127 => [mantissa as i32, ((mantissa >> 32) as u32 | (shift as u32) << 21).cast_signed()],
+        _ => [0, 22 << 21],
     }
 }
 
@@ -100,6 +130,61 @@ mod tests {
         assert_eq!([1, 3, -1, -3, 5, 4].map(|x| half.times(x)), [0, 2, 0, -2, 2, 2]);
         assert_eq!([i32::MAX, i32::MIN].map(|x| Scaling::Float(4.0).times(x)), [1 << 30, -1 << 30]);
         assert_eq!(Scaling::Float(f32::MIN_POSITIVE).times(i32::MAX), 0);
+    }
+
+    /// What `double_product` of `kernels/lib/requantize.glsl` computes from the words.
+    fn in_integers(x: i32, [low, high]: [i32; 2]) -> i32 {
+        let (low, high) = (u128::from(low.cast_unsigned()), high.cast_unsigned());
+        let (mantissa, shift) = (u128::from(high & 0x1f_ffff) << 32 | low, high >> 21);
+        let mut product = u128::from(x.unsigned_abs()) * mantissa;
+        if product == 0 {
+            return 0;
+        }
+        let top = 127 - product.leading_zeros();
+        product += (1 << top) >> 53;
+        product = (product + (1 << (shift - 1))) >> shift;
+        let product = i32::try_from(product).unwrap_or(i32::MAX);
+        let product = if x < 0 { -product } else { product };
+        product.clamp(-1 << 30, 1 << 30)
+    }
+
+    #[test]
+    fn doubles_round_in_integers_as_they_do_themselves() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 11
+        };
+        let scales = [0.1_f32, 0.3, 0.003_921_569, 1.0, 0.7, 3.0, 0.05, 1e-3, 7.0];
+        let quotients = scales.iter().flat_map(|a| {
+            scales.iter().flat_map(move |b| scales.map(|c| f64::from(*a) * f64::from(*b) / f64::from(c)))
+        });
+        // Quotients of whole numbers put sums next to a half, where the double's own rounding matters.
+        let near = (1..40).flat_map(|p| (1..40).map(move |q| f64::from(p) / f64::from(q)));
+        let wild =
+            (0..2000).map(|_| (next() as f64 / 2f64.powi(53) + 0.5) * 2f64.powi((next() % 80) as i32 - 60));
+        let factors: Vec<f64> = quotients.chain(near).chain(wild.collect::<Vec<_>>()).collect();
+        let mut differs = 0;
+        for factor in factors.into_iter().filter(|f| *f < f64::from(1 << 30)) {
+            let scaling = Scaling::Double(factor);
+            let some = (0..200).map(|i| if i < 100 { i } else { next() as i32 >> (next() % 31) });
+            for x in some.chain([i32::MIN, i32::MAX]) {
+                assert_eq!(in_integers(x, scaling.words()), scaling.times(x), "{x} · {factor:e}");
+                if x > 0 && factor < 1.0 {
+                    let exact = (i128::from(x) * (factor * 2f64.powi(80)) as i128 + (1 << 79)) >> 80;
+                    differs += i32::from(factor > 1e-6 && exact as i32 != scaling.times(x));
+                }
+            }
+        }
+        assert!(differs > 0, "no case shows that the product is rounded to a double first");
+    }
+
+    #[test]
+    fn one_scale_for_all_is_a_product_of_floats() {
+        let (x, w) = (0.0371_f32, 0.0519_f32);
+        let factor = FixedPoint::new(1.0 / 256.0).unwrap();
+        assert_eq!(Scaling::fixed_for_all(x, w, x * w * 256.0), Some(Scaling::Fixed(factor)));
+        assert_ne!(Scaling::fixed(x, w, x * w * 256.0), Some(Scaling::Fixed(factor)));
     }
 
     #[test]

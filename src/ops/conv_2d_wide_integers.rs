@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
 use super::max_pool_integers;
-use super::quantize::affine;
 use super::scaled_sum::{bias, weight_scales};
 use crate::cache;
 use crate::error::Unsupported;
@@ -93,7 +93,7 @@ fn parse(
         Some(DType::I64) | None => false,
         Some(other) => unsupported!("a bias of {other}"),
     };
-    let ((x_scale, x_zero), (y_scale, y_zero)) = (affine(&x)?, affine(&y)?);
+    let ((x_scale, x_zero), (y_scale, y_zero)) = (scaling(&x)?, scaling(&y)?);
     if [x_zero, y_zero] != [0, 0] {
         unsupported!("zero points {x_zero} and {y_zero} of {}", x.dtype);
     }

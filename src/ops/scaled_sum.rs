@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use super::affine::scaling;
 use super::max_pool_integers;
-use super::quantize::affine;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
@@ -50,11 +50,12 @@ impl ScaledSum {
             unsupported!("a bias of {other}");
         }
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
-        let (x_scale, y_scale) = (affine(&x)?.0, affine(&y)?.0);
+        let (x_scale, y_scale) = (scaling(&x)?.0, scaling(&y)?.0);
         let scaling = |w_scale: f32| {
             let scaling = match node.integers() {
                 Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
-                Integers::Reference | Integers::Reference214 => Scaling::fixed(x_scale, w_scale, y_scale),
+                _ if x.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+                _ => Scaling::fixed(x_scale, w_scale, y_scale),
             };
             scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} to {y_scale}")))
         };
@@ -158,8 +159,8 @@ pub fn signed_byte(dtype: DType, byte: u8) -> u8 {
 }
 
 /// The zero point of a tensor of one scale, which is one of its elements.
-fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
-    let (_, zero_point) = affine(ty)?;
+pub fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
+    let (_, zero_point) = scaling(ty)?;
     match ty.dtype.range() {
         Some([least, most]) if (least..=most).contains(&zero_point.into()) => Ok(zero_point),
         _ => unsupported!("zero point {zero_point} of {}", ty.dtype),
@@ -198,7 +199,7 @@ pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<
     if let Some(bad) = zero_point.iter().find(|zero| !allowed.contains(*zero)) {
         unsupported!("weights of {} with zero point {bad}", w.dtype);
     }
-    let scales = if scale.len() == 1 { filled(channels.into(), scale[0], w)? } else { scale.clone() };
+    let scales = if scale.len() == 1 { filled(channels.into(), scale[0], &"scales")? } else { scale.clone() };
     Ok((scales, zero))
 }
 

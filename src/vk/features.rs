@@ -1,11 +1,13 @@
 //! Optional features: asking for them and switching them on.
 
 use std::ffi::CStr;
+use std::ptr;
 
 use ash::{ext, khr, vk};
 
 use super::device_info;
 use super::instance::{Instance, NEWEST};
+use super::sharing::Sharing;
 use crate::caps::Features;
 
 /// What a device offers beyond Vulkan 1.1.
@@ -18,6 +20,8 @@ pub(super) struct Offer {
     pub cooperative_matrix_integers: Vec<(u32, u32, u32)>,
     /// Whether a dot product of four packed 8-bit integers is one instruction.
     pub fast_dot: bool,
+    /// How it shares memory and semaphores with others.
+    pub sharing: Sharing,
     extensions: Vec<&'static CStr>,
 }
 
@@ -26,6 +30,7 @@ const PROMOTED: &[(u32, &CStr)] = &[
     (vk::API_VERSION_1_2, khr::_8bit_storage::NAME),
     (vk::API_VERSION_1_2, khr::shader_float16_int8::NAME),
     (vk::API_VERSION_1_2, khr::vulkan_memory_model::NAME),
+    (vk::API_VERSION_1_2, khr::timeline_semaphore::NAME),
     (vk::API_VERSION_1_3, khr::shader_integer_dot_product::NAME),
 ];
 
@@ -38,6 +43,7 @@ struct Chain {
     memory_model: vk::PhysicalDeviceVulkanMemoryModelFeatures<'static>,
     integer_dot: vk::PhysicalDeviceShaderIntegerDotProductFeatures<'static>,
     cooperative_matrix: vk::PhysicalDeviceCooperativeMatrixFeaturesKHR<'static>,
+    timeline: vk::PhysicalDeviceTimelineSemaphoreFeatures<'static>,
     core: vk::PhysicalDeviceFeatures,
 }
 
@@ -64,6 +70,9 @@ impl Chain {
         }
         if known(khr::cooperative_matrix::NAME) {
             head = head.push_next(&mut self.cooperative_matrix);
+        }
+        if known(khr::timeline_semaphore::NAME) {
+            head = head.push_next(&mut self.timeline);
         }
         let result = call(&mut head);
         self.core = head.features;
@@ -154,6 +163,8 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if features.contains(Features::COOPERATIVE_MATRIX) {
         extensions.push(khr::cooperative_matrix::NAME);
     }
+    let sharing = Sharing::new(|name| known.extension(name), chain.timeline.timeline_semaphore == vk::TRUE);
+    extensions.extend(sharing.extensions());
     // A device that lists it may be used only with it.
     if known.extension(khr::portability_subset::NAME) {
         extensions.push(khr::portability_subset::NAME);
@@ -163,7 +174,123 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
         cooperative_matrix,
         cooperative_matrix_integers,
         fast_dot: features.contains(Features::INTEGER_DOT) && has_fast_dot(instance, physical),
+        sharing,
         extensions,
+    }
+}
+
+impl Offer {
+    /// What is left of it on a device that the caller has created like this.
+    ///
+    /// # Safety
+    /// `info` and what it leads to are as Vulkan asks.
+    pub unsafe fn enabled_by(mut self, info: &vk::DeviceCreateInfo<'_>) -> Self {
+        let mut chain = Chain::default();
+        // SAFETY: as the caller promises; each structure begins with its type.
+        unsafe {
+            if let Some(core) = info.p_enabled_features.as_ref() {
+                chain.core = *core;
+            }
+            let mut next = info.p_next.cast::<vk::BaseInStructure<'_>>();
+            while let Some(structure) = next.as_ref() {
+                chain.enable(structure);
+                next = structure.p_next;
+            }
+        }
+        for (feature, flag) in chain.flags() {
+            if *flag == vk::FALSE {
+                self.features = self.features.without(feature);
+            }
+        }
+        if !self.features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
+            self.features = self.features.without(Features::VULKAN_MEMORY_MODEL);
+        }
+        let matrices =
+            Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
+        if !self.features.contains(matrices) {
+            self.features = self.features.without(Features::COOPERATIVE_MATRIX);
+            self.cooperative_matrix.clear();
+            self.cooperative_matrix_integers.clear();
+        }
+        self.fast_dot &= self.features.contains(Features::INTEGER_DOT);
+        // SAFETY: as the caller promises.
+        let names: Vec<&CStr> = unsafe {
+            let count = info.enabled_extension_count as usize;
+            let names = match count {
+                0 => &[],
+                _ => std::slice::from_raw_parts(info.pp_enabled_extension_names, count),
+            };
+            names.iter().map(|name| CStr::from_ptr(*name)).collect()
+        };
+        let enabled = chain.timeline.timeline_semaphore == vk::TRUE;
+        self.sharing = self.sharing.and(&Sharing::new(|name| names.contains(&name), enabled));
+        self
+    }
+}
+
+impl Chain {
+    /// Switches on what a structure of a caller switches on.
+    ///
+    /// # Safety
+    /// The structure is of the type that it tells.
+    unsafe fn enable(&mut self, structure: &vk::BaseInStructure<'_>) {
+        let start = ptr::from_ref(structure);
+        // SAFETY: as the caller promises.
+        unsafe {
+            match structure.s_type {
+                vk::StructureType::PHYSICAL_DEVICE_FEATURES_2 => {
+                    self.core = (*start.cast::<vk::PhysicalDeviceFeatures2<'_>>()).features;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_1_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan11Features<'_>>();
+                    self.storage_16.storage_buffer16_bit_access = of.storage_buffer16_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_2_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan12Features<'_>>();
+                    self.storage_8.storage_buffer8_bit_access = of.storage_buffer8_bit_access;
+                    self.float16_int8.shader_float16 = of.shader_float16;
+                    self.float16_int8.shader_int8 = of.shader_int8;
+                    self.memory_model.vulkan_memory_model = of.vulkan_memory_model;
+                    self.memory_model.vulkan_memory_model_device_scope = of.vulkan_memory_model_device_scope;
+                    self.timeline.timeline_semaphore = of.timeline_semaphore;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_3_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan13Features<'_>>();
+                    self.integer_dot.shader_integer_dot_product = of.shader_integer_dot_product;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDevice16BitStorageFeatures<'_>>();
+                    self.storage_16.storage_buffer16_bit_access = of.storage_buffer16_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDevice8BitStorageFeatures<'_>>();
+                    self.storage_8.storage_buffer8_bit_access = of.storage_buffer8_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceShaderFloat16Int8Features<'_>>();
+                    self.float16_int8.shader_float16 = of.shader_float16;
+                    self.float16_int8.shader_int8 = of.shader_int8;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkanMemoryModelFeatures<'_>>();
+                    self.memory_model.vulkan_memory_model = of.vulkan_memory_model;
+                    self.memory_model.vulkan_memory_model_device_scope = of.vulkan_memory_model_device_scope;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceShaderIntegerDotProductFeatures<'_>>();
+                    self.integer_dot.shader_integer_dot_product = of.shader_integer_dot_product;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR => {
+                    let of = &*start.cast::<vk::PhysicalDeviceCooperativeMatrixFeaturesKHR<'_>>();
+                    self.cooperative_matrix.cooperative_matrix = of.cooperative_matrix;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceTimelineSemaphoreFeatures<'_>>();
+                    self.timeline.timeline_semaphore = of.timeline_semaphore;
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -250,6 +377,7 @@ pub(super) fn create_device(
     for (feature, flag) in chain.flags() {
         *flag = offer.features.contains(feature).into();
     }
+    chain.timeline.timeline_semaphore = offer.sharing.timeline.into();
     let names: Vec<_> = offer.extensions.iter().map(|name| name.as_ptr()).collect();
     let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(family).queue_priorities(&[1.0])];
     chain.with_head(

@@ -29,6 +29,8 @@ pub enum Arg {
     Known(HostTensor),
     /// Known integers.
     Ints(Vec<i32>),
+    /// An optional one that is left out.
+    Absent,
 }
 
 /// An operand that is computed before.
@@ -138,34 +140,46 @@ impl Case {
                 Arg::Elements(elements) => Some(elements.clone()),
                 _ => None,
             };
-            operands.push(Some(match arg {
-                Arg::Tensor(shape) | Arg::Numbers(shape, _) => add(TensorType::f32(*shape), None),
-                Arg::Elements(elements) => add(ty(elements), None),
+            operands.push(match arg {
+                Arg::Absent => None,
+                Arg::Tensor(shape) | Arg::Numbers(shape, _) => Some(add(TensorType::f32(*shape), None)),
+                Arg::Elements(elements) => Some(add(ty(elements), None)),
                 Arg::Known(elements) => {
                     let bytes = Arc::new(bytes(elements));
                     let (shape, stored) = (elements.shape, elements.dtype());
-                    add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None }))
+                    Some(add(
+                        ty(elements),
+                        Some(Constant { shape, stored, bytes, sparsity: None, quant: None }),
+                    ))
                 }
                 Arg::Constant(shape) => {
-                    add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
+                    Some(add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape)))))
                 }
                 Arg::Ints(ints) => {
                     let shape = Shape::from([ints.len() as u32]);
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
-                    let constant =
-                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };
-                    add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant))
+                    let constant = Constant {
+                        shape,
+                        stored: DType::I32,
+                        bytes: Arc::new(bytes),
+                        sparsity: None,
+                        quant: None,
+                    };
+                    Some(add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant)))
                 }
-            }));
+            });
             inputs.extend(operands[i].zip(computed));
         }
         let shapes: Vec<_> = operands.iter().map(|i| i.map(|i| graph.value(i).ty.shape)).collect();
         let results = self.op.infer(&shapes).unwrap_or_else(|e| panic!("{self:?}: {e}"));
+        let (states, own) = (self.op.states(), results.len() - self.op.states().len());
+        let held = |i: usize| Some(graph.value(operands[states[i.checked_sub(own)?]]?).ty.dtype);
+        let dtypes: Vec<_> = (0..results.len()).map(|i| held(i).unwrap_or(self.results)).collect();
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
             .map(|(i, shape)| {
-                let ty = TensorType { dtype: self.results, ..TensorType::f32(shape) };
+                let ty = TensorType { dtype: dtypes[i], ..TensorType::f32(shape) };
                 graph.add_value(format!("{label} result {i}"), ty, None)
             })
             .collect();
