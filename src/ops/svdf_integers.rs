@@ -174,7 +174,7 @@ impl Operator for SvdfIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let shapes: Vec<Option<Shape>> = inputs.iter().map(|x| x.map(|x| x.shape)).collect();
-        let Sizes { batch, inputs: columns, filters, steps } = self.sizes(&shapes)?;
+        let Sizes { inputs: columns, filters, steps, .. } = self.sizes(&shapes)?;
         let ints = |i: usize| -> Result<Vec<i32>, Unsupported> {
             Ok(operand(inputs, i)?.to_i64()?.into_iter().map(|x| x as i32).collect())
         };
