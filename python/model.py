@@ -153,6 +153,15 @@ class Graph:
         self.buffers.append(schema.BufferT(data=np.frombuffer(array.tobytes(), np.uint8)))
         return t
 
+    def nibbles(self, array, quantisation):
+        """A constant of 4-bit integers."""
+        flat = np.append(np.ravel(array), 0)[: array.size + array.size % 2].astype(np.uint8) & 15
+        t = self._tensor(array.shape, "int8", quantisation)
+        self.tensors[t].type = schema.TensorType.INT4
+        self.tensors[t].buffer = len(self.buffers)
+        self.buffers.append(schema.BufferT(data=flat[::2] | flat[1::2] << 4))
+        return t
+
     def weights(self, *shape, scale=None, dtype="float32"):
         """A constant of normal numbers; by default sums over all but the first axis keep the size."""
         return self.const(self.normal(*shape, scale=scale).astype(dtype))

@@ -1,26 +1,37 @@
 //! The operators, one file each.
 
+pub mod affine;
 pub mod arg_max;
 pub mod arithmetic;
 pub mod average_pool_integers;
 pub mod batch_matmul;
+pub mod batch_matmul_int16;
+pub mod batch_matmul_integers;
 pub mod binary;
 pub mod broadcast_to;
 pub mod cast;
 pub mod comparison;
 pub mod concatenation;
+pub mod concatenation_integers;
 pub mod conv_2d;
+pub mod conv_2d_integers;
+pub mod conv_2d_wide_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
+pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_hybrid;
+pub mod fully_connected_int16;
+pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
 pub mod l2_normalization_integers;
 pub mod logical;
+pub mod lookup;
 pub mod lstm_integers;
 pub mod max_pool_integers;
 pub mod one_hot;
@@ -28,8 +39,8 @@ pub mod pack;
 pub mod pad;
 pub mod pool_2d;
 pub mod product_integers;
-mod quantised;
 pub mod quantize;
+pub mod quantized_binary;
 pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
@@ -38,6 +49,7 @@ pub mod resize_bilinear_integers;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
 mod row_integers;
+pub mod scaled_sum;
 pub mod select;
 pub mod shape;
 pub mod softmax;
@@ -49,6 +61,8 @@ pub mod sum_integers;
 pub mod svdf_integers;
 pub mod transpose;
 pub mod transpose_conv;
+pub mod transpose_conv_int16;
+pub mod transpose_conv_integers;
 pub mod unary;
 
 use crate::error::Unsupported;
@@ -62,23 +76,32 @@ pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
     average_pool_integers::DEFS,
     batch_matmul::DEFS,
+    batch_matmul_int16::DEFS,
+    batch_matmul_integers::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
     cast::DEFS,
     comparison::DEFS,
     concatenation::DEFS,
+    concatenation_integers::DEFS,
     conv_2d::DEFS,
+    conv_2d_integers::DEFS,
+    conv_2d_wide_integers::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
+    depthwise_conv_2d_integers::DEFS,
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,
+    fully_connected_int16::DEFS,
+    fully_connected_integers::DEFS,
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
     l2_normalization_integers::DEFS,
     logical::DEFS,
+    lookup::DEFS,
     lstm_integers::DEFS,
     one_hot::DEFS,
     pack::DEFS,
@@ -86,6 +109,7 @@ pub static ALL: &[&[Def]] = &[
     pool_2d::DEFS,
     product_integers::DEFS,
     quantize::DEFS,
+    quantized_binary::DEFS,
     reduce::DEFS,
     reduce_integers::DEFS,
     reshape::DEFS,
@@ -104,6 +128,8 @@ pub static ALL: &[&[Def]] = &[
     svdf_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
+    transpose_conv_int16::DEFS,
+    transpose_conv_integers::DEFS,
     unary::DEFS,
 ];
 

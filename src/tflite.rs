@@ -9,9 +9,11 @@
 mod array;
 mod checks;
 mod context;
+mod erfc;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
+mod nibbles;
 mod node;
 mod params;
 mod partition;
@@ -22,6 +24,7 @@ mod tensor;
 mod tensor_type;
 
 pub use context::{Buffers, Context};
+pub use erfc::erfc;
 pub use node::NodeView;
 pub use params::BuiltinParams;
 pub use partition::Partition;

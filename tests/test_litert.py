@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -84,6 +85,25 @@ def test_compiled_models(library, tmp_path, hardware):
     assert max(errors.values()) < 1e-4, errors
     assert printed.count("nodes delegated in 1 partitions") == len(models), printed
     assert not drivers.MESSAGE.search(printed), printed
+
+
+def test_no_byte_is_copied(library, tmp_path):
+    """In a run that is wholly delegated the device uses LiteRT's buffers where they lie, from the first run on."""
+    models = [str(MODELS / f"{name}.tflite") for name in NAMES]
+    printed, errors = run(library, tmp_path, "GPU", models, "allow_software=1;log_level=trace")
+    assert list(errors) == models and max(errors.values()) < 1e-4, (errors, printed[-2000:])
+    copied = re.findall(r"(\d+) bytes copied by the host, (\d+) by the device", printed)
+    assert copied == [("0", "0")] * (2 * len(models)), copied
+    assert printed.count("is the caller's buffer 0x") >= 2 * len(models)
+    assert not drivers.MESSAGE.search(printed)
+
+
+def test_fp16_keeps_to_memory_of_the_host(library, tmp_path):
+    """Where elements are converted the host brings them: a buffer on the device would have to come back first."""
+    model = str(MODELS / f"{NAMES[0]}.tflite")
+    printed, errors = run(library, tmp_path, "GPU", [model], "allow_software=1;log_level=trace;precision=fp16")
+    assert list(errors) == [model] and errors[model] < 2e-2, printed[-2000:]
+    assert "bound buffers are copied" not in printed
 
 
 def test_without_a_device_the_cpu_computes(library, tmp_path):

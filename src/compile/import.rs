@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, NodeId, ValueId};
-use crate::ir::{Constant, DType, HostTensor, MAX_HOST_INTEGERS, Shape};
+use crate::ir::{Constant, DType, HostTensor, MAX_HOST_INTEGERS, Shape, TensorType};
 use crate::ops;
 use crate::tflite::{PartitionView, TensorView};
 use crate::unsupported;
@@ -30,7 +30,11 @@ pub fn import(partition: &PartitionView<'_>) -> Result<(Graph, Vec<i32>)> {
         let parsed = ops::parse(&view).map_err(|e| Error::Model { node: label.clone(), what: e.0 })?;
         let mut inputs = Vec::new();
         for i in 0..view.input_count() {
-            inputs.push(view.input(i).map(|t| value(&mut graph, t, &label)).transpose()?);
+            let input = view.input(i).map(|t| value(&mut graph, t, &label)).transpose()?;
+            inputs.push(match input {
+                Some(id) if parsed.dequantized == Some(i) => Some(dequantized(&mut graph, id)),
+                input => input,
+            });
         }
         let mut outputs = Vec::new();
         for i in 0..view.output_count() {
@@ -62,6 +66,13 @@ pub fn import(partition: &PartitionView<'_>) -> Result<(Graph, Vec<i32>)> {
     outputs.extend(next_states);
     graph.set_interface(inputs, outputs);
     Ok((graph, states))
+}
+
+/// A value of the floats that the integers of a constant stand for.
+fn dequantized(graph: &mut Graph, id: ValueId) -> ValueId {
+    let value = graph.value(id).clone();
+    let constant = value.constant.map(|constant| Constant { quant: value.ty.quant.clone(), ..constant });
+    graph.add_value(value.name, TensorType::f32(value.ty.shape), constant)
 }
 
 /// Gives the graph's inputs these shapes and infers all others anew.

@@ -2,8 +2,8 @@
 //!
 //! Taken for int8 and uint8 up to rank 6, in fixed point as TFLite has it. A row of zeros stays one.
 
+use super::affine::scaling;
 use super::l2_normalization::L2Normalization;
-use super::quantised::affine;
 use super::row_integers::RowFunction;
 use crate::codes::row_integers as code;
 use crate::error::Unsupported;
@@ -40,10 +40,10 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("input 0 is a scalar");
     }
     let zero_point = if x.dtype == DType::U8 { 128 } else { 0 };
-    if affine(&y)? != (1.0 / 128.0, zero_point) {
+    if scaling(&y)? != (1.0 / 128.0, zero_point) {
         unsupported!("result {y}: scale 1/128 and zero point {zero_point} are supported");
     }
-    Ok(Parsed::new(L2NormalizationIntegers { zero_point: affine(&x)?.1 }))
+    Ok(Parsed::new(L2NormalizationIntegers { zero_point: scaling(&x)?.1 }))
 }
 
 impl Operator for L2NormalizationIntegers {

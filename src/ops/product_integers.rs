@@ -3,7 +3,7 @@
 //! TFLite brings each product to a scale that leaves the last one at the result's, with a multiplier of 16 bits; so the
 //! order of the elements counts. Taken for int8 and int16 with one scale per tensor up to rank 6 with constant axes.
 
-use super::quantised::affine;
+use super::affine::scaling;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
@@ -50,7 +50,7 @@ impl Factor {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
-    let [x, y] = [affine(&node.input_type(0)?)?, affine(&node.output_type(0)?)?];
+    let [x, y] = [scaling(&node.input_type(0)?)?, scaling(&node.output_type(0)?)?];
     let reduce = attributes(node, ReduceKind::Product)?;
     let op = ProductIntegers { reduce, scales: [x.0, y.0], zero_points: [x.1, y.1] };
     let shape = node.input_type(0)?.shape;

@@ -3,7 +3,7 @@
 //! As TFLite's reference kernels have them, in fixed point: of int8 and uint8 with results of the same type or int16,
 //! of int16 by interpolated tables of `exp` and `1 / (1 + x)`. LOG_SOFTMAX takes int8 and uint8. Up to rank 6.
 
-use super::quantised::affine;
+use super::affine::scaling;
 use super::row_integers::RowFunction;
 use super::softmax::Softmax;
 use crate::codes::row_integers as code;
@@ -115,7 +115,7 @@ fn types(node: &NodeView<'_>) -> Result<[TensorType; 2], Unsupported> {
 fn parse_softmax(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let [x, y] = types(node)?;
     let beta = node.required_params::<sys::TfLiteSoftmaxParams>()?.beta;
-    let ((scale, zero_point), (y_scale, y_zero_point)) = (affine(&x)?, affine(&y)?);
+    let ((scale, zero_point), (y_scale, y_zero_point)) = (scaling(&x)?, scaling(&y)?);
     if !(beta > 0.0 && beta.is_finite()) {
         unsupported!("beta {beta}");
     }
@@ -145,10 +145,10 @@ fn parse_softmax(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 fn parse_logarithm(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let [x, y] = types(node)?;
     let most = if x.dtype == DType::U8 { 255 } else { 127 };
-    if affine(&y)? != (1.0 / 16.0, most) {
+    if scaling(&y)? != (1.0 / 16.0, most) {
         unsupported!("result {y}: scale 1/16 and zero point {most} are supported");
     }
-    let (scale, _) = affine(&x)?;
+    let (scale, _) = scaling(&x)?;
     let differences = Differences::new(f64::from(scale))?;
     let FixedPoint { multiplier, shift } = differences.factor;
     let real = f64::from(31 - shift).exp2() / f64::from(multiplier);

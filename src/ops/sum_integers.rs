@@ -4,7 +4,7 @@
 //! that there the optimised ones count, which multiply in float32. XNNPACK takes int8 and uint8, multiplies in float32
 //! and rounds ties to even. Taken for one scale per tensor up to rank 6 with constant axes.
 
-use super::quantised::affine;
+use super::affine::scaling;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
 use super::reduce_integers::part;
 use crate::caps::DeviceKind;
@@ -104,7 +104,7 @@ impl Finish {
 fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     let (x, y) = (node.input_type(0)?, node.output_type(0)?);
-    let ((x_scale, x_zero_point), (y_scale, y_zero_point)) = (affine(&x)?, affine(&y)?);
+    let ((x_scale, x_zero_point), (y_scale, y_zero_point)) = (scaling(&x)?, scaling(&y)?);
     let scaling = match (node.integers(), x.dtype, kind) {
         (Integers::Xnnpack, DType::I8 | DType::U8, _) => Scaling::Even(x_scale / y_scale),
         (_, DType::I8 | DType::I16, ReduceKind::Sum) => Scaling::Away(x_scale / y_scale),

@@ -4,7 +4,7 @@
 //! What filters remember, in 16 bits, is what the node begins with when it runs next, until the host resets it. Taken
 //! with constant weights; TFLite ignores the activation.
 
-use super::quantised::affine;
+use super::affine::scaling;
 use crate::codes::svdf_integers as code;
 use crate::error::Unsupported;
 use crate::ir::{DType, FixedPoint, HostTensor, Shape};
@@ -68,8 +68,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if node.input(4).is_none_or(|state| state.is_constant()) {
         unsupported!("a constant state");
     }
-    let ((x_scale, x_zero_point), (y_scale, y_zero_point)) = (affine(&x)?, affine(&y)?);
-    let [feature_scale, time_scale, state_scale] = [&feature, &time, &state].map(affine);
+    let ((x_scale, x_zero_point), (y_scale, y_zero_point)) = (scaling(&x)?, scaling(&y)?);
+    let [feature_scale, time_scale, state_scale] = [&feature, &time, &state].map(scaling);
     let (feature_scale, time_scale, state_scale) = (feature_scale?.0, time_scale?.0, state_scale?.0);
     let factor = |x: f32| match FixedPoint::new(x.into()) {
         Some(factor) => Ok(factor),

@@ -96,8 +96,12 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    entry["stateful"] = case.stateful
-    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
+    if case.twin:
+        twin = folder / f"{number}-twin.tflite"
+        twin.write_bytes(case.twin.build())
+        entry |= {"twin": str(twin), "near": case.near}
+    entry |= {"left": case.left, "partitions": case.partitions, "exact": case.exact}
+    return dict(entry, stateful=case.stateful, options=case.options)
 
 
 def input_shape(path):

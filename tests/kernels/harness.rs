@@ -147,7 +147,10 @@ impl Case {
                 Arg::Known(elements) => {
                     let bytes = Arc::new(bytes(elements));
                     let (shape, stored) = (elements.shape, elements.dtype());
-                    Some(add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None })))
+                    Some(add(
+                        ty(elements),
+                        Some(Constant { shape, stored, bytes, sparsity: None, quant: None }),
+                    ))
                 }
                 Arg::Constant(shape) => {
                     Some(add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape)))))
@@ -155,8 +158,13 @@ impl Case {
                 Arg::Ints(ints) => {
                     let shape = Shape::from([ints.len() as u32]);
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
-                    let constant =
-                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };
+                    let constant = Constant {
+                        shape,
+                        stored: DType::I32,
+                        bytes: Arc::new(bytes),
+                        sparsity: None,
+                        quant: None,
+                    };
                     Some(add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant)))
                 }
             });
@@ -333,9 +341,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let mut own = device.caps().clone();
     own.machine.max_rounds = rounds.unwrap_or(own.machine.max_rounds);
-    let gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    let mut gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    gpu.machine.fast_dot = true;
     let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
-    let plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    let mut plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    plain.machine.fast_dot = false;
     let ways = match sides {
         Sides::Alike => vec![
             (Precision::Fp32, own.clone(), sides),
@@ -372,10 +382,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
 const SIDE_BY_SIDE: usize = 64;
 
 /// Numbers between -1 and 1 that fp16 holds exactly, so that it is the kernel that is measured.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f32 {
+    /// A multiple of 1/512 from -1 to 1.
+    pub fn next(&mut self) -> f32 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -12,4 +12,5 @@ mod matmul;
 mod movement;
 mod pooling;
 mod quantised;
+mod quantised_convolution;
 mod reduction;

@@ -1,6 +1,6 @@
 //! Recurrent nodes of the model.
 
-use super::super::quantised::affine;
+use super::super::affine::scaling;
 use super::layer::{GATES, Layer, PROJECTION, Product, STATES, Sizes};
 use super::operator::LstmIntegers;
 use crate::codes::lstm_integers as code;
@@ -68,10 +68,10 @@ fn parse(
     if STATES.iter().any(|i| node.input(*i).is_none_or(|tensor| tensor.is_constant())) {
         unsupported!("a constant state");
     }
-    let (x_scale, x_zero_point) = affine(&x)?;
-    let (state_scale, state_zero_point) = affine(&state)?;
-    let (y_scale, _) = affine(&y)?;
-    let (cell_scale, _) = affine(&cell)?;
+    let (x_scale, x_zero_point) = scaling(&x)?;
+    let (state_scale, state_zero_point) = scaling(&state)?;
+    let (y_scale, _) = scaling(&y)?;
+    let (cell_scale, _) = scaling(&cell)?;
     let power = cell_scale.log2();
     let cell_bits = 15 + power.round() as i32;
     // TFLite's own tolerance.
@@ -86,7 +86,7 @@ fn parse(
         if k == 0 && coupled {
             return Ok(None);
         }
-        let [of_x, of_h] = [GATES[k], GATES[k] + 4].map(|i| Ok(affine(&node.input_type(i)?)?.0));
+        let [of_x, of_h] = [GATES[k], GATES[k] + 4].map(|i| Ok(scaling(&node.input_type(i)?)?.0));
         Ok(Some([factor(of_x? * x_scale / step)?, factor(of_h? * state_scale / step)?]))
     };
     let Some(hidden) = node.intermediate(4)? else { unsupported!("intermediate 4 is missing") };
@@ -99,7 +99,7 @@ fn parse(
     };
     let projection = match given(PROJECTION[0]) {
         true => {
-            let (scale, _) = affine(&node.input_type(PROJECTION[0])?)?;
+            let (scale, _) = scaling(&node.input_type(PROJECTION[0])?)?;
             let factor = factor(scale * hidden_scale / state_scale)?;
             let product = Product { factor, zero_point: state_zero_point };
             Some((product, clip(projection_clip, y_scale, 127.0)))
@@ -152,7 +152,7 @@ fn constants(node: &NodeView<'_>, layer: &Layer) -> Result<(), Unsupported> {
     let require = |i: usize, dtype: DType, dims: &[u32]| {
         let (ty, constant) = (node.input_type(i)?, node.constant(i)?);
         constant.check()?;
-        let symmetric = dtype != DType::I8 || affine(&ty)?.1 == 0;
+        let symmetric = dtype != DType::I8 || scaling(&ty)?.1 == 0;
         if ty.dtype != dtype || constant.stored != dtype || ty.shape[..] != *dims || !symmetric {
             unsupported!("input {i} is {ty}, {dtype}{dims:?} expected");
         }
