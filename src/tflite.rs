@@ -21,6 +21,7 @@ pub mod sys;
 mod tensor;
 mod tensor_type;
 
+pub use array::ints;
 pub use context::{Buffers, Context};
 pub use node::NodeView;
 pub use params::BuiltinParams;
