@@ -240,9 +240,9 @@ TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(vo
  * Buffers. A buffer holds the tensor's elements densely in the tensor's own type, row by row, from the offset on. It
  * needs VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, and must be free for the queue's family. The offset is a multiple of
  * minStorageBufferOffsetAlignment and of 16. The size is that of the tensor, rounded up to a multiple of 4: up to three
- * bytes behind an output may be overwritten. Outputs overlap neither inputs nor each other. While a device keeps other
- * elements than the tensor has (precision fp16; 8- and 16-bit integers on GPUs without storage for them), buffers are
- * copied to the host and back, and the log says so: they need both transfer usages for that.
+ * bytes behind an output may be overwritten. Outputs overlap neither inputs nor each other. 8- and 16-bit integers on
+ * GPUs without storage for them are copied to the host and back, as is everything in the first invoke of fp16, which is
+ * compared with fp32: buffers need both transfer usages for that.
  *
  * Functions return 1, or 0 after a failure that TfLiteVulkanDelegateLastError() explains and that changes nothing.
  */
@@ -325,7 +325,7 @@ typedef struct TfLiteVulkanImport {
 } TfLiteVulkanImport;
 
 /* Makes a buffer of memory that others have allocated, without a copy; NULL after a failure. The memory must live
- * until the buffer is deleted, bound nowhere and no interpreter that it was bound to runs any more. */
+ * until the buffer is deleted, and every interpreter that it was bound to. */
 TFLITE_VULKAN_API TfLiteVulkanBuffer* TfLiteVulkanBufferImport(
     struct TfLiteDelegate* delegate, const TfLiteVulkanImport* memory);
 

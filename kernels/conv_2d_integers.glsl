@@ -9,13 +9,11 @@
 //
 // With DOT_PLAIN, products and sums are floats, exactly as long as there are no more than 1024 of them.
 //! variant DOT = plain | packed
-//! variant TM = 4 | 8
 //! variant TN = 2 | 1
 //! variant STORES = words | bytes
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#ifndef TM
-#define TM 4
+#ifndef TN
 #define TN 2
 #define DOT_PLAIN
 #endif
@@ -27,6 +25,8 @@
 #endif
 #include "lib/fixed_point.glsl"
 #include "lib/workgroup.glsl"
+
+#define TM 4
 
 layout(push_constant) uniform Push {
     uint rows;             // of y: batch × height × width

@@ -23,6 +23,7 @@ pub mod sys;
 mod tensor;
 mod tensor_type;
 
+pub use array::ints;
 pub use context::{Buffers, Context};
 pub use erfc::erfc;
 pub use node::NodeView;

@@ -98,12 +98,27 @@ def test_no_byte_is_copied(library, tmp_path):
     assert not drivers.MESSAGE.search(printed)
 
 
-def test_fp16_keeps_to_memory_of_the_host(library, tmp_path):
-    """Where elements are converted the host brings them: a buffer on the device would have to come back first."""
+def test_fp16_converts_on_the_device(library, tmp_path):
+    """The first run compares both precisions on the host's copies; the second one copies nothing."""
     model = str(MODELS / f"{NAMES[0]}.tflite")
     printed, errors = run(library, tmp_path, "GPU", [model], "allow_software=1;log_level=trace;precision=fp16")
     assert list(errors) == [model] and errors[model] < 2e-2, printed[-2000:]
     assert "bound buffers are copied" not in printed
+    copied = re.findall(r"(\d+) bytes copied by the host, (\d+) by the device", printed)
+    assert copied[-1] == ("0", "0") and copied.count(("0", "0")) == 1, copied
+
+
+def test_parts_of_a_model_stay_on_the_cpu(library, tmp_path):
+    """What lies between two parts is memory of the host; the model's own inputs and outputs may lie on the device."""
+    model = str(MODELS / f"{NAMES[1]}.tflite")
+    for first, last in [(0, 20), (10, 30), (20, 10000)]:
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        options = f"allow_software=1;first_delegate_node_index={first};last_delegate_node_index={last}"
+        printed, errors = run(library, folder, "GPU|CPU", [model], f"{options};log_level=trace")
+        assert list(errors) == [model] and errors[model] < 1e-4, printed[-2000:]
+        assert " on the CPU: " in printed, printed[-2000:]
+        assert not drivers.MESSAGE.search(printed)
 
 
 def test_without_a_device_the_cpu_computes(library, tmp_path):

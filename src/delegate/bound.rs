@@ -107,6 +107,8 @@ pub struct Interface {
     pub tensors: Vec<i32>,
     /// Those among them that nodes on the CPU touch as well.
     pub on_cpu: Vec<i32>,
+    /// Those among them that other nodes compute, or read.
+    pub inner: Vec<i32>,
 }
 
 /// What is bound for one invoke.

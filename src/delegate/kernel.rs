@@ -1,11 +1,11 @@
 //! What stands for a partition in the interpreter: TensorFlow Lite calls it a delegate kernel.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bound::{Interface, Job, Taken, Wait};
 use super::life::Life;
-use super::partition::Refusal;
+use super::partition::{Outline, Refusal};
 use super::setup::Setup;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
@@ -48,15 +48,36 @@ impl DelegateKernel {
     ) -> Result<Self, Refusal> {
         let life = Life::begin(&graph, setup)?;
         let tensors = inputs.iter().chain(&outputs).copied().collect();
-        let interface = Interface { context: 0, nodes: Vec::new(), tensors, on_cpu: Vec::new() };
+        let interface =
+            Interface { context: 0, nodes: Vec::new(), tensors, on_cpu: Vec::new(), inner: Vec::new() };
         Ok(Self { graph, inputs, outputs, interface, setup: setup.clone(), life, entered: false })
     }
 
-    /// Tells it which nodes of which subgraph it stands for, and which tensors nodes on the CPU touch.
-    pub(super) fn place(&mut self, context: usize, nodes: Vec<i32>, on_cpu: &HashSet<i32>) {
-        let shared = self.interface.tensors.iter().filter(|tensor| on_cpu.contains(tensor));
-        self.interface.on_cpu = shared.copied().collect();
-        (self.interface.context, self.interface.nodes) = (context, nodes);
+    /// Tells it which nodes of which subgraph it stands for; `nodes` are all of the subgraph, of which those `taken`
+    /// are not on the CPU.
+    pub(super) fn place(
+        &mut self,
+        context: usize,
+        own: &[i32],
+        nodes: &BTreeMap<i32, Outline>,
+        taken: &HashSet<i32>,
+    ) {
+        let inside: HashSet<i32> = own.iter().copied().collect();
+        let others = || nodes.iter().filter(|(node, _)| !inside.contains(node));
+        let touches =
+            |tensor: &i32, node: &Outline| node.inputs.contains(tensor) || node.outputs.contains(tensor);
+        let on_cpu = |tensor: &i32| others().any(|(n, node)| !taken.contains(n) && touches(tensor, node));
+        let computed = |tensor: &&i32| others().any(|(_, node)| node.outputs.contains(tensor));
+        let read = |tensor: &&i32| others().any(|(_, node)| node.inputs.contains(tensor));
+        let Interface { tensors, .. } = &self.interface;
+        let inner = self.inputs.iter().filter(computed).chain(self.outputs.iter().filter(read));
+        self.interface = Interface {
+            context,
+            nodes: own.to_vec(),
+            tensors: tensors.clone(),
+            on_cpu: tensors.iter().copied().filter(on_cpu).collect(),
+            inner: inner.copied().collect(),
+        };
     }
 
     /// From now on buffers may be bound to its tensors.
@@ -76,7 +97,8 @@ impl DelegateKernel {
         &self.interface.tensors
     }
 
-    /// Those of its tensors that may lie in buffers of the device: the host has nothing to convert.
+    /// The subgraph's inputs and outputs among its tensors that may lie in buffers of the device: the host has nothing
+    /// to convert.
     pub fn direct_tensors(&self) -> Vec<i32> {
         let Ok(device) = self.setup.device() else { return Vec::new() };
         let features = device.caps().features;
@@ -86,7 +108,9 @@ impl DelegateKernel {
         };
         let ids = self.graph.inputs().iter().chain(self.graph.outputs());
         let tensors = self.interface.tensors.iter().zip(ids);
-        let direct = tensors.filter(|(tensor, id)| same(id) && !self.interface.on_cpu.contains(tensor));
+        let direct = tensors.filter(|(tensor, id)| {
+            same(id) && !self.interface.inner.contains(tensor) && !self.interface.on_cpu.contains(tensor)
+        });
         direct.map(|(tensor, _)| *tensor).collect()
     }
 

@@ -63,11 +63,8 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;
     refused.append(&mut selection.refused);
     let taken: HashSet<i32> = selection.partitions.iter().flat_map(|(p, _)| p.nodes.clone()).collect();
-    let left = survey.nodes.iter().filter(|(node, _)| !taken.contains(node));
-    let on_cpu: HashSet<i32> =
-        left.flat_map(|(_, node)| node.inputs.iter().chain(&node.outputs)).copied().collect();
     for (partition, kernel) in &mut selection.partitions {
-        kernel.place(context.id(), partition.nodes.clone(), &on_cpu);
+        kernel.place(context.id(), &partition.nodes, &survey.nodes, &taken);
     }
     survey.report(&selection.partitions, &refused);
     Ok(selection.partitions)

@@ -8,7 +8,7 @@ use std::ptr;
 use super::litert_buffers::{PACKED, TensorBuffer};
 use crate::error::{Error, Result};
 use crate::runtime::External;
-use crate::tflite::sys;
+use crate::tflite::{ints, sys};
 
 type Status = c_int;
 const OK: Status = 0;
@@ -94,7 +94,8 @@ impl Lender {
         get.map_or(ptr::null_mut(), |get| unsafe { get(context, LITERT_CONTEXT).cast() })
     }
 
-    /// Asks for buffers on the device for these tensors; memory of the host will do as well.
+    /// Asks for buffers on the device for these tensors; memory of the host will do as well. LiteRT asks only once, so
+    /// tensors of open sizes stay there.
     ///
     /// # Safety
     /// As for [`buffers`](Self::buffers); it has these tensors.
@@ -103,7 +104,12 @@ impl Lender {
         // SAFETY: as the caller promises; the functions are LiteRT's, which takes the requirements over.
         unsafe {
             let buffers = Self::buffers(context);
-            if buffers.is_null() {
+            let tensor = |index: &i32| (*context).tensors.add(*index as usize);
+            let is_open = |index: &i32| {
+                let signature = (*tensor(index)).dims_signature;
+                !signature.is_null() && ints(signature).iter().any(|size| *size < 0)
+            };
+            if buffers.is_null() || tensors.iter().any(is_open) {
                 return;
             }
             for index in tensors {

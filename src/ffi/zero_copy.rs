@@ -65,7 +65,16 @@ unsafe fn read<T: Default>(from: *const T, name: &str) -> Result<T> {
 /// `delegate` is NULL or was created here and not deleted yet.
 unsafe fn with(delegate: *mut sys::TfLiteDelegate, f: impl FnOnce(&Delegate) -> Result<()>) -> c_int {
     // SAFETY: as the caller promises.
-    guard(0, |_| {}, || f(unsafe { Handle::share(delegate)? }.delegate()?).map(|()| 1))
+    guard(
+        0,
+        |_| {},
+        || {
+            // A thread that a forked child lacks may hold a lock.
+            vk::not_forked()?;
+            // SAFETY: as the caller promises.
+            f(unsafe { Handle::share(delegate)? }.delegate()?).map(|()| 1)
+        },
+    )
 }
 
 /// The tensor that a caller names.

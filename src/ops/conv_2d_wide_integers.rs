@@ -20,7 +20,7 @@ use crate::kernel::table::conv_2d_wide_integers::{Bind, Push, Spec, dispatch, ke
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
-use crate::program::BufferId;
+use crate::program::{BufferId, Element};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -189,9 +189,16 @@ impl Operator for Conv2dWideIntegers {
         let [h, v] = self.window.extents(&x)?;
         let [depth, group_channels] = self.groups(&x, &w)?;
         let products = u64::from(self.window.taps()) * u64::from(depth);
+        let multiple = |n: u32| x.channels().is_multiple_of(n) && depth.is_multiple_of(n);
+        let pairs = cx.element() == Element::I16 && multiple(4) && group_channels.is_multiple_of(2);
         let grid = cx.word_grid()?;
         // An invocation computes two elements.
-        cx.expect_rounds(2 * (products + u64::from(self.window.taps()) + u64::from(self.window.size[0])))?;
+        let products_at_once = if pairs { 4 } else { 1 };
+        cx.expect_rounds(
+            2 * (products / products_at_once
+                + u64::from(self.window.taps())
+                + u64::from(self.window.size[0])),
+        )?;
         let [least, most] = self.bounds;
         let push = Push {
             items: grid.items,
@@ -210,7 +217,8 @@ impl Operator for Conv2dWideIntegers {
             dilation: self.window.dilation,
             origin: [h.origin, v.origin],
         };
-        let spec = Spec { wg_x: grid.wg_x, form: form(cx.element()), twice: self.twice, ..Spec::default() };
+        let spec =
+            Spec { wg_x: grid.wg_x, form: form(cx.element()), twice: self.twice, pairs, ..Spec::default() };
         let bind = Bind { x: cx.x(0)?, w: self.weights(cx)?, scales: self.scales(cx)?, y: cx.y(0) };
         cx.dispatch(dispatch(kernel(), spec, push, bind, grid.grid), 2 * products * y.elements())
     }

@@ -146,7 +146,8 @@ impl FullyConnectedIntegers {
         let places = channels.next_multiple_of(4);
         cx.belonging("scales", requantize::packed_bytes(places as u64), move |to| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
-            let place = |c: usize| Some((bias.as_ref().map_or(0, |bias| bias[c] as i32), *scalings.get(c)?));
+            let number = |c: usize| bias.as_ref().map_or(0, |bias| bias[c] as i32);
+            let place = |c: usize| (c < channels).then(|| (number(c), scalings[c]));
             requantize::pack((0..places).map(place), to);
         })
     }

@@ -11,6 +11,7 @@ use super::affine::scaling;
 use super::max_pool_integers;
 use crate::cache;
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
 use crate::lower::Lower;
@@ -198,7 +199,7 @@ pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<
     if let Some(bad) = zero_point.iter().find(|zero| !allowed.contains(*zero)) {
         unsupported!("weights of {} with zero point {bad}", w.dtype);
     }
-    let scales = if scale.len() == 1 { vec![scale[0]; channels as usize] } else { scale.clone() };
+    let scales = if scale.len() == 1 { filled(channels.into(), scale[0], &"scales")? } else { scale.clone() };
     Ok((scales, zero))
 }
 

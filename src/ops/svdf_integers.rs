@@ -7,6 +7,7 @@
 use super::affine::scaling;
 use crate::codes::svdf_integers as code;
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::{DType, FixedPoint, HostTensor, Shape};
 use crate::kernel::table::svdf_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
@@ -173,18 +174,18 @@ impl Operator for SvdfIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let shapes: Vec<Option<Shape>> = inputs.iter().map(|x| x.map(|x| x.shape)).collect();
-        let Sizes { batch, inputs: columns, filters, steps } = self.sizes(&shapes)?;
+        let Sizes { inputs: columns, filters, steps, .. } = self.sizes(&shapes)?;
         let ints = |i: usize| -> Result<Vec<i32>, Unsupported> {
             Ok(operand(inputs, i)?.to_i64()?.into_iter().map(|x| x as i32).collect())
         };
         let (x, feature, time, mut state) = (ints(0)?, ints(1)?, ints(2)?, ints(4)?);
         let units = (filters / self.rank) as usize;
-        let bias = if shapes[3].is_some() { ints(3)? } else { vec![0; units] };
+        let bias = if shapes[3].is_some() { ints(3)? } else { filled(units as u64, 0, &"SVDF's biases")? };
         let [columns, steps, per_unit] = [columns, steps, self.rank * steps].map(|n| n as usize);
         let dot = |a: &[i32], b: &[i32], start: i32| {
             a.iter().zip(b).fold(start, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(*b)))
         };
-        let mut y = Vec::with_capacity(batch as usize * units);
+        let mut y = Vec::new();
         let remembered = filters as usize * steps;
         for (x, state) in x.chunks(columns).zip(state.chunks_mut(remembered)) {
             let x: Vec<i32> = x.iter().map(|x| x - self.zero_points[0]).collect();

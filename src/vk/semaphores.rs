@@ -42,6 +42,9 @@ impl Semaphores {
         buffers: &[vk::CommandBuffer],
         submit: impl FnOnce(vk::SubmitInfo<'_>) -> R,
     ) -> R {
+        if self.is_empty() {
+            return submit(vk::SubmitInfo::default().command_buffers(buffers));
+        }
         let of = |all: &[Semaphore], used: bool| {
             let used = all.iter().filter(|_| used);
             used.map(|semaphore| (semaphore.raw, semaphore.value)).unzip()

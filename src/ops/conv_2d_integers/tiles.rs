@@ -4,13 +4,15 @@ use super::super::conv_2d::Geometry;
 use super::super::scaled_sum::{ScaledSum, signed, signed_byte, splat};
 use crate::error::Unsupported;
 use crate::ir::DType;
-use crate::kernel::table::conv_2d_integers::{Bind, Dot, Push, Spec, Stores, Tm, Tn, dispatch, kernel};
+use crate::kernel::table::conv_2d_integers::{Bind, Dot, Push, Spec, Stores, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
 use crate::program::{BufferId, Element, TacticKey};
 use crate::unsupported;
 
 /// From so many products per sum on, sums may be split among workgroups (split-K).
 const DEEP: u32 = 256;
+/// Rows of a register tile: some compilers take seconds for twice as many.
+const TM: u32 = 4;
 /// The fewest input channels of a partial sum.
 const PART: u32 = 32;
 
@@ -60,7 +62,8 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
         .with("depth", [conv.depth])
         .with("channels", [conv.channels])
         .with("groups", [groups]);
-    let candidates = Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products);
+    let mut candidates = Tiling::candidates(cx.caps, groups, conv.group_channels, small, conv.products);
+    candidates.retain(|t| t.tm == TM);
     let t = cx.choose(key, &candidates);
     let width = if conv.pointwise { conv.rows } else { conv.y_size[1] };
     let strip_rows = if width < t.tm { 1 } else { t.tm };
@@ -121,12 +124,11 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
         rounding: sum.rounding(),
         ..Spec::default()
     };
-    let tm = if t.tm == 8 { Tm::N8 } else { Tm::N4 };
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let stores = if vec_y || widened { Stores::Words } else { Stores::Bytes };
     let (x, w, scales) = (cx.x(0)?, weights(cx, &t, runs)?, scales(cx, &t, sum, groups)?);
     let bind = Bind { x, w, y: cx.y(0), scales, parts, arrived };
-    let kernel = kernel(dot, tm, tn, stores);
+    let kernel = kernel(dot, tn, stores);
     let grid = [x_groups * part_count, y_groups, z_groups];
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), conv.ops())
 }
