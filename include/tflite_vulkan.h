@@ -82,6 +82,13 @@ enum TfLiteVulkanTune {
     kTfLiteVulkanTuneFull = 2, /* every candidate for every node */
 };
 
+/* Which of TensorFlow Lite's kernels the results of quantised models equal bit by bit. */
+enum TfLiteVulkanIntegers {
+    kTfLiteVulkanIntegersReference = 0,    /* the reference kernels of TensorFlow Lite 2.20 and later */
+    kTfLiteVulkanIntegersReference214 = 1, /* those of 2.14 to 2.19 */
+    kTfLiteVulkanIntegersXnnpack = 2,      /* XNNPACK for operators that it takes, else the reference kernels */
+};
+
 /*
  * What to ask of a delegate. Begin with TfLiteVulkanDelegateOptionsDefault() and change what matters.
  *
@@ -124,6 +131,8 @@ typedef struct TfLiteVulkanDelegateOptions {
     /* One of enum TfLiteVulkanTune. Default: kTfLiteVulkanTuneOff. Tuning takes seconds when a model is
      * loaded; what was found serves other models too, and with cache_dir the next start. */
     int tune;
+    /* One of enum TfLiteVulkanIntegers. Default: kTfLiteVulkanIntegersReference. Says nothing of floats. */
+    int integers;
 } TfLiteVulkanDelegateOptions;
 
 /* Writes the defaults into a struct of `size` bytes, and `size` into its first field. */

@@ -11,7 +11,7 @@ layout(push_constant) uniform Push {
     uint items;          // words of y, or elements of 64 bits
     uint row_items;      // invocations per row of the grid
     uint elements;
-    float scale;         // of the quantised one
+    float scale;         // of the quantised one; for ties to even its reciprocal
     int x_zero_point;
     int y_zero_point;
     int multiplier;      // x's scale over y's
@@ -27,6 +27,7 @@ layout(constant_id = 14) const bool SATURATES = false;
 #define FUNCTION_QUANTIZE 1u
 #define FUNCTION_DEQUANTIZE 2u
 #define FUNCTION_REQUANTIZE 3u
+#define FUNCTION_QUANTIZE_TO_EVEN 4u
 #define TYPE_BOOL 7u
 
 READS_ELEMENTS(0, X, x)
@@ -88,10 +89,19 @@ uvec2 quantized(uint bits) {
     return extended(clamp((below ? -n : n) + y_zero_point, range.x, range.y));
 }
 
+// x / scale, the nearest integer, ties to even. The largest result for NaN.
+uvec2 quantized_to_even(uint bits) {
+    ivec2 range = type_range();
+    if ((bits & ~SIGN_BIT) > INFINITY_BITS) return extended(range.y);
+    vec2 ends = vec2(range - y_zero_point);
+    return extended(int(roundEven(clamp(uintBitsToFloat(bits) * scale, ends.x, ends.y))) + y_zero_point);
+}
+
 uvec2 value(uint i) {
     uvec2 v = load_x(OPERAND, i);
     if (FUNCTION == FUNCTION_CAST) return converted(v);
     if (FUNCTION == FUNCTION_QUANTIZE) return quantized(v.x);
+    if (FUNCTION == FUNCTION_QUANTIZE_TO_EVEN) return quantized_to_even(v.x);
     int q = int(v.x) - x_zero_point;
     if (FUNCTION == FUNCTION_DEQUANTIZE) return uvec2(floatBitsToUint(scale * float(q)), 0u);
     ivec2 range = type_range();

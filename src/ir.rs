@@ -3,19 +3,23 @@
 pub mod bounded;
 mod broadcast;
 mod constant;
+pub mod fixed_functions;
+pub mod fixed_functions_16;
 mod fixed_point;
 mod host;
 mod magnitude;
+pub mod requantize;
 mod scalar;
 mod sparse;
 mod sparsity;
 mod step;
 mod types;
+pub mod wide_product;
 mod window;
 
 pub use broadcast::Broadcast;
 pub use constant::{Bytes, Constant, MAX_HOST_INTEGERS};
-pub use fixed_point::FixedPoint;
+pub use fixed_point::{FixedPoint, high_product, rounding_right};
 pub use host::{Data, HostTensor, dot};
 pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;

@@ -3,6 +3,7 @@
 mod fold_constants;
 mod fold_padding;
 mod fold_scale;
+mod fold_tables;
 mod fuse_depthwise;
 mod fuse_elementwise;
 mod outcome;
@@ -19,6 +20,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outc
         fold_constants::run(graph)?,
         fold_scale::run(graph),
         fold_padding::run(graph),
+        fold_tables::run(graph),
         fuse_elementwise::run(graph, storage),
         fuse_depthwise::run(graph, caps, storage),
     ])

@@ -9,9 +9,11 @@
 mod array;
 mod checks;
 mod context;
+mod erfc;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
+mod nibbles;
 mod node;
 mod params;
 mod partition;
@@ -23,6 +25,7 @@ mod tensor_type;
 
 pub use array::ints;
 pub use context::{Buffers, Context};
+pub use erfc::erfc;
 pub use node::NodeView;
 pub use params::BuiltinParams;
 pub use partition::Partition;

@@ -116,6 +116,7 @@ def test_setters_arrive(printed):
         '/tflite-vulkan-java")',
         'model_token: Some("a token")',
         "tune: Full",
+        "integers: Reference214",
     ):
         assert fact in line, (fact, line)
     assert "without effect: enable_quantized_inference=0\n" in printed.stderr, printed.stderr

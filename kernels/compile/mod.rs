@@ -34,6 +34,7 @@
 pub mod archive;
 pub mod codes;
 pub mod interface;
+pub mod pack;
 pub mod source;
 pub mod table;
 pub mod variant;
@@ -85,8 +86,7 @@ pub fn build(root: &Path, out: &Path) -> Result<(), Vec<String>> {
     let spirv = out.join("spirv");
     let written = fs::create_dir_all(&spirv).and_then(|()| {
         for variant in kernels.iter().flat_map(|kernel| &kernel.variants) {
-            let bytes: Vec<u8> = variant.words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            fs::write(spirv.join(&variant.name).with_extension("spv"), bytes)?;
+            fs::write(spirv.join(&variant.name).with_extension("packed"), pack::pack(&variant.words))?;
         }
         fs::write(out.join("codes.rs"), codes)?;
         fs::write(out.join("kernels.rs"), table)

@@ -244,8 +244,8 @@ fn kernel_static(out: &mut String, variant: &Compiled) {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     line!(out, "    pub(super) static {}: Kernel = Kernel {{", constant(variant));
     line!(out, "        name: {name:?},");
-    let file = format!("concat!(env!(\"OUT_DIR\"), \"/spirv/{name}.spv\")");
-    line!(out, "        spirv: include_bytes!({file}).as_chunks().0,");
+    let file = format!("concat!(env!(\"OUT_DIR\"), \"/spirv/{name}.packed\")");
+    line!(out, "        packed: include_bytes!({file}),");
     line!(out, "        bindings: &[");
     for binding in &interface.bindings {
         line!(

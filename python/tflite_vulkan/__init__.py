@@ -25,8 +25,9 @@ __version__: str = importlib.metadata.version("tflite-vulkan")
 def load_delegate(**options: object) -> Any:
     """Load the delegate into whichever TensorFlow Lite host is installed.
 
-    The options are those of the library, for example precision="fp16", device=0, cache_dir=folder.  True
-    and False become "1" and "0", None leaves the default, anything else becomes its text.
+    The options are those of the library, for example precision="fp16", device=0, cache_dir=folder, or
+    integers="xnnpack" for a quantised model with the default interpreter's results.  True and False
+    become "1" and "0", None leaves the default, anything else becomes its text.
 
     Raises ValueError if an option is wrong, or if require_device=True and no device can be used;
     HostMissingError, an ImportError, if there is no host.

@@ -124,8 +124,9 @@ impl SubgraphHost for Survey<'_> {
     fn compile(&self, partition: &Partition) -> Result<DelegateKernel, Refusal> {
         let view = self.subgraph.partition(partition).map_err(|e| Refusal::unknown(Error::from(e)))?;
         let tensors = |views: Vec<TensorView<'_>>| views.iter().map(|t| t.index()).collect();
-        let (inputs, outputs): (Vec<i32>, Vec<i32>) = (tensors(view.inputs()), tensors(view.outputs()));
-        let mut graph = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        let (inputs, mut outputs): (Vec<i32>, Vec<i32>) = (tensors(view.inputs()), tensors(view.outputs()));
+        let (mut graph, states) = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        outputs.extend(states);
         describe(&mut graph, self.subgraph, &self.nodes, partition, [&inputs, &outputs]);
         DelegateKernel::new(graph, inputs, outputs, self.setup)
     }

@@ -69,6 +69,7 @@ impl Lender {
             return None;
         }
         // SAFETY: the functions at these places have these types since version 2.2.
+        #[expect(clippy::missing_transmute_annotations, reason = "the fields tell the types")]
         unsafe {
             Some(Self {
                 require: std::mem::transmute::<*const c_void, _>(table.require),

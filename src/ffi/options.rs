@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::error::{Error, Result};
-use crate::options::{self, Options, Precision, Tune};
+use crate::options::{self, Integers, Options, Precision, Tune};
 
 pub use layout::TfLiteVulkanDelegateOptions;
 
@@ -31,6 +31,7 @@ impl Default for TfLiteVulkanDelegateOptions {
             cache_dir: std::ptr::null(),
             model_token: std::ptr::null(),
             tune: options.tune as c_int,
+            integers: options.integers as c_int,
         }
     }
 }
@@ -99,6 +100,9 @@ impl TfLiteVulkanDelegateOptions {
             .find(|p| *p as c_int == self.precision);
         let log_level = log::LevelFilter::iter().find(|level| *level as c_int == self.log_level);
         let tune = [Tune::Off, Tune::Fast, Tune::Full].into_iter().find(|tune| *tune as c_int == self.tune);
+        let integers = [Integers::Reference, Integers::Reference214, Integers::Xnnpack]
+            .into_iter()
+            .find(|integers| *integers as c_int == self.integers);
         let partitions = usize::try_from(self.max_delegated_partitions);
         // SAFETY: as the caller promises.
         let [device, profile, cache_dir, model_token] = unsafe {
@@ -117,6 +121,7 @@ impl TfLiteVulkanDelegateOptions {
             cache_dir: given(cache_dir),
             model_token: given(model_token),
             tune: tune.ok_or_else(|| bad("tune", self.tune))?,
+            integers: integers.ok_or_else(|| bad("integers", self.integers))?,
             ..Options::default()
         })
     }
@@ -191,6 +196,7 @@ mod tests {
             cache_dir: c"cache".as_ptr(),
             model_token: c"".as_ptr(),
             tune: 1,
+            integers: 2,
             ..Raw::default()
         };
         let want = Options {
@@ -204,6 +210,7 @@ mod tests {
             cache_dir: Some("cache".into()),
             model_token: None,
             tune: Tune::Fast,
+            integers: Integers::Xnnpack,
             ..Options::default()
         };
         assert_eq!(read(&raw), Ok(want));
@@ -263,6 +270,7 @@ mod tests {
             ),
             (Raw { log_level: 6, ..Raw::default() }, "options.log_level is 6"),
             (Raw { tune: 3, ..Raw::default() }, "options.tune is 3"),
+            (Raw { integers: 3, ..Raw::default() }, "options.integers is 3"),
             (Raw { device: c"\xff".as_ptr(), ..Raw::default() }, "not UTF-8"),
         ];
         for (raw, want) in cases {

@@ -17,7 +17,12 @@ pub use layout::{TfLiteVulkanBinding, TfLiteVulkanHandles, TfLiteVulkanImport};
 
 /// The structs as `include/tflite_vulkan.h` lays them out, which says what the fields mean.
 mod layout {
-    #![allow(missing_docs, non_camel_case_types, reason = "generated from C, which documents it")]
+    #![allow(
+        clippy::undocumented_unsafe_blocks,
+        missing_docs,
+        non_camel_case_types,
+        reason = "generated from C, which documents it"
+    )]
     include!(concat!(env!("OUT_DIR"), "/zero_copy.rs"));
 }
 

@@ -34,20 +34,20 @@ impl FixedPoint {
     /// The product with `x`, rounded twice: to the multiplier's fraction, halves up, then to the power of two,
     /// halves away from zero.
     pub fn times(self, x: i32) -> i32 {
-        let product = self.high_product(x.wrapping_shl(self.shift.max(0).cast_unsigned()));
+        let product = high_product(x.wrapping_shl(self.shift.max(0).cast_unsigned()), self.multiplier);
         rounding_right(product, (-self.shift).max(0))
-    }
-
-    /// The upper half of twice the product of `x` and the multiplier, rounded, halves up.
-    fn high_product(self, x: i32) -> i32 {
-        let product = i64::from(x) * i64::from(self.multiplier);
-        let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
-        ((product + nudge) / (1 << 31)) as i32
     }
 }
 
-/// `x / 2ⁿ`, rounded, halves away from zero.
-fn rounding_right(x: i32, n: i32) -> i32 {
+/// The upper half of twice the product, rounded, halves up; what 32 bits cannot hold saturates.
+pub fn high_product(a: i32, b: i32) -> i32 {
+    let product = i64::from(a) * i64::from(b);
+    let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+    ((product + nudge) / (1 << 31)).min(i32::MAX.into()) as i32
+}
+
+/// `x / 2ⁿ`, rounded, halves away from zero; `n` is from 0 to 31.
+pub fn rounding_right(x: i32, n: i32) -> i32 {
     let mask = ((1_i64 << n) - 1) as i32;
     let threshold = (mask >> 1) + i32::from(x < 0);
     (x >> n) + i32::from(x & mask > threshold)
@@ -75,5 +75,6 @@ mod tests {
         let tenth = FixedPoint::new(0.1).unwrap();
         assert_eq!([4, 5, -5, -4, 100].map(|x| tenth.times(x)), [0, 1, -1, 0, 10]);
         assert_eq!(FixedPoint::new(3.0).unwrap().times(-7), -21);
+        assert_eq!(high_product(i32::MIN, i32::MIN), i32::MAX);
     }
 }

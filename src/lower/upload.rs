@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Lower, pack};
 use crate::error::Unsupported;
+use crate::ir::Scalar;
 use crate::program::{BufferId, BufferKind, WeightKey, Weights};
 use crate::unsupported;
 
@@ -64,6 +65,36 @@ impl Lower<'_> {
     ) -> Result<BufferId, Unsupported> {
         let name = self.operand(i).name.to_owned();
         self.upload(WeightKey { constant: self.operand(i).value, packing: packing.into() }, bytes, name, fill)
+    }
+
+    /// Uploads bytes that belong to the node alone; `fill` gets a zeroed slice of `bytes` bytes. `packing` tells what
+    /// they are for.
+    pub fn belonging(
+        &mut self,
+        packing: &str,
+        bytes: u64,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let key = WeightKey { constant: self.site.results[0].value, packing: packing.into() };
+        self.upload(key, bytes, format!("{} {packing}", self.site.label), fill)
+    }
+
+    /// Uploads numbers that are the node's own, as elements of result 0 are stored; `fill` gives as many as `count`.
+    /// `number` tells the node's tables apart.
+    pub fn table(
+        &mut self,
+        number: usize,
+        count: u64,
+        fill: impl Fn() -> Vec<i32> + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let result = &self.site.results[0];
+        let (element, dtype) = (result.element, result.ty.dtype);
+        let key = WeightKey { constant: result.value, packing: format!("table {number}/{element:?}") };
+        let name = format!("{} table", self.site.label);
+        self.upload(key, count * element.bytes(), name, move |to| {
+            let numbers = fill().into_iter().map(|n| Scalar::int(dtype, n.into()).bytes());
+            element.write(dtype, &numbers.collect::<Vec<_>>().concat(), to);
+        })
     }
 
     fn upload(

@@ -1,13 +1,14 @@
 //! CONCATENATION: operands side by side along one dimension.
 //!
 //! TFLite takes any number of operands and no activation. Taken for every element type up to rank 6; operands
-//! may be constant.
+//! may be constant. Those of int8 have the result's scale; for uint8 see `concatenation_integers`.
 
 use crate::error::Unsupported;
 use crate::ir::{DType, HostTensor, Shape, TensorType};
 use crate::kernel::table;
 use crate::lower::Lower;
-use crate::op::{Aliasing, Def, Operator, Parsed, every, operand};
+use crate::op::{Aliasing, Def, Operator, Parsed, of, operand};
+use crate::program::BufferId;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -15,7 +16,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "CONCATENATION",
     builtin: Some(sys::kTfLiteBuiltinConcatenation),
     typed_by: 0,
-    takes: &every(4),
+    takes: &of([DType::F32, DType::I64, DType::I32, DType::I16, DType::I8, DType::Bool], 4),
     parse,
 }];
 
@@ -32,11 +33,16 @@ pub struct Concatenation {
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    Ok(Parsed::new(attributes(node)?))
+}
+
+/// The operator without a look at the scales of uint8.
+pub(super) fn attributes(node: &NodeView<'_>) -> Result<Concatenation, Unsupported> {
     let count = node.input_count();
     node.expect(1..=usize::MAX, 1)?;
     let types = (0..count).map(|i| node.input_type(i)).collect::<Result<Vec<_>, _>>()?;
     let result = node.output_type(0)?;
-    let stays = |ty: &TensorType| ty.dtype == DType::F32 || ty.quant == result.quant;
+    let stays = |ty: &TensorType| ty.dtype != DType::I8 || ty.quant == result.quant;
     if let Some(other) = types.iter().find(|ty| ty.dtype != result.dtype || !stays(ty)) {
         unsupported!("{other} becomes a part of {result}");
     }
@@ -46,7 +52,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     }
     let op = Concatenation { axis: types[0].shape.axis(p.axis.into())?, count };
     op.infer(&types.iter().map(|t| Some(t.shape)).collect::<Vec<_>>())?;
-    Ok(Parsed::new(op))
+    Ok(op)
 }
 
 impl Concatenation {
@@ -64,6 +70,16 @@ impl Concatenation {
     }
 }
 
+impl Concatenation {
+    /// Result 0 = these operands side by side.
+    pub(super) fn join(&self, cx: &mut Lower<'_>, operands: &[BufferId]) -> Result<(), Unsupported> {
+        let rows: u32 = Shape::slice(&cx.output(0).shape[..self.axis]);
+        let widths: Vec<u32> =
+            (0..self.count).map(|i| Shape::slice(&cx.input(i).shape[self.axis..])).collect();
+        side_by_side(cx, rows, &widths, operands)
+    }
+}
+
 impl Operator for Concatenation {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
         let shapes = (0..self.count).map(|i| operand(inputs, i)).collect::<Result<Vec<_>, _>>()?;
@@ -71,10 +87,8 @@ impl Operator for Concatenation {
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let rows: u32 = Shape::slice(&cx.output(0).shape[..self.axis]);
-        let widths: Vec<u32> =
-            (0..self.count).map(|i| Shape::slice(&cx.input(i).shape[self.axis..])).collect();
-        side_by_side(cx, rows, &widths)
+        let operands = (0..self.count).map(|i| cx.x(i)).collect::<Result<Vec<_>, _>>()?;
+        self.join(cx, &operands)
     }
 
     fn aliasing(&self, inputs: &[Option<Shape>]) -> Aliasing {
@@ -105,7 +119,12 @@ pub(super) fn in_one_row(inputs: &[Option<Shape>], axis: usize) -> bool {
 }
 
 /// Result 0 = the operands, which are matrices of so many rows and of these widths, side by side.
-pub(super) fn side_by_side(cx: &mut Lower<'_>, rows: u32, widths: &[u32]) -> Result<(), Unsupported> {
+pub(super) fn side_by_side(
+    cx: &mut Lower<'_>,
+    rows: u32,
+    widths: &[u32],
+    operands: &[BufferId],
+) -> Result<(), Unsupported> {
     use table::concatenation::{Bind, Push, Spec, dispatch, kernel};
     let (size, words) = cx.element().size();
     let widths: Vec<u32> = widths.iter().map(|n| n * words).collect();
@@ -118,8 +137,8 @@ pub(super) fn side_by_side(cx: &mut Lower<'_>, rows: u32, widths: &[u32]) -> Res
         let width: u32 = widths.iter().sum();
         let items = u64::from(rows) * u64::from(width);
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
-        let x = (0..widths.len()).map(|i| cx.x(chunk * MATRICES + i)).collect::<Result<Vec<_>, _>>()?;
-        let x = |i: usize| x.get(i).copied().unwrap_or(x[0]);
+        let x = &operands[chunk * MATRICES..];
+        let x = |i: usize| x[if i < widths.len() { i } else { 0 }];
         let push = Push {
             items: items as u32,
             row_items,

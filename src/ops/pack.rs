@@ -72,7 +72,8 @@ impl Operator for Pack {
         let x = cx.input(0).shape;
         let (rows, width): (u32, u32) = (Shape::slice(&x[..self.axis]), Shape::slice(&x[self.axis..]));
         let widths: Vec<u32> = std::iter::repeat_n(width, self.count).collect();
-        side_by_side(cx, rows, &widths)
+        let operands = (0..self.count).map(|i| cx.x(i)).collect::<Result<Vec<_>, _>>()?;
+        side_by_side(cx, rows, &widths, &operands)
     }
 
     fn aliasing(&self, inputs: &[Option<Shape>]) -> Aliasing {

@@ -2,8 +2,8 @@
 //! of repetitions of itself.
 //!
 //! Taken for every element type up to rank 6 if paddings, value and multiples are constant. The border of a
-//! quantised tensor is its zero point. Zeros of floats around rows and columns vanish into a convolution or
-//! pooling behind them.
+//! quantised tensor is its zero point. Zeros around rows and columns vanish into a convolution or pooling
+//! of floats behind them, the zero point into a convolution of integers.
 
 use crate::codes::pad as codes;
 use crate::error::Unsupported;
@@ -226,15 +226,35 @@ impl Operator for Pad {
     }
 
     fn zeros(&self) -> Option<Vec<[u32; 2]>> {
-        if self.border != Border::Constant(Scalar::f32(0.0)) {
-            return None;
-        }
-        let zeros = |growth: &Growth| match *growth {
+        self.border().filter(|(_, value)| *value == Scalar::f32(0.0)).map(|(border, _)| border)
+    }
+
+    fn border(&self) -> Option<(Vec<[u32; 2]>, Scalar)> {
+        let Border::Constant(value) = self.border else { return None };
+        let added = |growth: &Growth| match *growth {
             Growth::Add(before, after) => Some([before, after]),
             Growth::Times(_) => None,
         };
-        self.growth.iter().map(zeros).collect()
+        Some((self.growth.iter().map(added).collect::<Option<_>>()?, value))
     }
+}
+
+/// The same for six dimensions of 64-bit elements that all grow: the outer three first.
+fn in_two_passes(
+    cx: &mut Lower<'_>,
+    bind: Bind,
+    border: Border,
+    [from, to]: [&Shape; 2],
+    before: &[u32],
+) -> Result<(), Unsupported> {
+    let half = from.len() / 2;
+    let between = Shape::new(&[&to[..half], &from[half..]].concat());
+    let part = cx.scratch(between.elements().saturating_mul(cx.element().bytes()));
+    let (mut outer, mut inner) = (before.to_vec(), before.to_vec());
+    outer[half..].fill(0);
+    inner[..half].fill(0);
+    pad(cx, Bind { y: part, ..bind }, border, from, &between, &outer)?;
+    pad(cx, Bind { x: part, ..bind }, border, &between, to, &inner)
 }
 
 /// Copies `x` of shape `from` to `y` of shape `to`, with so many elements of the border in front.
@@ -250,7 +270,7 @@ pub(super) fn pad(
     let words_of = |shape: &Shape| [&shape[..], &[words]].concat();
     let mut dims = merged(border, &words_of(from), &words_of(to), &[before, &[0]].concat());
     if dims.len() > MAX_RANK {
-        unsupported!("rank {} of {border:?} in 64 bits", dims.len() - 1);
+        return in_two_passes(cx, bind, border, [from, to], before);
     }
     let mirrored = matches!(border, Border::Reflect | Border::Symmetric);
     let wide = dims

@@ -1,17 +1,20 @@
 //! QUANTIZE: floats as integers of a scale, or integers of another scale.
 //!
 //! `y = clamp(round(x / scale) + zero point)`, halves away from zero, and between integers TFLite's product in
-//! fixed point. Taken for one scale per tensor, from float32 to int8, uint8 and int16, and between integers as
+//! fixed point; as XNNPACK has it, ties to even, and between integers a table. Taken for one scale per tensor, from float32 to int8, uint8 and int16, and between integers as
 //! TFLite does. Quotients that TFLite's 32-bit integers cannot hold become the ends of the range, NaN the zero
 //! point.
 
+use super::affine::{Affine, scaling};
+use super::lookup::{Function, Lookup, Mapping, is_of_xnnpack};
 use crate::codes::cast as code;
 use crate::error::Unsupported;
-use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, TensorType};
+use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape};
 use crate::kernel::table::cast::{Push, Spec};
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
+use crate::options::Integers;
 use crate::program::Element;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -40,6 +43,8 @@ pub struct Quantize {
 pub enum Scale {
     /// Floats are divided by this scale.
     Float(f32),
+    /// Floats are multiplied by this, and ties become even, as XNNPACK does.
+    Reciprocal(f32),
     /// Integers with this zero point are multiplied.
     Integer {
         /// What stands for 0.
@@ -64,26 +69,26 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if !PAIRS.iter().any(|(from, to)| *from == x.dtype && to.contains(&y.dtype)) {
         unsupported!("from {} to {}", x.dtype, y.dtype);
     }
-    let (y_scale, zero_point) = affine(&y)?;
+    let (y_scale, zero_point) = scaling(&y)?;
+    let xnnpack = node.integers() == Integers::Xnnpack;
+    if xnnpack && x.dtype == y.dtype && matches!(x.dtype, DType::I8 | DType::U8) {
+        let (from, to, function) = (Affine::of(&x)?, Affine::of(&y)?, Function::Identity);
+        if is_of_xnnpack(function, from, to) {
+            let op = Mapping { function, dtype: x.dtype, from, to, kernels: Integers::Xnnpack };
+            return Ok(Parsed::new(Lookup::Function(op)));
+        }
+    }
     let from = if x.dtype == DType::F32 {
-        Scale::Float(y_scale)
+        let narrow = matches!(y.dtype, DType::I8 | DType::U8);
+        if xnnpack && narrow { Scale::Reciprocal(1.0 / y_scale) } else { Scale::Float(y_scale) }
     } else {
-        let (x_scale, zero_point) = affine(&x)?;
+        let (x_scale, zero_point) = scaling(&x)?;
         let Some(factor) = FixedPoint::new(f64::from(x_scale) / f64::from(y_scale)) else {
             unsupported!("from scale {x_scale} to {y_scale}");
         };
         Scale::Integer { zero_point, factor }
     };
     Ok(Parsed::new(Quantize { from, to: y.dtype, zero_point }).gives(y.dtype))
-}
-
-/// Scale and zero point, with a scale whose products no device takes for 0 or infinity.
-pub(super) fn affine(ty: &TensorType) -> Result<(f32, i32), Unsupported> {
-    let (scale, zero_point) = ty.affine()?;
-    if !(1e-30..1e30).contains(&scale) {
-        unsupported!("scale {scale}");
-    }
-    Ok((scale, zero_point))
 }
 
 impl Quantize {
@@ -97,6 +102,10 @@ impl Quantize {
         let q = match self.from {
             // Sums do not overflow: far outside every range is enough.
             Scale::Float(scale) => (x.to_f32().unwrap_or(0.0) / scale).round().clamp(-1e9, 1e9) as i32,
+            Scale::Reciprocal(factor) => {
+                let x = x.to_f32().filter(|x| !x.is_nan()).unwrap_or(f32::INFINITY);
+                (x * factor).round_ties_even().clamp(-1e9, 1e9) as i32
+            }
             Scale::Integer { zero_point, factor } => {
                 factor.times((x.to_i64() as i32).wrapping_sub(zero_point))
             }
@@ -114,6 +123,7 @@ impl Operator for Quantize {
         let push = Push { y_zero_point: self.zero_point, ..Default::default() };
         let (function, push) = match self.from {
             Scale::Float(scale) => (code::FUNCTION_QUANTIZE, Push { scale, ..push }),
+            Scale::Reciprocal(scale) => (code::FUNCTION_QUANTIZE_TO_EVEN, Push { scale, ..push }),
             Scale::Integer { zero_point, factor: FixedPoint { multiplier, shift } } => {
                 (code::FUNCTION_REQUANTIZE, Push { x_zero_point: zero_point, multiplier, shift, ..push })
             }
@@ -126,6 +136,14 @@ impl Operator for Quantize {
         let x = operand(inputs, 0)?;
         Ok(vec![HostTensor::mapped(self.to, x.shape, [x], |[x]| self.apply(x))?])
     }
+
+    fn of_integers(&self, operands: &[&[i32]]) -> Option<Vec<i32>> {
+        let number = |q: &i32| self.apply(Scalar::int(DType::I32, (*q).into())).to_i64() as i32;
+        match self.from {
+            Scale::Integer { .. } => operands.first().map(|x| x.iter().map(number).collect()),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +155,9 @@ mod tests {
         let op = Quantize { from: Scale::Float(0.5), to: DType::I8, zero_point: 3 };
         let at = |x| op.apply(Scalar::f32(x)).to_i64();
         assert_eq!([0.25, -0.25, 0.75, 1e30, f32::NEG_INFINITY, f32::NAN].map(at), [4, 2, 5, 127, -128, 3]);
+        let op = Quantize { from: Scale::Reciprocal(2.0), ..op };
+        let at = |x| op.apply(Scalar::f32(x)).to_i64();
+        assert_eq!([0.25, -0.25, 0.75, 1e30, f32::NEG_INFINITY, f32::NAN].map(at), [3, 3, 5, 127, -128, 127]);
     }
 
     #[test]

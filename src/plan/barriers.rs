@@ -155,7 +155,7 @@ mod tests {
 
     static COPY: Kernel = Kernel {
         name: "copy",
-        spirv: &[],
+        packed: &[],
         bindings: &[Binding { name: "x", access: A::Read }, Binding { name: "y", access: A::Write }],
         spec: &[],
         push_bytes: 0,
@@ -218,7 +218,7 @@ mod tests {
     fn a_hazard_is_named_once() {
         static ADD: Kernel = Kernel {
             name: "add",
-            spirv: &[],
+            packed: &[],
             bindings: &[
                 Binding { name: "x", access: A::Read },
                 Binding { name: "e", access: A::Read },

@@ -43,7 +43,7 @@ mod tests {
 
     static ANY: Kernel = Kernel {
         name: "any",
-        spirv: &[],
+        packed: &[],
         bindings: &[],
         spec: &[],
         push_bytes: 0,

@@ -43,13 +43,16 @@ pub struct SpecConstant {
     pub name: &'static str,
 }
 
+/// Words of a module in front of its first instruction.
+const HEADER: usize = 5;
+
 /// One compiled variant of a kernel file.
 #[derive(Debug)]
 pub struct Kernel {
     /// File and variant, as `conv2d_f16_4`.
     pub name: &'static str,
-    /// The SPIR-V module, validated and optimised; entry point `main`. Words with the lowest byte first.
-    pub spirv: &'static [[u8; 4]],
+    /// The SPIR-V module, validated and optimised, as `kernels/compile/pack.rs` packs it; entry point `main`.
+    pub packed: &'static [u8],
     /// Storage buffers, by binding number from 0; all in set 0.
     pub bindings: &'static [Binding],
     /// Specialisation constants; `wg_x`, `wg_y`, `wg_z` (ids 0, 1, 2) are the workgroup size.
@@ -63,9 +66,25 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The words of [`spirv`](Self::spirv).
+    /// The words of the module.
     pub fn words(&self) -> Vec<u32> {
-        self.spirv.iter().map(|word| u32::from_le_bytes(*word)).collect()
+        let mut words = Vec::with_capacity(self.packed.len());
+        let (mut number, mut shift, mut first) = (0, 0, HEADER);
+        for byte in self.packed {
+            number |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                if words.len() == first {
+                    let op = number & 0x1ff | (number >> 13 & 0x7f) << 9;
+                    let length = number >> 9 & 0xf | number >> 20 << 4;
+                    number = length << 16 | op;
+                    first += length.max(1) as usize;
+                }
+                words.push(number);
+                (number, shift) = (0, 0);
+            }
+        }
+        words
     }
 }
 

@@ -52,7 +52,7 @@ mod tests {
 
     static TILE: Kernel = Kernel {
         name: "tile",
-        spirv: &[],
+        packed: &[],
         bindings: &[X, X, X],
         spec: &[SpecConstant { id: 7, name: "k" }, SpecConstant { id: 1, name: "wg_y" }],
         push_bytes: 0,

@@ -16,6 +16,10 @@ pub(super) struct Offer {
     pub features: Features,
     /// Shapes `(m, n, k)` of fp16 × fp16 → fp32 at subgroup scope.
     pub cooperative_matrix: Vec<(u32, u32, u32)>,
+    /// The same of int8 × int8 → int32.
+    pub cooperative_matrix_integers: Vec<(u32, u32, u32)>,
+    /// Whether a dot product of four packed 8-bit integers is one instruction.
+    pub fast_dot: bool,
     /// How it shares memory and semaphores with others.
     pub sharing: Sharing,
     extensions: Vec<&'static CStr>,
@@ -135,16 +139,19 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if !features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
         features = features.without(Features::VULKAN_MEMORY_MODEL);
     }
-    let mut cooperative_matrix = Vec::new();
-    let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
-    if features.contains(needed) {
-        cooperative_matrix = matrix_shapes(instance, physical);
-    }
+    let [mut cooperative_matrix, mut cooperative_matrix_integers] = [Vec::new(), Vec::new()];
+    let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL);
     // Matrices are spread over a subgroup, whose size the kernel has to know.
-    if !subgroups_have_one_size(instance, physical, &known) {
-        cooperative_matrix.clear();
+    if features.contains(needed) && subgroups_have_one_size(instance, physical, &known) {
+        use vk::ComponentTypeKHR as Type;
+        if features.contains(Features::FLOAT_16) {
+            cooperative_matrix = matrix_shapes(instance, physical, Type::FLOAT16, Type::FLOAT32);
+        }
+        if features.contains(Features::INT_8.with(Features::STORAGE_8)) {
+            cooperative_matrix_integers = matrix_shapes(instance, physical, Type::SINT8, Type::SINT32);
+        }
     }
-    if cooperative_matrix.is_empty() {
+    if cooperative_matrix.is_empty() && cooperative_matrix_integers.is_empty() {
         features = features.without(Features::COOPERATIVE_MATRIX);
     }
 
@@ -162,8 +169,14 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if known.extension(khr::portability_subset::NAME) {
         extensions.push(khr::portability_subset::NAME);
     }
-    let features = features.with(subgroup(instance, physical).1);
-    Offer { features, cooperative_matrix, sharing, extensions }
+    Offer {
+        features: features.with(subgroup(instance, physical).1),
+        cooperative_matrix,
+        cooperative_matrix_integers,
+        fast_dot: features.contains(Features::INTEGER_DOT) && has_fast_dot(instance, physical),
+        sharing,
+        extensions,
+    }
 }
 
 impl Offer {
@@ -197,7 +210,9 @@ impl Offer {
         if !self.features.contains(matrices) {
             self.features = self.features.without(Features::COOPERATIVE_MATRIX);
             self.cooperative_matrix.clear();
+            self.cooperative_matrix_integers.clear();
         }
+        self.fast_dot &= self.features.contains(Features::INTEGER_DOT);
         // SAFETY: as the caller promises.
         let names: Vec<&CStr> = unsafe {
             let count = info.enabled_extension_count as usize;
@@ -313,7 +328,22 @@ fn subgroups_have_one_size(instance: &Instance, physical: vk::PhysicalDevice, kn
     sizes.min_subgroup_size == sizes.max_subgroup_size
 }
 
-fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32, u32, u32)> {
+/// Whether a dot product of four packed 8-bit integers is one instruction of a device that has the feature.
+fn has_fast_dot(instance: &Instance, physical: vk::PhysicalDevice) -> bool {
+    let mut dot = vk::PhysicalDeviceShaderIntegerDotProductProperties::default();
+    let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut dot);
+    // SAFETY: a device with the feature knows the structure.
+    unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
+    dot.integer_dot_product4x8_bit_packed_signed_accelerated == vk::TRUE
+}
+
+/// The shapes of matrices of `factors` whose products are added to those of `sums`.
+fn matrix_shapes(
+    instance: &Instance,
+    physical: vk::PhysicalDevice,
+    factors: vk::ComponentTypeKHR,
+    sums: vk::ComponentTypeKHR,
+) -> Vec<(u32, u32, u32)> {
     let functions = khr::cooperative_matrix::Instance::new(instance.entry(), instance.raw());
     // SAFETY: the device offers the extension.
     let Ok(all) = (unsafe { functions.get_physical_device_cooperative_matrix_properties(physical) }) else {
@@ -322,10 +352,9 @@ fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32,
     let mut shapes: Vec<_> = all
         .iter()
         .filter(|p| {
-            p.a_type == vk::ComponentTypeKHR::FLOAT16
-                && p.b_type == vk::ComponentTypeKHR::FLOAT16
-                && p.c_type == vk::ComponentTypeKHR::FLOAT32
-                && p.result_type == vk::ComponentTypeKHR::FLOAT32
+            [p.a_type, p.b_type] == [factors; 2]
+                && [p.c_type, p.result_type] == [sums; 2]
+                && p.saturating_accumulation == vk::FALSE
                 && p.scope == vk::ScopeKHR::SUBGROUP
         })
         .map(|p| (p.m_size, p.n_size, p.k_size))

@@ -37,7 +37,10 @@ pub(super) fn query(
     let caps = Caps {
         name: info.name.clone(),
         kind: info.kind,
-        machine: Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes),
+        machine: Machine {
+            fast_dot: offer.fast_dot,
+            ..Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes)
+        },
         features: offer.features,
         subgroup_size: features::subgroup(instance, physical).0,
         max_invocations: limits.max_compute_work_group_invocations,
@@ -49,6 +52,7 @@ pub(super) fn query(
         max_storage_buffers: limits.max_per_stage_descriptor_storage_buffers,
         submission: Submission::of(info.kind, info.vendor),
         cooperative_matrix: offer.cooperative_matrix.clone(),
+        cooperative_matrix_integers: offer.cooperative_matrix_integers.clone(),
     };
     let limits = Limits {
         allocation: maintenance.max_memory_allocation_size.max(1 << 30),

@@ -78,6 +78,7 @@ int main(void) {
     check(options.max_delegated_partitions == 0, "the default of max_delegated_partitions");
     check(options.log_level == kTfLiteVulkanLogInfo, "the default of log_level");
     check(options.tune == kTfLiteVulkanTuneOff, "the default of tune");
+    check(options.integers == kTfLiteVulkanIntegersReference, "the default of integers");
     check(strlen(TfLiteVulkanDelegateVersion()) >= 5, "the version");
     check(strlen(TfLiteVulkanDelegateLastError()) == 0, "an error before anything failed");
 
@@ -93,6 +94,9 @@ int main(void) {
     options.tune = 3;
     refused(&options, "options.tune is 3");
     options.tune = kTfLiteVulkanTuneFull;
+    options.integers = 3;
+    refused(&options, "options.integers is 3");
+    options.integers = kTfLiteVulkanIntegersXnnpack;
     options.allow_software = 1;
     options.device = "a name without a device";
     options.require_device = 1;

@@ -165,6 +165,7 @@ fn the_struct_is_checked_field_by_field() {
         (Options { max_delegated_partitions: -3, ..base() }, "options.max_delegated_partitions is -3"),
         (Options { log_level: 77, ..base() }, "options.log_level is 77"),
         (Options { tune: 7, ..base() }, "options.tune is 7"),
+        (Options { integers: -1, ..base() }, "options.integers is -1"),
     ] {
         let error = Delegate::create(&options).unwrap_err();
         assert!(error.contains(want), "{error}");

@@ -8,3 +8,4 @@ mod precision;
 mod resizing;
 mod snapshots;
 mod storage;
+mod tables;

@@ -185,6 +185,7 @@ final class Tests {
                 .setMaxDelegatedPartitions(3)
                 .setLogLevel(Options.LogLevel.DEBUG)
                 .setTune(Options.Tune.FULL)
+                .setIntegers(Options.Integers.REFERENCE_2_14)
                 .setProfile("1");
     }
 

@@ -11,4 +11,6 @@ mod long_loops;
 mod matmul;
 mod movement;
 mod pooling;
+mod quantised;
+mod quantised_convolution;
 mod reduction;

@@ -43,10 +43,9 @@ fn kernel(name: &'static str, bindings: &'static [Binding]) -> Kernel {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runtime/kernels");
     let kernels = compile::read(&folder).unwrap_or_else(|errors| panic!("{errors:#?}"));
     let kernel = kernels.iter().find(|kernel| kernel.name == name).expect("there is a file of this name");
-    let words: Vec<[u8; 4]> = kernel.variants[0].words.iter().map(|word| word.to_le_bytes()).collect();
     Kernel {
         name,
-        spirv: words.leak(),
+        packed: compile::pack::pack(&kernel.variants[0].words).leak(),
         bindings,
         spec: &[WG, SCALE],
         push_bytes: 8,

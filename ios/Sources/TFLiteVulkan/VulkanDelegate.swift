@@ -41,6 +41,7 @@ public final class VulkanDelegate {
     raw.max_delegated_partitions = Int32(clamping: options.maxDelegatedPartitions)
     raw.log_level = Int32(options.logLevel.rawValue)
     raw.tune = Int32(options.tune.rawValue)
+    raw.integers = Int32(options.integers.rawValue)
     let texts = [options.device, options.profile, options.cacheDirectory, options.modelToken].map { text in
       text.flatMap { strdup($0) }
     }
@@ -94,6 +95,16 @@ extension VulkanDelegate {
     case off, fast, full
   }
 
+  /// Which of TensorFlow Lite's kernels the results of quantized models equal bit by bit.
+  public enum Integers: Int, Equatable, Hashable {
+    /// The reference kernels of TensorFlow Lite 2.20 and later.
+    case reference
+    /// Those of 2.14 to 2.19.
+    case reference214
+    /// XNNPACK for operators that it takes, else the reference kernels.
+    case xnnpack
+  }
+
   /// What to ask of a delegate. The first two are those of `MetalDelegate.Options`.
   public struct Options: Equatable, Hashable {
     /// Whether floats may be stored in 16 bits. The default is `false`; `precision` says more.
@@ -122,6 +133,9 @@ extension VulkanDelegate {
 
     /// How much is timed when a model is loaded.
     public var tune = Tune.off
+
+    /// Which kernels the results of quantized models equal.
+    public var integers = Integers.reference
 
     /// Times every node on the device: "1" logs a table, the beginning of a path writes files too.
     public var profile: String?

@@ -145,6 +145,18 @@ TABLE = [
     ),
     ("TILE", (3,), lambda g, x, t: g.op("TILE", x, ints(g, [4]), dtype=t)),
     ("TILE", (2, 3, 5), lambda g, x, t: g.op("TILE", x, ints(g, [2, 1, 3]), dtype=t)),
+    ("TILE", (2, 1, 3, 2, 1, 2), lambda g, x, t: g.op("TILE", x, ints(g, [2, 3, 2, 2, 3, 2]), dtype=t)),
+    (
+        "MIRROR_PAD",
+        (2, 2, 3, 2, 2, 3),
+        lambda g, x, t: g.op(
+            "MIRROR_PAD",
+            x,
+            ints(g, [[1, 0], [1, 1], [2, 1], [0, 1], [1, 1], [0, 2]]),
+            mode="REFLECT",
+            dtype=t,
+        ),
+    ),
     ("BROADCAST_TO", (1,), lambda g, x, t: g.op("BROADCAST_TO", x, ints(g, [7]), version=2, dtype=t)),
     (
         "BROADCAST_TO",

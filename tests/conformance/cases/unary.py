@@ -17,7 +17,7 @@ SHAPES = [
     (2, 3, 4, 5, 6),
     (2, 1, 3, 2, 3, 5),
 ]
-ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1", "LOGISTIC", "TANH", "HARD_SWISH")
+ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LOGISTIC", "TANH", "HARD_SWISH")
 # Operators with the range of their operand, and the step where they jump.
 ARITHMETIC = {
     "ABS": (-3, 3),

@@ -97,6 +97,22 @@ public class VulkanDelegateFactory implements DelegateFactory {
             FULL
         }
 
+        /** Which of TensorFlow Lite's kernels the results of quantized models equal bit by bit. */
+        public enum Integers {
+            /** The reference kernels of TensorFlow Lite 2.20 and later. */
+            REFERENCE("reference"),
+            /** Those of 2.14 to 2.19. */
+            REFERENCE_2_14("reference-2.14"),
+            /** XNNPACK for operators that it takes, else the reference kernels. */
+            XNNPACK("xnnpack");
+
+            private final String value;
+
+            Integers(String value) {
+                this.value = value;
+            }
+        }
+
         private final TreeMap<String, String> given = new TreeMap<>();
 
         /**
@@ -186,6 +202,11 @@ public class VulkanDelegateFactory implements DelegateFactory {
         /** How much is timed when a model is loaded. Default: {@link Tune#OFF}. */
         public Options setTune(Tune tune) {
             return set("tune", tune);
+        }
+
+        /** Which kernels the results of quantized models equal. Default: {@link Integers#REFERENCE}. */
+        public Options setIntegers(Integers integers) {
+            return setOption("integers", integers.value);
         }
 
         /**
