@@ -11,4 +11,5 @@ mod long_loops;
 mod matmul;
 mod movement;
 mod pooling;
+mod quantized;
 mod reduction;
