@@ -26,6 +26,7 @@ fn main() {
     bind(ABI, "k?TfLite.*", true, &out.join("tflite.rs"));
     bind(API, "TfLiteVulkanDelegateOptions", false, &out.join("options.rs"));
     bind(API, "TfLiteVulkanDevice", false, &out.join("device.rs"));
+    bind(API, "TfLiteVulkan(Handles|Import|Binding)", true, &out.join("zero_copy.rs"));
 }
 
 /// Lets the library stay in its process, whatever the host closes: the Vulkan instance, the drivers' threads and

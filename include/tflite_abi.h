@@ -497,6 +497,28 @@ struct TfLiteDelegate {
 
 /* ---- TfLiteNode.builtin_data, as 2.14 has it ---- */
 
+typedef struct TfLiteLSTMParams {
+    TfLiteFusedActivation activation;
+    float cell_clip;
+    float proj_clip;
+    uint32_t kernel_type; /* 0 full, 1 basic */
+    bool asymmetric_quantize_inputs;
+} TfLiteLSTMParams;
+
+typedef struct TfLiteUnidirectionalSequenceLSTMParams {
+    TfLiteFusedActivation activation;
+    float cell_clip;
+    float proj_clip;
+    bool time_major;
+    bool asymmetric_quantize_inputs;
+} TfLiteUnidirectionalSequenceLSTMParams;
+
+typedef struct TfLiteSVDFParams {
+    int rank;
+    TfLiteFusedActivation activation;
+    bool asymmetric_quantize_inputs;
+} TfLiteSVDFParams;
+
 typedef struct TfLiteConvParams {
     TfLitePadding padding;
     int stride_width;

@@ -43,6 +43,7 @@
 #define TFLITE_VULKAN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(_WIN32)
 #define TFLITE_VULKAN_API __declspec(dllimport)
@@ -226,6 +227,152 @@ TFLITE_VULKAN_API const char* TfLiteVulkanDelegateLastError(void);
  * Returns 0, and changes nothing, if `vkGetInstanceProcAddr` is NULL or if another Vulkan is in use already.
  */
 TFLITE_VULKAN_API int TfLiteVulkanUseEntryPoint(void (*vkGetInstanceProcAddr)(void));
+
+/*
+ * Zero copy: inputs and outputs of an interpreter that lie in Vulkan buffers of the application. The GPU uses them
+ * where they lie, and nothing is copied. docs/zero-copy.md has an example for each way.
+ *
+ * Tensors. Each function takes a tensor of the interpreter, as TfLiteInterpreterGetInputTensor() or
+ * Interpreter::tensor() give it; or NULL with the tensor's index, if the delegate serves only one interpreter. It must
+ * be an input or output of a part of the graph that is delegated, and no node on the CPU may use it. Call them when
+ * the interpreter has been created, while it does not run.
+ *
+ * Buffers. A buffer holds the tensor's elements densely in the tensor's own type, row by row, from the offset on. It
+ * needs VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, and must be free for the queue's family. The offset is a multiple of
+ * minStorageBufferOffsetAlignment and of 16. The size is that of the tensor, rounded up to a multiple of 4: up to three
+ * bytes behind an output may be overwritten. Outputs overlap neither inputs nor each other. 8- and 16-bit integers on
+ * GPUs without storage for them are copied to the host and back, as is everything in the first invoke of fp16, which is
+ * compared with fp32: buffers need both transfer usages for that.
+ *
+ * Functions return 1, or 0 after a failure that TfLiteVulkanDelegateLastError() explains and that changes nothing.
+ */
+
+/* TensorFlow Lite's own type. */
+struct TfLiteTensor;
+
+/* Vulkan's handles. Later versions append fields. */
+typedef struct TfLiteVulkanHandles {
+    /* Size of this struct in bytes. */
+    size_t size;
+    void* instance;        /* VkInstance */
+    void* physical_device; /* VkPhysicalDevice */
+    void* device;          /* VkDevice */
+    void* queue;           /* VkQueue */
+    uint32_t queue_family;
+    /* The apiVersion with which the instance was created, at least that of Vulkan 1.1. */
+    uint32_t api_version;
+    /* vkGetInstanceProcAddr; NULL for that of the Vulkan library that this library opens. */
+    void (*get_instance_proc_addr)(void);
+    /* The VkDeviceCreateInfo with which `device` was created: it tells the features and extensions that are
+     * enabled. Only read by TfLiteVulkanDelegateCreateOn(), which needs it. */
+    const void* device_create_info;
+    /* Called with `user_data` around each use of the queue, on any thread; NULL if nobody else uses the queue while
+     * an interpreter with the delegate is created, allocates, runs or is deleted. */
+    void (*lock_queue)(void* user_data);
+    void (*unlock_queue)(void* user_data);
+    void* user_data;
+} TfLiteVulkanHandles;
+
+/*
+ * As TfLiteVulkanDelegateCreate(), on a device of the application's. device, allow_software and require_device have no
+ * meaning. Instance, device and queue must outlive the delegate, and every interpreter that uses it. A device that is
+ * lost is not opened again: the host computes from then on.
+ */
+TFLITE_VULKAN_API struct TfLiteDelegate* TfLiteVulkanDelegateCreateOn(
+    const TfLiteVulkanDelegateOptions* options, const TfLiteVulkanHandles* handles);
+
+/*
+ * Writes the handles of the delegate's device into a struct of `size` bytes; device_create_info and the fields behind
+ * it are NULL. They are valid until the delegate and all its interpreters are deleted; delete what you made on the
+ * device before that. A device that was lost is opened again, so that its handles are others. The queue must only be
+ * used within TfLiteVulkanUseQueue().
+ */
+TFLITE_VULKAN_API int TfLiteVulkanGetHandles(
+    struct TfLiteDelegate* delegate, TfLiteVulkanHandles* handles, size_t size);
+
+/* Calls `use` with the VkQueue of the delegate's device while the library leaves it alone. `use` must not call the
+ * library or an interpreter. */
+TFLITE_VULKAN_API int TfLiteVulkanUseQueue(
+    struct TfLiteDelegate* delegate, void (*use)(void* queue, void* user_data), void* user_data);
+
+/* A buffer over memory that was imported. */
+typedef struct TfLiteVulkanBuffer TfLiteVulkanBuffer;
+
+/* Where imported memory comes from. */
+enum TfLiteVulkanMemory {
+    kTfLiteVulkanMemoryOpaqueFd = 1, /* vkGetMemoryFdKHR, by the same driver for the same device */
+    kTfLiteVulkanMemoryDmaBuf = 2,   /* a dma-buf of Linux */
+    kTfLiteVulkanMemoryHost = 3,     /* memory of this process */
+    kTfLiteVulkanMemoryAndroid = 4,  /* an AHardwareBuffer of format BLOB */
+};
+
+/* Memory to import. Later versions append fields. */
+typedef struct TfLiteVulkanImport {
+    /* Size of this struct in bytes. */
+    size_t size;
+    /* One of enum TfLiteVulkanMemory. */
+    int memory;
+    /* A descriptor, which belongs to the driver after success; else ignored. */
+    int fd;
+    /* Memory of this process, at a multiple of minImportedHostPointerAlignment; or an AHardwareBuffer*; else ignored. */
+    void* pointer;
+    /* Size of the memory; for memory of this process a multiple of minImportedHostPointerAlignment. */
+    uint64_t bytes;
+    /* OpaqueFd: memoryTypeIndex of the allocation. */
+    uint32_t memory_type;
+    /* OpaqueFd: nonzero if it is a dedicated allocation. */
+    int dedicated;
+} TfLiteVulkanImport;
+
+/* Makes a buffer of memory that others have allocated, without a copy; NULL after a failure. The memory must live
+ * until the buffer is deleted, and every interpreter that it was bound to. */
+TFLITE_VULKAN_API TfLiteVulkanBuffer* TfLiteVulkanBufferImport(
+    struct TfLiteDelegate* delegate, const TfLiteVulkanImport* memory);
+
+/* Deletes a buffer; NULL is fine. While it is bound it lives on. */
+TFLITE_VULKAN_API void TfLiteVulkanBufferDelete(TfLiteVulkanBuffer* buffer);
+
+/* What to bind. Later versions append fields. */
+typedef struct TfLiteVulkanBinding {
+    /* Size of this struct in bytes. */
+    size_t size;
+    /* A VkBuffer of the delegate's device, with memory bound to it. It must live until it is unbound, or until the
+     * interpreter is deleted. 0 if `imported` is given. */
+    uint64_t buffer;
+    /* A buffer of TfLiteVulkanBufferImport(), or NULL. */
+    TfLiteVulkanBuffer* imported;
+    /* Where the tensor starts in the buffer, and how many bytes there are for it. */
+    uint64_t offset;
+    uint64_t bytes;
+} TfLiteVulkanBinding;
+
+/*
+ * Lets a tensor lie in a buffer, as of the next invoke; NULL for the interpreter's memory again. Binding another
+ * buffer costs some 100 us at that invoke. The invoke returns when the GPU is done, and what was written before it on
+ * the same queue is visible to it. It fails if the buffer is too small for the tensor's size by then.
+ *
+ * If the device is lost, invokes with bound tensors fail: unbind them, or bind buffers of the new device.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanBind(struct TfLiteDelegate* delegate, const struct TfLiteTensor* tensor,
+    int tensor_index, const TfLiteVulkanBinding* binding);
+
+/*
+ * Lets the next invoke, and only that, wait for a VkSemaphore before the GPU touches the tensor, bound or not; `value`
+ * is 0 for a binary semaphore, else what a timeline has to reach. It is waited for even if the invoke fails later, but
+ * not if the device is lost.
+ */
+TFLITE_VULKAN_API int TfLiteVulkanWaitBefore(struct TfLiteDelegate* delegate, const struct TfLiteTensor* tensor,
+    int tensor_index, uint64_t semaphore, uint64_t value);
+
+/* The same for a descriptor that becomes readable, as sync files do (Android's fences, Linux's sync_file). The library
+ * closes it, in any case. It is waited for on the CPU. */
+TFLITE_VULKAN_API int TfLiteVulkanWaitBeforeFd(
+    struct TfLiteDelegate* delegate, const struct TfLiteTensor* tensor, int tensor_index, int sync_fd);
+
+/* Lets the next invoke that succeeds, and only the next one, signal a VkSemaphore when the GPU is done with the tensor;
+ * `value` as above. The tensor must be used by one delegated part only. */
+TFLITE_VULKAN_API int TfLiteVulkanSignalAfter(struct TfLiteDelegate* delegate, const struct TfLiteTensor* tensor,
+    int tensor_index, uint64_t semaphore, uint64_t value);
 
 /*
  * The interface by which TensorFlow Lite loads delegates from libraries: Python's

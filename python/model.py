@@ -43,6 +43,7 @@ OPTIONS = {
     "GELU": "Gelu",
     "L2_NORMALIZATION": "L2Norm",
     "LEAKY_RELU": "LeakyRelu",
+    "LSTM": "LSTM",
     "MAX_POOL_2D": "Pool2D",
     "MEAN": "Reducer",
     "MIRROR_PAD": "MirrorPad",
@@ -66,7 +67,9 @@ OPTIONS = {
     "STRIDED_SLICE": "StridedSlice",
     "SUB": "Sub",
     "SUM": "Reducer",
+    "SVDF": "SVDF",
     "TRANSPOSE_CONV": "TransposeConv",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
     "UNPACK": "Unpack",
 }
 OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
@@ -136,12 +139,27 @@ class Graph:
         self.ranges.append(None if low is None else (low, high, step))
         return t
 
+    def variable(self, *shape, dtype="float32", quantisation=None):
+        """A tensor that operators write to and that keeps its contents between runs, 0 at first."""
+        t = self._tensor(shape, dtype, quantisation)
+        self.tensors[t].isVariable = True
+        return t
+
     def const(self, array, quantisation=None):
         """A constant tensor; quantisation is (scales, zero points, axis)."""
         array = np.ascontiguousarray(array)
         t = self._tensor(array.shape, array.dtype, quantisation)
         self.tensors[t].buffer = len(self.buffers)
         self.buffers.append(schema.BufferT(data=np.frombuffer(array.tobytes(), np.uint8)))
+        return t
+
+    def nibbles(self, array, quantisation):
+        """A constant of 4-bit integers."""
+        flat = np.append(np.ravel(array), 0)[: array.size + array.size % 2].astype(np.uint8) & 15
+        t = self._tensor(array.shape, "int8", quantisation)
+        self.tensors[t].type = schema.TensorType.INT4
+        self.tensors[t].buffer = len(self.buffers)
+        self.buffers.append(schema.BufferT(data=flat[::2] | flat[1::2] << 4))
         return t
 
     def weights(self, *shape, scale=None, dtype="float32"):
@@ -179,12 +197,25 @@ class Graph:
         self.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
         return t
 
-    def op(self, name, *inputs, outputs=1, dtype="float32", version=1, quantisation=None, **options):
+    def op(
+        self,
+        name,
+        *inputs,
+        outputs=1,
+        dtype="float32",
+        version=1,
+        quantisation=None,
+        intermediates=(),
+        **options,
+    ):
         """A builtin operator; -1 is an optional input left out.  Returns its output, or a tuple of them.
 
-        All outputs have the same element type and quantisation.
+        All outputs have the same element type and quantisation.  Intermediates are the element types and
+        quantisations of what the operator computes inside.
         """
         node = schema.OperatorT(inputs=list(inputs))
+        if intermediates:
+            node.intermediates = [self._tensor((0,), dtype, kind) for dtype, kind in intermediates]
         if "activation" in options:
             options["fused_activation_function"] = options.pop("activation")
         if name in OPTIONS:

@@ -44,6 +44,8 @@ pub struct Caps {
     pub submission: Submission,
     /// Cooperative-matrix shapes `(m, n, k)` for fp16 × fp16 → fp32 at subgroup scope.
     pub cooperative_matrix: Vec<(u32, u32, u32)>,
+    /// The same for int8 × int8 → int32.
+    pub cooperative_matrix_integers: Vec<(u32, u32, u32)>,
 }
 
 impl Caps {
@@ -60,6 +62,11 @@ impl Caps {
     /// Whether the device can add in 16 bits, and is faster for it.
     pub fn sums_16(&self) -> bool {
         self.features.contains(Features::STORAGE_16.with(Features::FLOAT_16)) && self.machine.fast_16
+    }
+
+    /// Whether the device has dot products of packed 8-bit integers, and is faster for them.
+    pub fn dot_8(&self) -> bool {
+        self.features.contains(Features::INTEGER_DOT) && self.machine.fast_dot
     }
 
     /// The most invocations, a power of two, of a workgroup reduction (`kernels/lib/join.glsl`).
@@ -85,6 +92,7 @@ impl Caps {
             max_storage_buffers: 8,
             submission: Submission::of(DeviceKind::Other, 0),
             cooperative_matrix: Vec::new(),
+            cooperative_matrix_integers: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the delegate decides: which nodes to take, and what to keep ready for every shape.
 
 mod bisection;
+mod bound;
 mod compiler;
 mod disk;
 mod kernel;
@@ -26,8 +27,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 use crate::logging::Verbosity;
 use crate::options::Options;
+use crate::runtime::External;
 use crate::tflite::Context;
-use crate::vk;
+use crate::vk::{self, Device, Semaphore};
+pub use bound::{TensorId, Wait};
 pub use kernel::DelegateKernel;
 use setup::Setup;
 
@@ -47,6 +50,18 @@ impl Delegate {
     /// # Errors
     /// Why no device can be used, but only if `require_device` was asked for.
     pub fn new(options: Options) -> Result<Self> {
+        Self::with(options, Setup::open)
+    }
+
+    /// A delegate on a device of the caller's; options that choose one do not matter.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn on(options: Options, device: Arc<Device>) -> Result<Self> {
+        Self::with(options, |options| Ok(Setup::on(options, device)))
+    }
+
+    fn with(options: Options, open: impl FnOnce(Options) -> Result<Setup>) -> Result<Self> {
         let verbosity = Verbosity::at_least(options.log_level);
         log::debug!("{options:?}");
         let require_device = options.require_device;
@@ -56,7 +71,7 @@ impl Delegate {
                 options.ignored.join(", ")
             );
         }
-        let setup = match Setup::open(options) {
+        let setup = match open(options) {
             Ok(setup) => Some(Arc::new(setup)),
             Err(e) if require_device => return Err(e),
             Err(e) => {
@@ -94,7 +109,75 @@ impl Delegate {
     pub fn take(&self, context: usize, nodes: Vec<i32>) -> Result<DelegateKernel> {
         let count = nodes.len();
         let kernel = self.planned().remove(&(context, nodes));
-        kernel.ok_or_else(|| Error::Host(format!("an unexpected partition of {count} nodes")))
+        let unexpected = || Error::Host(format!("an unexpected partition of {count} nodes"));
+        kernel.map(DelegateKernel::enter).ok_or_else(unexpected)
+    }
+
+    /// The device in use; one that was lost is opened again.
+    ///
+    /// # Errors
+    /// If there is none; [`Error::DeviceLost`] if it is lost for now; [`Error::Forked`].
+    pub fn device(&self) -> Result<Arc<Device>> {
+        self.setup()?.device()
+    }
+
+    /// The subgraphs in which something is delegated.
+    ///
+    /// # Errors
+    /// If there is no device.
+    pub fn contexts(&self) -> Result<Vec<usize>> {
+        Ok(self.setup()?.bindings.contexts())
+    }
+
+    /// The only subgraph in which a part that is delegated reads or writes the tensor of this index.
+    ///
+    /// # Errors
+    /// If there is none, or more than one.
+    pub fn context_of(&self, index: i32) -> Result<usize> {
+        self.setup()?.bindings.context_of(index)
+    }
+
+    /// Lets an input or output of what is delegated lie in a buffer of the device; `None` for the host's memory again.
+    ///
+    /// # Errors
+    /// If the tensor is no such thing, if the CPU uses it too, or if the buffer is misaligned or of another device.
+    pub fn bind(&self, tensor: TensorId, external: Option<External>) -> Result<()> {
+        let setup = self.setup()?;
+        if let Some(external) = &external {
+            let device = setup.device()?;
+            let alignment = device.caps().buffer_alignment;
+            if !external.buffer.is_of(&device) {
+                return Err(Error::Host(format!(
+                    "{external} belongs to another device, or to one that was lost"
+                )));
+            }
+            if !external.offset.is_multiple_of(alignment) {
+                let why = "minStorageBufferOffsetAlignment, and 16";
+                let offset = external.offset;
+                return Err(Error::Host(format!("offset {offset} is no multiple of {alignment}: {why}")));
+            }
+        }
+        setup.bindings.bind(tensor, external)
+    }
+
+    /// Lets the next invoke wait before the device touches a tensor.
+    ///
+    /// # Errors
+    /// As for [`bind`](Self::bind).
+    pub fn wait(&self, tensor: TensorId, wait: Wait) -> Result<()> {
+        self.setup()?.bindings.wait(tensor, wait)
+    }
+
+    /// Lets the next invoke signal when the device is done with a tensor.
+    ///
+    /// # Errors
+    /// As for [`bind`](Self::bind).
+    pub fn signal(&self, tensor: TensorId, semaphore: Semaphore) -> Result<()> {
+        self.setup()?.bindings.signal(tensor, semaphore)
+    }
+
+    fn setup(&self) -> Result<&Arc<Setup>> {
+        self.setup.as_ref().ok_or_else(|| Error::NoDevice("the delegate has no device".into()))
     }
 
     /// Drops the kernels of a context that nobody has taken.

@@ -9,9 +9,13 @@ mod guard;
 #[cfg(not(target_os = "ios"))]
 mod jni;
 mod litert;
+mod litert_buffers;
+mod litert_lender;
 mod options;
 mod plugin;
+mod zero_copy;
 
 pub use devices::TfLiteVulkanDevice;
 pub use litert::LiteRtAcceleratorImpl;
 pub use options::TfLiteVulkanDelegateOptions;
+pub use zero_copy::{TfLiteVulkanBinding, TfLiteVulkanHandles, TfLiteVulkanImport};

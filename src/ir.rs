@@ -3,14 +3,18 @@
 pub mod bounded;
 mod broadcast;
 mod constant;
+pub mod fixed_functions;
+pub mod fixed_functions_16;
 mod fixed_point;
 mod host;
 mod magnitude;
+pub mod requantize;
 mod scalar;
 mod sparse;
 mod sparsity;
 mod step;
 mod types;
+pub mod wide_product;
 mod window;
 
 pub use broadcast::Broadcast;

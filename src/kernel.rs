@@ -29,7 +29,7 @@ mod tests {
     /// Else a device without the feature would be refused what it can run.
     #[test]
     fn modules_need_only_what_their_axes_say() {
-        let matrices = ["conv_2d_cooperative", "inverted_residual"];
+        let matrices = ["conv_2d_cooperative", "conv_2d_cooperative_integers", "inverted_residual"];
         for kernel in table::ALL {
             let parts: Vec<&str> = kernel.name.split('_').collect();
             let has = |part| parts.contains(&part);
@@ -37,7 +37,8 @@ mod tests {
             let cases = [
                 (Features::STORAGE_16, halves),
                 (Features::FLOAT_16, has("f16")),
-                (Features::STORAGE_8, has("8")),
+                (Features::STORAGE_8, has("8") || has("bytes")),
+                (Features::INTEGER_DOT, has("packed")),
                 (Features::SUBGROUP_ARITHMETIC, has("subgroups")),
                 (Features::SUBGROUP_QUAD, has("quads")),
                 (Features::COOPERATIVE_MATRIX, false),

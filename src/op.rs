@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::{
-    Activation, Constant, DType, HostTensor, Magnitude, Shape, SpatialPadding, Step, StepOp, Term,
+    Activation, Constant, DType, HostTensor, Magnitude, Scalar, Shape, SpatialPadding, Step, StepOp,
+    TensorType, Term,
 };
 use crate::lower::Lower;
 use crate::tflite::NodeView;
@@ -56,18 +57,26 @@ pub struct Parsed {
     pub steps: Vec<Step>,
     /// The element type of the results; `None` for that of the operand that tells the node's.
     pub results: Option<DType>,
+    /// The operand whose integers stand for floats, if any: the graph sees these.
+    pub dequantized: Option<usize>,
 }
 
 impl Parsed {
     /// The operator without steps.
     pub fn new(op: impl Operator) -> Self {
-        Self { op: Arc::new(op), steps: Vec::new(), results: None }
+        Self { op: Arc::new(op), steps: Vec::new(), results: None, dequantized: None }
     }
 
     /// Gives results of this element type.
     #[must_use]
     pub fn gives(self, dtype: DType) -> Self {
         Self { results: Some(dtype), ..self }
+    }
+
+    /// Takes the integers of constant operand `i` of type `ty`, if it has such, for the floats that they stand for.
+    #[must_use]
+    pub fn dequantizing(self, i: usize, ty: &TensorType) -> Self {
+        Self { dequantized: (ty.dtype == DType::I8).then_some(i), ..self }
     }
 
     /// Adds a fused activation.
@@ -164,6 +173,12 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The operands that hold state. Behind the node's results, `infer`, `lower` and `reference` give as many further
+    /// ones: what these operands hold when the node runs next.
+    fn states(&self) -> &'static [usize] {
+        &[]
+    }
+
     /// Computes the result, if the operator only unpacks constants; such a node never runs.
     fn fold(&self) -> Option<Fold> {
         None
@@ -186,9 +201,19 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same for elements of any number, and that number.
+    fn border(&self) -> Option<(Vec<[u32; 2]>, Scalar)> {
+        Some((self.zeros()?, Scalar::f32(0.0)))
+    }
+
     /// The same operator reading an operand without the zeros that a PAD had put around it.
     fn absorb_padding(&self, _padding: SpatialPadding) -> Option<Arc<dyn Operator>> {
         None
+    }
+
+    /// The same operator reading an operand without the elements `value` that a PAD had put around it.
+    fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
+        (value == Scalar::f32(0.0)).then(|| self.absorb_padding(padding)).flatten()
     }
 
     /// How the results depend on operand 1, if they are sums of products with it.

@@ -3,7 +3,10 @@
 pub mod affine;
 pub mod arg_max;
 pub mod arithmetic;
+pub mod average_pool_integers;
 pub mod batch_matmul;
+pub mod batch_matmul_int16;
+pub mod batch_matmul_integers;
 pub mod binary;
 pub mod broadcast_to;
 pub mod cast;
@@ -11,38 +14,55 @@ pub mod comparison;
 pub mod concatenation;
 pub mod concatenation_integers;
 pub mod conv_2d;
+pub mod conv_2d_integers;
+pub mod conv_2d_wide_integers;
 pub mod densify;
 pub mod depth_to_space;
 pub mod depthwise_conv_2d;
+pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
 pub mod fill;
 pub mod fully_connected;
+pub mod fully_connected_hybrid;
+pub mod fully_connected_int16;
+pub mod fully_connected_integers;
 pub mod gather;
 pub mod gather_nd;
 pub mod l2_normalization;
+pub mod l2_normalization_integers;
 pub mod logical;
 pub mod lookup;
+pub mod lstm_integers;
 pub mod max_pool_integers;
 pub mod one_hot;
 pub mod pack;
 pub mod pad;
 pub mod pool_2d;
+pub mod product_integers;
 pub mod quantize;
 pub mod quantized_binary;
 pub mod reduce;
 pub mod reduce_integers;
 pub mod reshape;
 pub mod resize;
+pub mod resize_bilinear_integers;
 pub mod resize_nearest_neighbor;
 pub mod reverse;
+mod row_integers;
+pub mod scaled_sum;
 pub mod select;
 pub mod shape;
 pub mod softmax;
+pub mod softmax_integers;
 pub mod space_to_batch;
 pub mod split;
 pub mod strided_slice;
+pub mod sum_integers;
+pub mod svdf_integers;
 pub mod transpose;
 pub mod transpose_conv;
+pub mod transpose_conv_int16;
+pub mod transpose_conv_integers;
 pub mod unary;
 
 use crate::error::Unsupported;
@@ -54,7 +74,10 @@ use crate::unsupported;
 /// Every operator that the delegate knows.
 pub static ALL: &[&[Def]] = &[
     arg_max::DEFS,
+    average_pool_integers::DEFS,
     batch_matmul::DEFS,
+    batch_matmul_int16::DEFS,
+    batch_matmul_integers::DEFS,
     binary::DEFS,
     broadcast_to::DEFS,
     cast::DEFS,
@@ -62,37 +85,51 @@ pub static ALL: &[&[Def]] = &[
     concatenation::DEFS,
     concatenation_integers::DEFS,
     conv_2d::DEFS,
+    conv_2d_integers::DEFS,
+    conv_2d_wide_integers::DEFS,
     densify::DEFS,
     depth_to_space::DEFS,
     depthwise_conv_2d::DEFS,
+    depthwise_conv_2d_integers::DEFS,
     dequantize::DEFS,
     fill::DEFS,
     fully_connected::DEFS,
+    fully_connected_int16::DEFS,
+    fully_connected_integers::DEFS,
     gather::DEFS,
     gather_nd::DEFS,
     l2_normalization::DEFS,
+    l2_normalization_integers::DEFS,
     logical::DEFS,
     lookup::DEFS,
+    lstm_integers::DEFS,
     one_hot::DEFS,
     pack::DEFS,
     pad::DEFS,
     pool_2d::DEFS,
+    product_integers::DEFS,
     quantize::DEFS,
     quantized_binary::DEFS,
     reduce::DEFS,
     reduce_integers::DEFS,
     reshape::DEFS,
     resize::DEFS,
+    resize_bilinear_integers::DEFS,
     select::DEFS,
     resize_nearest_neighbor::DEFS,
     reverse::DEFS,
     shape::DEFS,
     softmax::DEFS,
+    softmax_integers::DEFS,
     space_to_batch::DEFS,
     split::DEFS,
     strided_slice::DEFS,
+    sum_integers::DEFS,
+    svdf_integers::DEFS,
     transpose::DEFS,
     transpose_conv::DEFS,
+    transpose_conv_int16::DEFS,
+    transpose_conv_integers::DEFS,
     unary::DEFS,
 ];
 

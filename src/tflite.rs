@@ -13,6 +13,7 @@ mod erfc;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;
+mod nibbles;
 mod node;
 mod params;
 mod partition;
@@ -22,6 +23,7 @@ pub mod sys;
 mod tensor;
 mod tensor_type;
 
+pub use array::ints;
 pub use context::{Buffers, Context};
 pub use erfc::erfc;
 pub use node::NodeView;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -84,6 +85,40 @@ def test_compiled_models(library, tmp_path, hardware):
     assert max(errors.values()) < 1e-4, errors
     assert printed.count("nodes delegated in 1 partitions") == len(models), printed
     assert not drivers.MESSAGE.search(printed), printed
+
+
+def test_no_byte_is_copied(library, tmp_path):
+    """In a run that is wholly delegated the device uses LiteRT's buffers where they lie, from the first run on."""
+    models = [str(MODELS / f"{name}.tflite") for name in NAMES]
+    printed, errors = run(library, tmp_path, "GPU", models, "allow_software=1;log_level=trace")
+    assert list(errors) == models and max(errors.values()) < 1e-4, (errors, printed[-2000:])
+    copied = re.findall(r"(\d+) bytes copied by the host, (\d+) by the device", printed)
+    assert copied == [("0", "0")] * (2 * len(models)), copied
+    assert printed.count("is the caller's buffer 0x") >= 2 * len(models)
+    assert not drivers.MESSAGE.search(printed)
+
+
+def test_fp16_converts_on_the_device(library, tmp_path):
+    """The first run compares both precisions on the host's copies; the second one copies nothing."""
+    model = str(MODELS / f"{NAMES[0]}.tflite")
+    printed, errors = run(library, tmp_path, "GPU", [model], "allow_software=1;log_level=trace;precision=fp16")
+    assert list(errors) == [model] and errors[model] < 2e-2, printed[-2000:]
+    assert "bound buffers are copied" not in printed
+    copied = re.findall(r"(\d+) bytes copied by the host, (\d+) by the device", printed)
+    assert copied[-1] == ("0", "0") and copied.count(("0", "0")) == 1, copied
+
+
+def test_parts_of_a_model_stay_on_the_cpu(library, tmp_path):
+    """What lies between two parts is memory of the host; the model's own inputs and outputs may lie on the device."""
+    model = str(MODELS / f"{NAMES[1]}.tflite")
+    for first, last in [(0, 20), (10, 30), (20, 10000)]:
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        options = f"allow_software=1;first_delegate_node_index={first};last_delegate_node_index={last}"
+        printed, errors = run(library, folder, "GPU|CPU", [model], f"{options};log_level=trace")
+        assert list(errors) == [model] and errors[model] < 1e-4, printed[-2000:]
+        assert " on the CPU: " in printed, printed[-2000:]
+        assert not drivers.MESSAGE.search(printed)
 
 
 def test_without_a_device_the_cpu_computes(library, tmp_path):

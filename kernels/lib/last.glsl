@@ -3,9 +3,13 @@
 // Before including this, a kernel defines LAST_BINDING, the first of two binding numbers:
 //   parts      vectors of 32-bit numbers that each workgroup leaves for the last one
 //   arrived    counters, which are zero before and after
+// and may define LAST_TYPE, the type of the vectors: vec4 by default.
 // A kernel whose grid has no parts binds anything there. One of the Vulkan memory model may define SCOPED:
 // then a workgroup waits for its memory once, not each invocation twice.
-layout(std430, set = 0, binding = LAST_BINDING) coherent buffer Parts { vec4 parts[]; };
+#ifndef LAST_TYPE
+#define LAST_TYPE vec4
+#endif
+layout(std430, set = 0, binding = LAST_BINDING) coherent buffer Parts { LAST_TYPE parts[]; };
 layout(std430, set = 0, binding = LAST_BINDING + 1) coherent buffer Arrived { uint arrived[]; };
 
 shared bool last_arrival;

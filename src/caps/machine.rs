@@ -39,6 +39,8 @@ pub struct Machine {
     /// Whether 16-bit arithmetic is no slower than 32-bit. V3D unpacks the halves of registers first; CPUs
     /// convert before and after each operation.
     pub fast_16: bool,
+    /// Whether a dot product of four packed 8-bit integers is one instruction.
+    pub fast_dot: bool,
     /// The most rounds of all loops of one invocation. Mesa's llvmpipe ends them in silence after some 65,500.
     pub max_rounds: u32,
 }
@@ -83,6 +85,7 @@ impl Machine {
                 _ => Registers::Many,
             },
             fast_16: vendor != BROADCOM && kind != DeviceKind::Software,
+            fast_dot: false,
             max_rounds: if kind == DeviceKind::Software { FEW_ROUNDS } else { u32::MAX },
         }
     }

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, NodeId, ValueId};
-use crate::ir::{Constant, DType, HostTensor, MAX_HOST_INTEGERS, Shape};
+use crate::ir::{Constant, DType, HostTensor, MAX_HOST_INTEGERS, Shape, TensorType};
 use crate::ops;
 use crate::tflite::{PartitionView, TensorView};
 use crate::unsupported;
 
 /// Builds the graph of a partition. Its inputs are the partition's non-constant input tensors in
-/// TFLite's order, its outputs the partition's output tensors.
-pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
+/// TFLite's order, its outputs the partition's output tensors, then the tensors that hold state, which are given too.
+pub fn import(partition: &PartitionView<'_>) -> Result<(Graph, Vec<i32>)> {
     let mut graph = Graph::default();
+    let (mut states, mut next_states) = (Vec::new(), Vec::new());
     let mut values: HashMap<i32, ValueId> = HashMap::new();
     let mut value = |graph: &mut Graph, tensor: TensorView<'_>, node: &str| -> Result<ValueId> {
         if let Some(id) = values.get(&tensor.index()) {
@@ -29,12 +30,25 @@ pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
         let parsed = ops::parse(&view).map_err(|e| Error::Model { node: label.clone(), what: e.0 })?;
         let mut inputs = Vec::new();
         for i in 0..view.input_count() {
-            inputs.push(view.input(i).map(|t| value(&mut graph, t, &label)).transpose()?);
+            let input = view.input(i).map(|t| value(&mut graph, t, &label)).transpose()?;
+            inputs.push(match input {
+                Some(id) if parsed.dequantized == Some(i) => Some(dequantized(&mut graph, id)),
+                input => input,
+            });
         }
         let mut outputs = Vec::new();
         for i in 0..view.output_count() {
             let Some(tensor) = view.output(i) else { continue };
             outputs.push(value(&mut graph, tensor, &label)?);
+        }
+        for &i in parsed.op.states() {
+            let Some(tensor) = view.input(i) else { continue };
+            let id = value(&mut graph, tensor, &label)?;
+            let state = graph.value(id);
+            let (name, ty) = (format!("next {}", state.name), state.ty.clone());
+            states.push(tensor.index());
+            next_states.push(graph.add_value(name, ty, None));
+            outputs.extend(next_states.last());
         }
         graph.add_node(Node {
             op: parsed.op,
@@ -48,9 +62,17 @@ pub fn import(partition: &PartitionView<'_>) -> Result<Graph> {
     let mut interface = |tensors: Vec<TensorView<'_>>| -> Result<Vec<ValueId>> {
         tensors.into_iter().map(|t| value(&mut graph, t, "partition")).collect()
     };
-    let (inputs, outputs) = (interface(partition.inputs())?, interface(partition.outputs())?);
+    let (inputs, mut outputs) = (interface(partition.inputs())?, interface(partition.outputs())?);
+    outputs.extend(next_states);
     graph.set_interface(inputs, outputs);
-    Ok(graph)
+    Ok((graph, states))
+}
+
+/// A value of the floats that the integers of a constant stand for.
+fn dequantized(graph: &mut Graph, id: ValueId) -> ValueId {
+    let value = graph.value(id).clone();
+    let constant = value.constant.map(|constant| Constant { quant: value.ty.quant.clone(), ..constant });
+    graph.add_value(value.name, TensorType::f32(value.ty.shape), constant)
 }
 
 /// Gives the graph's inputs these shapes and infers all others anew.

@@ -7,7 +7,7 @@ use crate::graph::{Graph, NodeId, Storage, Value, ValueId};
 use crate::ir::{Constant, DType};
 use crate::lower::pack;
 use crate::op::Aliasing;
-use crate::program::{Buffer, BufferId, BufferKind, Element, HostForm, Program, WeightKey, Weights};
+use crate::program::{Buffer, BufferId, BufferKind, Element, HostForm, Program, Store, WeightKey, Weights};
 
 /// A copy at the end of the program that brings a value into an output buffer.
 pub(super) struct OutputCopy {
@@ -130,9 +130,12 @@ fn constant_buffer(
     let (bytes, constant) = (constant.shape.elements() * dtype.bytes(), constant.clone());
     let packing = format!("output{}", pack::identity(&constant));
     let fill = move |to: &mut [u8]| {
-        let all = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+        let known = "checked by parse";
+        if constant.quant.is_some() {
+            return pack::write(&constant.to_f32().expect(known), Store::F32, to);
+        }
         // Halves may stand for floats.
-        Element::native(dtype).write(constant.stored, &all, to);
+        Element::native(dtype).write(constant.stored, &constant.dense().expect(known), to);
     };
     let key = WeightKey { constant: id.0, packing };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::bound::Job;
 use super::compiler::Compiler;
 use super::on_device::OnDevice;
 use super::on_host::OnHost;
@@ -33,6 +34,8 @@ pub struct Life {
     retry: Retry,
     /// Whether the log knows that it was on the host.
     warned: bool,
+    /// Whether the log knows that bound buffers are copied.
+    copies: bool,
 }
 
 enum State {
@@ -71,7 +74,7 @@ impl Life {
     pub fn begin(imported: &Graph, setup: &Arc<Setup>) -> Result<Self, Refusal> {
         let shapes: Vec<Shape> = imported.inputs().iter().map(|id| imported.value(*id).ty.shape).collect();
         let (state, cost) = State::begin(imported, &shapes, setup)?;
-        Ok(Self { setup: setup.clone(), state, cost, retry: Retry::default(), warned: false })
+        Ok(Self { setup: setup.clone(), state, cost, retry: Retry::default(), warned: false, copies: false })
     }
 
     /// What its dispatches cost for the shapes with which it began.
@@ -120,13 +123,7 @@ impl Life {
     /// If nothing was prepared, or the host cannot compute it; [`Error::Forked`] in a forked child.
     pub fn run(&mut self, imported: &Graph, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
         vk::not_forked()?;
-        if let State::OnHost(on_host, Until::Recovery) = &self.state
-            && let Some(shapes) = on_host.shapes()
-            && self.retry.is_due(Instant::now())
-            && let Err(e) = self.resume(imported, &shapes)
-        {
-            log::debug!("still on the host: {e}");
-        }
+        self.recover(imported);
         let result = match &mut self.state {
             State::Proving(proving) => match proving.run(inputs, outputs) {
                 Ok(Some(recording)) => return self.settle(imported, recording, inputs, outputs),
@@ -140,6 +137,50 @@ impl Life {
         let computed = self.setup.on_host(|| on_host.run(inputs, outputs));
         self.fall_back(on_host, &e);
         computed
+    }
+
+    /// As [`run`](Self::run), but inputs and outputs may lie in buffers of the device. They are used where they lie;
+    /// while the partition cannot do so they are copied to the host and back.
+    ///
+    /// # Errors
+    /// As there; [`Error::Host`] for buffers that cannot be used; [`Error::DeviceLost`], after which the host can
+    /// compute no outputs as long as the inputs lie there.
+    pub fn run_bound(&mut self, imported: &Graph, mut job: Job<'_>) -> Result<()> {
+        vk::not_forked()?;
+        self.recover(imported);
+        let why = match &mut self.state {
+            State::OnDevice(on_device) => match on_device.refuses(&job) {
+                None => {
+                    let run = on_device.run_bound(&mut job);
+                    if let Err(e @ Error::DeviceLost) = &run {
+                        let on_host = OnHost::new(self.graph().cloned());
+                        self.fall_back(on_host, e);
+                    }
+                    return run;
+                }
+                why => why,
+            },
+            State::Proving(_) => None,
+            State::OnHost(..) => Some("the partition runs on the host".into()),
+        };
+        if let Some(why) = why
+            && !std::mem::replace(&mut self.copies, true)
+        {
+            log::warn!("bound buffers are copied to the host and back: {why}");
+        }
+        let setup = self.setup.clone();
+        job.through_host(&*setup.device()?, |inputs, outputs| self.run(imported, inputs, outputs))
+    }
+
+    /// Leaves the host if it is time to try that.
+    fn recover(&mut self, imported: &Graph) {
+        if let State::OnHost(on_host, Until::Recovery) = &self.state
+            && let Some(shapes) = on_host.shapes()
+            && self.retry.is_due(Instant::now())
+            && let Err(e) = self.resume(imported, &shapes)
+        {
+            log::debug!("still on the host: {e}");
+        }
     }
 
     /// Tries fp16 on inputs for which `recording`, in fp32, has computed the outputs, and leaves [`Proving`].

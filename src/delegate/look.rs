@@ -101,13 +101,14 @@ fn one(findings: &Findings, entangled: &HashMap<i32, &'static str>, node: &NodeV
         // What cannot be told of the results stays as the model has it.
         _ = caught(|| propagate(findings, node, parsed));
     }
-    // Quantised numbers stand for floats.
-    let is_real = |ty: TensorType| {
-        let quantized = matches!(ty.dtype, DType::I8 | DType::U8 | DType::I16) && ty.quant.is_some();
-        quantized || matches!(ty.dtype, DType::F32 | DType::F16)
+    let float = |ty: &TensorType| matches!(ty.dtype, DType::F32 | DType::F16);
+    let quantized =
+        |ty: &TensorType| matches!(ty.dtype, DType::I8 | DType::U8 | DType::I16) && ty.quant.is_some();
+    let computes = |is: &dyn Fn(&TensorType) -> bool| {
+        (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(|ty| is(&ty)))
+            && (0..node.output_count()).any(|i| node.output_type(i).is_ok_and(|ty| is(&ty)))
     };
-    let reads = (0..node.input_count()).any(|i| node.input_type(i).is_ok_and(is_real));
-    let integers = !reads || (0..node.output_count()).all(|i| !node.output_type(i).is_ok_and(is_real));
+    let integers = !computes(&float) && !computes(&quantized);
     let (inputs, outputs) = (node.input_tensors().to_vec(), node.output_tensors().to_vec());
     Look { outline: Outline { inputs, outputs, folded, integers }, refused: parsed.err().map(|e| e.0) }
 }

@@ -1,5 +1,6 @@
 //! A partition that runs on the device.
 
+use super::bound::Job;
 use super::compiler::{Compiler, Reshaped};
 use super::precision::EffectivePrecision;
 use super::recorded::Recorded;
@@ -83,6 +84,22 @@ impl OnDevice {
         let recorded = Recorded::new(&mut self.session, reshaped, profile)?;
         self.recorded.insert(0, recorded);
         Ok(())
+    }
+
+    /// Computes the outputs; inputs and outputs may lie in buffers of the device.
+    ///
+    /// # Errors
+    /// See [`Session::run_bound`].
+    pub fn run_bound(&mut self, job: &mut Job<'_>) -> Result<()> {
+        let Some(recorded) = self.recorded.first_mut() else {
+            return Err(Error::Host("invoke without prepare".into()));
+        };
+        recorded.run_bound(&mut self.session, job)
+    }
+
+    /// See [`Recording::refuses`](crate::runtime::Recording::refuses).
+    pub fn refuses(&self, job: &Job<'_>) -> Option<String> {
+        self.recorded.first().and_then(|recorded| recorded.refuses(job))
     }
 
     /// Computes the outputs.

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
+use super::bound::Job;
 use super::compiler::Reshaped;
 use crate::compile::Compiled;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ir::{DType, Shape};
 use crate::profile::Profile;
-use crate::runtime::{Recording, Session};
+use crate::runtime::{Recording, Session, synchronise};
 
 /// What the device can run for one set of shapes.
 pub struct Recorded {
@@ -51,9 +52,31 @@ impl Recorded {
     /// # Errors
     /// See [`Session::run`].
     pub fn run(&mut self, session: &mut Session, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        self.timed(|recording| session.run(recording, inputs, outputs))
+    }
+
+    /// Computes the outputs; inputs and outputs may lie in buffers of the device.
+    ///
+    /// # Errors
+    /// See [`Session::run_bound`].
+    pub fn run_bound(&mut self, session: &mut Session, job: &mut Job<'_>) -> Result<()> {
+        if self.run.is_none() {
+            return synchronise(session.device(), &job.semaphores);
+        }
+        let Job { inputs, outputs, semaphores } = job;
+        self.timed(|recording| session.run_bound(recording, inputs, outputs, semaphores))
+    }
+
+    /// See [`Recording::refuses`].
+    pub fn refuses(&self, job: &Job<'_>) -> Option<String> {
+        self.run.as_ref().and_then(|run| run.recording.refuses(&job.inputs, &job.outputs))
+    }
+
+    /// Runs and, if asked for, adds to the profile.
+    fn timed(&mut self, run: impl FnOnce(&Recording) -> Result<()>) -> Result<()> {
         let Some(Run { recording, profile }) = &mut self.run else { return Ok(()) };
         let start = Instant::now();
-        session.run(recording, inputs, outputs)?;
+        run(recording)?;
         let wall = start.elapsed();
         if let Some(profile) = profile
             && let Some(times) = recording.times()?

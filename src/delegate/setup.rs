@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::bound::Bindings;
 use super::disk::{self, Disk};
 use super::precision::Verdicts;
 use super::retry::Retry;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub options: Options,
     /// Verdicts on fp16, by partition.
     pub verdicts: Verdicts,
+    /// What lies in buffers of the caller.
+    pub bindings: Bindings,
     /// The tuner's fastest candidates, by tactic key.
     pub winners: Winners,
     /// Whose verdicts and winners these are.
@@ -46,6 +49,11 @@ impl Setup {
     /// Why no device can be used.
     pub fn open(options: Options) -> Result<Self> {
         let device = Device::open(&options)?;
+        Ok(Self::on(options, device))
+    }
+
+    /// The same for a device that is open.
+    pub fn on(options: Options, device: Arc<Device>) -> Self {
         let precision = describe(options.precision, device.caps());
         log::info!("device {} ({}), {precision}", device.info().name, device.info().driver);
         let facts = |kind| disk::facts(&options, &device, kind);
@@ -54,7 +62,8 @@ impl Setup {
         let disk = Disk::open(&options, &device);
         let info = device.info().clone();
         let in_use = Mutex::new(InUse { device, disk, retry: Retry::default() });
-        Ok(Self { options, verdicts, winners, info, in_use, host_runs: AtomicU64::new(0) })
+        let (bindings, host_runs) = (Bindings::default(), AtomicU64::new(0));
+        Self { options, verdicts, bindings, winners, info, in_use, host_runs }
     }
 
     /// The device for new sessions; those on an older device keep it. A device that was lost is opened
@@ -68,7 +77,7 @@ impl Setup {
         if !in_use.device.is_lost() {
             return Ok(in_use.device.clone());
         }
-        if !in_use.retry.is_due(Instant::now()) {
+        if in_use.device.is_lent() || !in_use.retry.is_due(Instant::now()) {
             return Err(Error::DeviceLost);
         }
         let device = Device::open(&self.options).map_err(|e| {

@@ -1,6 +1,6 @@
 //! Looks at every node of a subgraph, chooses what to take, and tells the log why not the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::kernel::DelegateKernel;
@@ -62,6 +62,10 @@ fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, D
     let survey = Survey { subgraph: &subgraph, setup, nodes: outlines, names };
     let mut selection = partition::select(&survey, &supported, setup.options.max_delegated_partitions)?;
     refused.append(&mut selection.refused);
+    let taken: HashSet<i32> = selection.partitions.iter().flat_map(|(p, _)| p.nodes.clone()).collect();
+    for (partition, kernel) in &mut selection.partitions {
+        kernel.place(context.id(), &partition.nodes, &survey.nodes, &taken);
+    }
     survey.report(&selection.partitions, &refused);
     Ok(selection.partitions)
 }
@@ -120,8 +124,9 @@ impl SubgraphHost for Survey<'_> {
     fn compile(&self, partition: &Partition) -> Result<DelegateKernel, Refusal> {
         let view = self.subgraph.partition(partition).map_err(|e| Refusal::unknown(Error::from(e)))?;
         let tensors = |views: Vec<TensorView<'_>>| views.iter().map(|t| t.index()).collect();
-        let (inputs, outputs): (Vec<i32>, Vec<i32>) = (tensors(view.inputs()), tensors(view.outputs()));
-        let mut graph = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        let (inputs, mut outputs): (Vec<i32>, Vec<i32>) = (tensors(view.inputs()), tensors(view.outputs()));
+        let (mut graph, states) = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
+        outputs.extend(states);
         describe(&mut graph, self.subgraph, &self.nodes, partition, [&inputs, &outputs]);
         DelegateKernel::new(graph, inputs, outputs, self.setup)
     }

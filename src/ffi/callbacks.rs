@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::guard::{c_text, guard};
+use super::litert_lender::Lender;
 use crate::delegate::{Delegate, DelegateKernel};
 use crate::error::{Error, Result};
 use crate::tflite::{Context, Partition, sys};
@@ -20,6 +21,8 @@ pub struct Handle {
     raw: UnsafeCell<sys::TfLiteDelegate>,
     /// Or why there is none.
     delegate: Result<Delegate>,
+    /// How tensors get into buffers of the device, if the host is LiteRT's `CompiledModel`.
+    lender: Option<Lender>,
 }
 
 // SAFETY: only the host looks at `raw`, and its pointers are never followed.
@@ -30,15 +33,20 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// Gives the host its reference.
     pub fn give(delegate: Delegate) -> *mut sys::TfLiteDelegate {
-        Self::give_result(Ok(delegate))
+        Self::give_with(delegate, None)
+    }
+
+    /// Gives LiteRT its reference.
+    pub fn give_with(delegate: Delegate, lender: Option<Lender>) -> *mut sys::TfLiteDelegate {
+        Self::give_result(Ok(delegate), lender)
     }
 
     /// Gives the host a delegate that fails in `Prepare`, for this reason.
     pub fn give_failed(why: &str) -> *mut sys::TfLiteDelegate {
-        Self::give_result(Err(Error::Host(format!("the delegate could not be created: {why}"))))
+        Self::give_result(Err(Error::Host(format!("the delegate could not be created: {why}"))), None)
     }
 
-    fn give_result(delegate: Result<Delegate>) -> *mut sys::TfLiteDelegate {
+    fn give_result(delegate: Result<Delegate>, lender: Option<Lender>) -> *mut sys::TfLiteDelegate {
         let raw = sys::TfLiteDelegate {
             data_: null_mut(),
             Prepare: Some(prepare_delegate),
@@ -48,7 +56,7 @@ impl Handle {
             flags: sys::kTfLiteDelegateFlagsAllowDynamicTensors,
             opaque_delegate_builder: null_mut(),
         };
-        Arc::into_raw(Arc::new(Self { raw: UnsafeCell::new(raw), delegate })).cast_mut().cast()
+        Arc::into_raw(Arc::new(Self { raw: UnsafeCell::new(raw), delegate, lender })).cast_mut().cast()
     }
 
     /// Takes the host's reference back.
@@ -63,7 +71,7 @@ impl Handle {
     }
 
     /// What decides, or why there is nothing that could.
-    fn delegate(&self) -> Result<&Delegate> {
+    pub(super) fn delegate(&self) -> Result<&Delegate> {
         self.delegate.as_ref().map_err(Clone::clone)
     }
 
@@ -71,7 +79,7 @@ impl Handle {
     ///
     /// # Safety
     /// `raw` is NULL or from [`give`](Self::give), and some reference exists.
-    unsafe fn share(raw: *mut sys::TfLiteDelegate) -> Result<Arc<Self>> {
+    pub(super) unsafe fn share(raw: *mut sys::TfLiteDelegate) -> Result<Arc<Self>> {
         if raw.is_null() {
             return Err(Error::Host("the delegate is NULL".into()));
         }
@@ -98,17 +106,20 @@ struct UserData {
     /// What profilers show.
     label: CString,
     /// Dropped last: the host may use the delegate's struct until its kernels are gone.
-    _handle: Option<Arc<Handle>>,
+    handle: Option<Arc<Handle>>,
 }
 
 impl UserData {
     /// # Safety
     /// `node` is NULL or a node whose `user_data` is NULL or came from `init_kernel` and was not freed.
-    unsafe fn kernel<'a>(node: *const sys::TfLiteNode) -> Result<MutexGuard<'a, DelegateKernel>> {
+    unsafe fn of<'a>(node: *const sys::TfLiteNode) -> Result<&'a Self> {
         // SAFETY: as the caller promises.
         let data = unsafe { node.as_ref().and_then(|node| node.user_data.cast::<Self>().as_ref()) };
-        let data = data.ok_or_else(|| Error::Host("the node has no kernel".into()))?;
-        let kernel = data.kernel.as_ref().map_err(Clone::clone)?;
+        data.ok_or_else(|| Error::Host("the node has no kernel".into()))
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, DelegateKernel>> {
+        let kernel = self.kernel.as_ref().map_err(Clone::clone)?;
         // A thread that a forked child lacks may hold the lock.
         vk::not_forked()?;
         Ok(kernel.lock().unwrap_or_else(PoisonError::into_inner))
@@ -187,10 +198,15 @@ unsafe extern "C" fn init_kernel(
                 .as_ref()
                 .map_err(Clone::clone)
                 .and_then(|h| h.delegate()?.take(context as usize, partition.nodes));
+            let lender = handle.as_ref().ok().and_then(|handle| handle.lender);
+            if let (Some(lender), Ok(kernel)) = (lender, &kernel) {
+                // SAFETY: the context is the host's.
+                unsafe { lender.ask(context, &kernel.direct_tensors()) };
+            }
             let label =
                 kernel.as_ref().map_or(String::new(), |kernel| format!("{} nodes", kernel.node_count()));
             let data =
-                UserData { kernel: kernel.map(Mutex::new), label: c_text(&label), _handle: handle.ok() };
+                UserData { kernel: kernel.map(Mutex::new), label: c_text(&label), handle: handle.ok() };
             Ok(Box::into_raw(Box::new(data)).cast())
         },
     )
@@ -217,7 +233,7 @@ unsafe extern "C" fn prepare_kernel(
     node: *mut sys::TfLiteNode,
 ) -> sys::TfLiteStatus {
     // SAFETY: the host calls this with its context and a node of this kernel.
-    unsafe { status(context, |context| UserData::kernel(node)?.prepare(context)) }
+    unsafe { status(context, |context| UserData::of(node)?.lock()?.prepare(context)) }
 }
 
 /// `TfLiteRegistration.invoke`: on any thread.
@@ -226,7 +242,17 @@ unsafe extern "C" fn invoke_kernel(
     node: *mut sys::TfLiteNode,
 ) -> sys::TfLiteStatus {
     // SAFETY: as above.
-    unsafe { status(context, |context| UserData::kernel(node)?.invoke(context)) }
+    unsafe {
+        status(context, |ours| {
+            let data = UserData::of(node)?;
+            let mut kernel = data.lock()?;
+            let Some(lender) = data.handle.as_ref().and_then(|handle| handle.lender) else {
+                return kernel.invoke(ours);
+            };
+            let lent = lender.lend(context, kernel.tensors())?;
+            kernel.invoke_with(ours, lent.bound())
+        })
+    }
 }
 
 /// `TfLiteRegistration.profiling_string`: the text lives as long as the kernel.

@@ -9,6 +9,8 @@ use std::ptr;
 
 use super::callbacks::Handle;
 use super::guard::guard_creation;
+use super::litert_buffers as buffers;
+use super::litert_lender::Lender;
 use crate::delegate::Delegate;
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -23,6 +25,9 @@ const RUNTIME_FAILURE: Status = 3;
 
 /// The bit of GPUs in LiteRT's sets of accelerators.
 const GPU: c_int = 2;
+
+/// No option of an environment has this number.
+const NO_OPTION: c_int = 255;
 
 /// How LiteRT's structures begin.
 #[derive(Debug)]
@@ -55,12 +60,13 @@ pub struct Accelerator {
 // SAFETY: nothing of it ever changes.
 unsafe impl Sync for Accelerator {}
 
-/// How an accelerator makes tensor buffers of its own. This one makes none: it takes what the host has.
+/// How an accelerator makes tensor buffers of its own.
 #[derive(Debug)]
 #[repr(C)]
 struct BufferHandlers {
     header: Header,
-    functions: [*const c_void; 6],
+    functions: buffers::Handlers,
+    /// What of the environment is handed to them: nothing.
     tags: [c_int; 2],
     types_count: usize,
     types: [c_int; 16],
@@ -101,10 +107,14 @@ pub static LiteRtAcceleratorImpl: Accelerator = Accelerator {
     metrics: [ptr::null(); 2],
     buffers: BufferHandlers {
         header: Header { size: size_of::<BufferHandlers>() as u16, major: 1, minor: 0, reserved: 0 },
-        functions: [ptr::null(); 6],
-        tags: [-1; 2],
-        types_count: 0,
-        types: [0; 16],
+        functions: buffers::HANDLERS,
+        tags: [NO_OPTION; 2],
+        types_count: 1,
+        types: {
+            let mut types = [0; 16];
+            types[0] = buffers::PACKED;
+            types
+        },
     },
 };
 
@@ -158,7 +168,15 @@ unsafe extern "C" fn create(
             // SAFETY: the options are LiteRT's own.
             let text = unsafe { runtime.gpu_options(options) };
             let own = vk::environment_text("TFLITE_VULKAN_OPTIONS").unwrap_or_default();
-            let delegate = Handle::give(Delegate::new(options_of(&text, &own)?)?);
+            let delegate = Delegate::new(options_of(&text, &own)?)?;
+            let table = ptr::from_ref(runtime.runtime);
+            // SAFETY: the table's functions outlive the delegate.
+            let mut lender = unsafe { Lender::new(table.cast(), runtime.runtime.header.size.into()) };
+            match delegate.device() {
+                Ok(device) => buffers::serve(&device),
+                Err(_) => lender = None,
+            }
+            let delegate = Handle::give_with(delegate, lender);
             // SAFETY: LiteRT calls the deleter once, when it is done with the delegate.
             Ok(unsafe { (runtime.wrap)(delegate, super::plugin::tflite_plugin_destroy_delegate, wrapped) })
         },

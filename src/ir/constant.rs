@@ -7,7 +7,7 @@ use std::sync::Arc;
 use half::slice::HalfFloatSliceExt as _;
 
 use super::bounded::{self, collected, filled};
-use super::{DType, HostTensor, Shape, Sparsity, TensorType, sparse};
+use super::{DType, HostTensor, Quantization, Shape, Sparsity, TensorType, sparse};
 use crate::error::Unsupported;
 use crate::unsupported;
 
@@ -18,8 +18,8 @@ pub const MAX_HOST_INTEGERS: u64 = 1024;
 /// Bytes that never change: a part of the model, or our own.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// A constant tensor. Its stored form may differ from what the graph sees: fp16 weights stay fp16, and sparse
-/// ones sparse, until a kernel packs them.
+/// A constant tensor. Its stored form may differ from what the graph sees: fp16 weights stay fp16, sparse ones sparse,
+/// and integers that stand for floats stay integers, until a kernel packs them.
 #[derive(Clone)]
 pub struct Constant {
     /// Dimensions.
@@ -30,19 +30,29 @@ pub struct Constant {
     pub bytes: Bytes,
     /// Present if the bytes are sparse.
     pub sparsity: Option<Arc<Sparsity>>,
+    /// Present if the stored integers stand for floats.
+    pub quant: Option<Arc<Quantization>>,
 }
 
 impl Constant {
     /// A dense float32 constant of our own.
     pub fn from_f32(shape: impl Into<Shape>, data: &[f32]) -> Self {
         let bytes: Vec<u8> = data.iter().flat_map(|x| x.to_le_bytes()).collect();
-        Self { shape: shape.into(), stored: DType::F32, bytes: Arc::new(bytes), sparsity: None }
+        Self { shape: shape.into(), stored: DType::F32, bytes: Arc::new(bytes), sparsity: None, quant: None }
+    }
+
+    /// Whether the graph sees floats.
+    pub fn is_float(&self) -> bool {
+        matches!(self.stored, DType::F32 | DType::F16) || self.quant.is_some()
     }
 
     /// The elements as float32.
     pub fn to_f32(&self) -> Result<Vec<f32>, Unsupported> {
-        if !matches!(self.stored, DType::F32 | DType::F16) {
+        if !self.is_float() {
             unsupported!("a constant of type {} where floats are needed", self.stored);
+        }
+        if let Some(quant) = &self.quant {
+            return self.dequantized(quant);
         }
         let (bytes, len) = (self.dense()?, self.shape.elements());
         if self.stored == DType::F32 {
@@ -54,11 +64,27 @@ impl Constant {
         Ok(floats)
     }
 
+    fn dequantized(&self, quant: &Quantization) -> Result<Vec<f32>, Unsupported> {
+        let slices = quant.scale.len();
+        // Elements from one slice to the next.
+        let stride = if slices > 1 { self.shape[quant.axis + 1..].iter().product() } else { 1 };
+        let float = |(i, n): (usize, i64)| {
+            let slice = i / stride as usize % slices;
+            quant.scale[slice] * (n - i64::from(quant.zero_point[slice])) as f32
+        };
+        collected(self.shape.elements(), self.integers()?.into_iter().enumerate().map(float), self)
+    }
+
     /// The elements of an integer constant.
     pub fn to_i64(&self) -> Result<Vec<i64>, Unsupported> {
-        if matches!(self.stored, DType::F32 | DType::F16) {
+        if self.is_float() {
             unsupported!("a constant of type {} where integers are needed", self.stored);
         }
+        self.integers()
+    }
+
+    /// The stored integers.
+    pub fn integers(&self) -> Result<Vec<i64>, Unsupported> {
         let (bytes, len) = (self.dense()?, self.shape.elements());
         match self.stored {
             DType::I64 => collected(len, chunks(&bytes).map(i64::from_le_bytes), self),
@@ -71,18 +97,16 @@ impl Constant {
 
     /// A dense constant of our own with the elements of `x`.
     pub fn from_host(x: &HostTensor) -> Self {
-        Self { shape: x.shape, stored: x.dtype(), bytes: Arc::new(x.to_bytes()), sparsity: None }
+        Self { shape: x.shape, stored: x.dtype(), bytes: Arc::new(x.to_bytes()), sparsity: None, quant: None }
     }
 
-    /// The elements as a tensor: floats if halves are stored, which stand for them.
+    /// The elements as a tensor: floats if what is stored stands for them.
     pub fn on_host(&self) -> Result<HostTensor, Unsupported> {
-        match self.stored {
-            DType::F32 | DType::F16 => Ok(HostTensor::f32(self.shape, self.to_f32()?)),
-            dtype => {
-                let ty = TensorType { dtype, ..TensorType::f32(self.shape) };
-                HostTensor::from_bytes(&ty, &self.dense()?)
-            }
+        if self.is_float() {
+            return Ok(HostTensor::f32(self.shape, self.to_f32()?));
         }
+        let ty = TensorType { dtype: self.stored, ..TensorType::f32(self.shape) };
+        HostTensor::from_bytes(&ty, &self.dense()?)
     }
 
     /// All elements as they are stored; a copy only if they are sparse.

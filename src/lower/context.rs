@@ -6,7 +6,7 @@ use super::tactics::Tactics;
 use super::{OperandSite, Site};
 use crate::caps::Caps;
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, TensorType};
+use crate::ir::{Constant, TensorType};
 use crate::kernel::table::convert;
 use crate::program::{
     BufferId, BufferKind, Cost, Dispatch, Element, Launch, Program, Store, TacticKey, WeightKey,
@@ -151,7 +151,7 @@ impl<'a> Lower<'a> {
         match (self.constant(i), self.operand(i).buffer) {
             (Some(constant), _) => {
                 let elements = constant.shape.elements();
-                if matches!(constant.stored, DType::F32 | DType::F16) {
+                if constant.is_float() {
                     return self.rearranged(i, "plain", elements, elements as usize, |_, k| k);
                 }
                 self.integers(i)

@@ -1,5 +1,7 @@
 //! Brings constants into the order and the type in which kernels read them.
 
+use std::borrow::Cow;
+
 use crate::cache;
 use crate::halves::{narrow, narrow_floats, widen};
 use crate::ir::{Constant, DType, MAX_HOST_INTEGERS};
@@ -10,7 +12,7 @@ use crate::program::Store;
 pub fn identity(constant: &Constant) -> String {
     let bytes = (*constant.bytes).as_ref();
     match constant.stored {
-        DType::F32 | DType::F16 => String::new(),
+        _ if constant.is_float() => String::new(),
         _ if constant.shape.elements() > MAX_HOST_INTEGERS => String::new(),
         _ => format!("/{:016x}", cache::hash(bytes)),
     }
@@ -29,7 +31,13 @@ pub fn rearrange(
     place: &impl Fn(usize, usize) -> usize,
 ) {
     let all = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-    match (constant.stored, store) {
+    let (all, stored) = if constant.quant.is_some() {
+        let floats = constant.to_f32().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
+        (Cow::Owned(floats.into_iter().flat_map(f32::to_le_bytes).collect()), DType::F32)
+    } else {
+        (all, constant.stored)
+    };
+    match (stored, store) {
         (DType::F32, Store::F32) => {
             scatter(all.as_chunks().0, bytes.as_chunks_mut::<4>().0, depth, place, |from, to| {
                 to.copy_from_slice(from);

@@ -67,6 +67,18 @@ impl Lower<'_> {
         self.upload(WeightKey { constant: self.operand(i).value, packing: packing.into() }, bytes, name, fill)
     }
 
+    /// Uploads bytes that belong to the node alone; `fill` gets a zeroed slice of `bytes` bytes. `packing` tells what
+    /// they are for.
+    pub fn belonging(
+        &mut self,
+        packing: &str,
+        bytes: u64,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+    ) -> Result<BufferId, Unsupported> {
+        let key = WeightKey { constant: self.site.results[0].value, packing: packing.into() };
+        self.upload(key, bytes, format!("{} {packing}", self.site.label), fill)
+    }
+
     /// Uploads numbers that are the node's own, as elements of result 0 are stored; `fill` gives as many as `count`.
     /// `number` tells the node's tables apart.
     pub fn table(

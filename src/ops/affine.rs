@@ -16,12 +16,7 @@ pub struct Affine {
 impl Affine {
     /// Of a tensor with one scale and one zero point for all.
     pub fn of(ty: &TensorType) -> Result<Self, Unsupported> {
-        let (scale, zero_point) = scaling(ty)?;
-        let Some([least, most]) = ty.dtype.range() else { unsupported!("{ty} is no tensor of integers") };
-        if !(least..=most).contains(&zero_point.into()) {
-            unsupported!("zero point {zero_point} of {}", ty.dtype);
-        }
-        Ok(Self { scale, zero_point })
+        scaling(ty).map(|(scale, zero_point)| Self { scale, zero_point })
     }
 
     /// Of one whose zero point is 0, as that of 16-bit integers is.
@@ -45,13 +40,17 @@ impl Affine {
     }
 }
 
-/// Scale and zero point, with a scale whose products no device takes for 0 or infinity.
+/// Scale and zero point of a tensor with one of each: the scale such that no device takes products for 0 or infinity,
+/// the zero point within the range of the element type.
 pub fn scaling(ty: &TensorType) -> Result<(f32, i32), Unsupported> {
     let (scale, zero_point) = ty.affine()?;
     if !(1e-30..1e30).contains(&scale) {
         unsupported!("scale {scale}");
     }
-    Ok((scale, zero_point))
+    match ty.dtype.range() {
+        Some([least, most]) if (least..=most).contains(&zero_point.into()) => Ok((scale, zero_point)),
+        _ => unsupported!("zero point {zero_point} of {}", ty.dtype),
+    }
 }
 
 /// A quotient of scales in fixed point, 0 included.

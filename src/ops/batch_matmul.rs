@@ -4,7 +4,7 @@
 //! dimensions. All of it is taken for float32 up to rank 6; either operand may be constant.
 
 use crate::error::Unsupported;
-use crate::ir::{DType, HostTensor, MAX_RANK, Magnitude, Shape, Term};
+use crate::ir::{DType, HostTensor, MAX_RANK, Magnitude, Scalar, Shape, Term};
 use crate::kernel::table;
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -28,14 +28,14 @@ pub struct BatchMatmul {
 
 /// The dimensions of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Batches {
-    rows: u32,
-    depth: u32,
-    columns: u32,
+pub(super) struct Batches {
+    pub rows: u32,
+    pub depth: u32,
+    pub columns: u32,
     /// The result's batch dimensions.
-    batch: [u32; BATCH_RANK],
+    pub batch: [u32; BATCH_RANK],
     /// For each operand, matrices from one index of a batch dimension to the next.
-    strides: [[u32; BATCH_RANK]; 2],
+    pub strides: [[u32; BATCH_RANK]; 2],
 }
 
 const BATCH_RANK: usize = MAX_RANK - 2;
@@ -49,7 +49,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 }
 
 impl BatchMatmul {
-    fn geometry(&self, x: &Shape, w: &Shape) -> Result<Batches, Unsupported> {
+    /// The dimensions of the product of tensors of these shapes.
+    pub(super) fn geometry(&self, x: &Shape, w: &Shape) -> Result<Batches, Unsupported> {
         let (Some([x_batch @ .., x_rows, x_columns]), Some([w_batch @ .., w_rows, w_columns])) =
             (x.padded::<MAX_RANK>(), w.padded::<MAX_RANK>())
         else {
@@ -79,6 +80,32 @@ impl BatchMatmul {
         let g = self.geometry(x, w)?;
         let dims = [&g.batch[..], &[g.rows, g.columns]].concat();
         Ok(Shape::new(&dims[MAX_RANK - x.len().max(w.len())..]))
+    }
+
+    /// The result of type `dtype` whose elements `sum` makes of the pairs of elements that belong to them.
+    pub(super) fn sums(
+        &self,
+        x: &HostTensor,
+        w: &HostTensor,
+        dtype: DType,
+        sum: impl Fn(&mut dyn Iterator<Item = [Scalar; 2]>) -> Scalar,
+    ) -> Result<Vec<HostTensor>, Unsupported> {
+        let g = self.geometry(&x.shape, &w.shape)?;
+        // An element of an operand: its batch indices are the last ones of the result, 0 where it has size 1.
+        let at = |t: &HostTensor, swapped: bool, batch: &[usize], row: usize, column: usize| {
+            let own = t.shape.len() - 2;
+            let mut i: Vec<usize> = batch[batch.len() - own..].to_vec();
+            i.iter_mut().zip(t.shape.iter()).for_each(|(i, n)| *i = if *n == 1 { 0 } else { *i });
+            i.extend(if swapped { [column, row] } else { [row, column] });
+            t.scalar(&i)
+        };
+        let y = HostTensor::moved(dtype, self.shape(&x.shape, &w.shape)?, |i| {
+            let (batch, [row, column]) = (&i[..i.len() - 2], [i[i.len() - 2], i[i.len() - 1]]);
+            let terms = (0..g.depth as usize)
+                .map(|k| [at(x, self.swapped[0], batch, row, k), at(w, self.swapped[1], batch, k, column)]);
+            sum(&mut { terms }).bits
+        })?;
+        Ok(vec![y])
     }
 }
 
@@ -128,23 +155,8 @@ impl Operator for BatchMatmul {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let g = self.geometry(&x.shape, &w.shape)?;
-        let y = self.shape(&x.shape, &w.shape)?;
-        // An element of an operand: its batch indices are the last ones of the result, 0 where it has size 1.
-        let at = |t: &HostTensor, swapped: bool, batch: &[usize], row: usize, column: usize| {
-            let own = t.shape.len() - 2;
-            let mut i: Vec<usize> = batch[batch.len() - own..].to_vec();
-            i.iter_mut().zip(t.shape.iter()).for_each(|(i, n)| *i = if *n == 1 { 0 } else { *i });
-            i.extend(if swapped { [column, row] } else { [row, column] });
-            t.at(&i)
-        };
-        let y = HostTensor::from_fn(y, |i| {
-            let (batch, [row, column]) = (&i[..i.len() - 2], [i[i.len() - 2], i[i.len() - 1]]);
-            let term =
-                |k: usize| at(x, self.swapped[0], batch, row, k) * at(w, self.swapped[1], batch, k, column);
-            (0..g.depth as usize).map(term).sum()
-        })?;
-        Ok(vec![y])
+        let float = |x: Scalar| x.to_f32().unwrap_or(0.0);
+        self.sums(x, w, DType::F32, |terms| Scalar::f32(terms.map(|[a, b]| float(a) * float(b)).sum()))
     }
 
     fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {

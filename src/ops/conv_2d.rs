@@ -1,7 +1,7 @@
 //! CONV_2D: `y[n,i,j,o] = Σ x[n, i·stride + ky·dilation − pad, …, c] · w[o,ky,kx,c]`.
 //!
 //! TFLite pads as SAME or VALID, and splits channels into groups when the filter has fewer input
-//! channels than `x`. All of it is taken for float32 with constant weights (fp16 ones too). Zeros
+//! channels than `x`. All of it is taken for float32 with constant weights (fp16 and int8 ones too). Zeros
 //! of a PAD in front are read without being stored.
 
 pub mod cooperative;
@@ -28,7 +28,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinConv2d),
     typed_by: 0,
-    takes: &[(DType::F32, 6)],
+    takes: &[(DType::F32, 8)],
     parse,
 }];
 
@@ -41,7 +41,7 @@ pub struct Conv2d {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
-    let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
+    let (x, w) = (node.float_rank(0, 4)?, node.weights_or_int8(1, 4, &[0])?);
     let p = node.required_params::<sys::TfLiteConvParams>()?;
     let window = Window::new(
         [w.shape[1], w.shape[2]],
@@ -53,12 +53,13 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[0])?;
-    Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
+    let activation = Activation::from_code(p.activation)?;
+    Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
 }
 
 impl Conv2d {
     /// Number of groups.
-    fn groups(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+    pub fn groups(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
         let (inputs, outputs, depth) = (x.channels(), w[0], w.channels());
         if depth == 0 || inputs % depth != 0 || inputs == 0 || outputs % (inputs / depth) != 0 {
             unsupported!("weights {w} for {inputs} channels");

@@ -1,6 +1,6 @@
 //! DEPTHWISE_CONV_2D: `y[n,i,j,o] = Σ x[n, i·stride + ky·dilation − pad, …, o / multiplier] · w[0,ky,kx,o]`.
 //!
-//! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 ones
+//! TFLite pads as SAME or VALID. All of it is taken for float32 with constant weights (fp16 and int8 ones
 //! too), any multiplier. Zeros of a PAD in front are read without being stored. With windows of one pixel it
 //! is a MUL.
 
@@ -25,7 +25,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
     typed_by: 0,
-    takes: &[(DType::F32, 2)],
+    takes: &[(DType::F32, 6)],
     parse,
 }];
 
@@ -41,11 +41,11 @@ const FEW: u32 = 32;
 
 /// The strip of pixels of an invocation, and the workgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Strips {
+pub struct Strips {
     /// Neighbouring pixels that one invocation computes.
-    pixels: u32,
+    pub pixels: u32,
     /// Invocations per workgroup.
-    invocations: u32,
+    pub invocations: u32,
 }
 
 impl fmt::Display for Strips {
@@ -56,7 +56,7 @@ impl fmt::Display for Strips {
 
 impl Strips {
     /// Strips that may suit the device, the usual one first; `wide` invocations compute four channels.
-    fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
+    pub fn candidates(caps: &Caps, wide: bool) -> Vec<Self> {
         let sizes: [u32; 4] =
             if caps.kind == DeviceKind::Discrete { [32, 64, 128, 256] } else { [64, 128, 256, 32] };
         let pixels: &[u32] = match wide {
@@ -74,7 +74,7 @@ impl Strips {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
-    let (x, w) = (node.float_rank(0, 4)?, node.weights(1, 4)?);
+    let (x, w) = (node.float_rank(0, 4)?, node.weights_or_int8(1, 4, &[3])?);
     let p = node.required_params::<sys::TfLiteDepthwiseConvParams>()?;
     let window = Window::new(
         [w.shape[1], w.shape[2]],
@@ -88,13 +88,14 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let bias = node.bias(2, w.shape[3])?;
     if conv.is_product(&x.shape, &w.shape) {
         let product = Parsed::new(Binary(StepOp::Mul));
-        return Ok(product.steps(bias).activation(Activation::from_code(p.activation)?));
+        return Ok(product.dequantizing(1, &w).steps(bias).activation(Activation::from_code(p.activation)?));
     }
-    Ok(Parsed::new(conv).steps(bias).activation(Activation::from_code(p.activation)?))
+    let activation = Activation::from_code(p.activation)?;
+    Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
 }
 
 /// Channels of the result per channel of `x`.
-fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
+pub fn multiplier(x: &Shape, w: &Shape) -> Result<u32, Unsupported> {
     let (inputs, outputs) = (x.channels(), w.channels());
     if w[0] != 1 || inputs == 0 || outputs % inputs != 0 {
         unsupported!("depthwise weights {w} for {inputs} channels");

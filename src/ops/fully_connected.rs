@@ -1,12 +1,13 @@
 //! FULLY_CONNECTED: `y[r,o] = Σ x[r,k] · w[o,k]`.
 //!
 //! TFLite sees `x` of any rank as rows of the weights' depth; the result has rank 2, or with
-//! `keep_num_dims` the rank of `x`. Taken for float32 with constant weights (fp16 ones too) in the
+//! `keep_num_dims` the rank of `x`. Taken for float32 with constant weights (fp16 and int8 ones too) in the
 //! default format.
 
 use std::fmt;
 
 use super::conv_2d::{Geometry, implicit_gemm};
+use super::fully_connected_hybrid;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, Term};
@@ -20,7 +21,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "FULLY_CONNECTED",
     builtin: Some(sys::kTfLiteBuiltinFullyConnected),
     typed_by: 0,
-    takes: &[(DType::F32, 8)],
+    takes: &[(DType::F32, 12)],
     parse,
 }];
 
@@ -33,7 +34,7 @@ pub struct FullyConnected {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
-    let (x, w) = (node.float(0)?, node.weights(1, 2)?);
+    let (x, w) = (node.float(0)?, node.weights_or_int8(1, 2, &[0])?);
     let p = node.required_params::<sys::TfLiteFullyConnectedParams>()?;
     if p.weights_format != sys::kTfLiteFullyConnectedWeightsFormatDefault {
         unsupported!("weights format {} (0 = default is supported)", p.weights_format);
@@ -41,7 +42,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let fc = FullyConnected { keep_num_dims: p.keep_num_dims };
     fc.infer(&[Some(x.shape), Some(w.shape)])?;
     let bias = node.bias(2, w.shape[0])?;
-    Ok(Parsed::new(fc).steps(bias).activation(Activation::from_code(p.activation)?))
+    Ok(Parsed::new(fc).dequantizing(1, &w).steps(bias).activation(Activation::from_code(p.activation)?))
 }
 
 impl Operator for FullyConnected {
@@ -155,6 +156,11 @@ pub fn product(
     let steps = depth.div_ceil(4);
     if !few_rows && cx.runs(steps.into()) || rows > max_rows {
         return implicit_gemm::emit(cx, &Geometry::product(rows, depth, channels));
+    }
+    if cx.constant(1).is_some_and(fully_connected_hybrid::fits) {
+        // Its steps are four times as long.
+        let Workgroup { deep, wide } = Workgroup::candidates(cx.caps, channels, steps)[0];
+        return fully_connected_hybrid::emit(cx, [rows, depth, channels], [deep, wide]);
     }
     let length = 4 * steps as usize;
     let elements = u64::from(channels.next_multiple_of(4)) * u64::from(4 * steps);

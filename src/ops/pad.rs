@@ -2,8 +2,8 @@
 //! of repetitions of itself.
 //!
 //! Taken for every element type up to rank 6 if paddings, value and multiples are constant. The border of a
-//! quantised tensor is its zero point. Zeros of floats around rows and columns vanish into a convolution or
-//! pooling behind them.
+//! quantised tensor is its zero point. Zeros around rows and columns vanish into a convolution or pooling
+//! of floats behind them, the zero point into a convolution of integers.
 
 use crate::codes::pad as codes;
 use crate::error::Unsupported;
@@ -226,14 +226,16 @@ impl Operator for Pad {
     }
 
     fn zeros(&self) -> Option<Vec<[u32; 2]>> {
-        if self.border != Border::Constant(Scalar::f32(0.0)) {
-            return None;
-        }
-        let zeros = |growth: &Growth| match *growth {
+        self.border().filter(|(_, value)| *value == Scalar::f32(0.0)).map(|(border, _)| border)
+    }
+
+    fn border(&self) -> Option<(Vec<[u32; 2]>, Scalar)> {
+        let Border::Constant(value) = self.border else { return None };
+        let added = |growth: &Growth| match *growth {
             Growth::Add(before, after) => Some([before, after]),
             Growth::Times(_) => None,
         };
-        self.growth.iter().map(zeros).collect()
+        Some((self.growth.iter().map(added).collect::<Option<_>>()?, value))
     }
 }
 

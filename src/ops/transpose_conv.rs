@@ -3,13 +3,13 @@
 //!
 //! TFLite gives the size of the result as operand 0 and pads as the convolution would whose gradient
 //! this is; the custom operator computes the size from `x`. Taken for float32 with constant weights
-//! (fp16 ones too) and, for the builtin one, a constant size.
+//! (fp16 ones too, int8 ones for the builtin one) and, for the builtin one, a constant size.
 
 use super::conv_2d::quads;
 use std::sync::Arc;
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, DType, HostTensor, Magnitude, Padding, Shape, Term};
+use crate::ir::{Activation, DType, HostTensor, Magnitude, Padding, Scalar, Shape, Term};
 use crate::kernel::table::transpose_conv::{Bind, Push, Spec, Tm, Tn, dispatch, kernel};
 use crate::lower::{Lower, Tiling};
 use crate::op::{Def, Fusion, Operator, Parsed, operand};
@@ -66,6 +66,15 @@ impl OutputShape {
 }
 
 fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    let (conv, activation) = attributes(node)?;
+    let (w, x) = (node.weights_or_int8(1, 4, &[0])?, node.float_rank(2, 4)?);
+    conv.check(&w.shape, &x.shape)?;
+    let bias = node.bias(3, w.shape[0])?;
+    Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
+}
+
+/// The attributes of a builtin node.
+pub(super) fn attributes(node: &NodeView<'_>) -> Result<(TransposeConv, Activation), Unsupported> {
     node.expect(3..=4, 1)?;
     let p = node.required_params::<sys::TfLiteTransposeConvParams>()?;
     let output = node.ints_or_open(0)?.map_or(Ok(OutputShape::Open), |dims| OutputShape::given(&dims))?;
@@ -74,12 +83,8 @@ fn parse_builtin(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         padding: Padding::from_code(p.padding)?,
         output,
     };
-    let (w, x) = (node.weights(1, 4)?, node.float_rank(2, 4)?);
-    if output != OutputShape::Open {
-        conv.infer(&[None, Some(w.shape), Some(x.shape)])?;
-    }
     // Older models have no activation, and older hosts a 0 there.
-    Ok(Parsed::new(conv).steps(node.bias(3, w.shape[0])?).activation(Activation::from_code(p.activation)?))
+    Ok((conv, Activation::from_code(p.activation)?))
 }
 
 /// The options are those of TRANSPOSE_CONV as C has them: padding, stride width, stride height.
@@ -112,9 +117,9 @@ fn stride(height: i32, width: i32) -> Result<[u32; 2], Unsupported> {
 
 /// Result shape and the number of taps before its first pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct OutputGeometry {
-    y: Shape,
-    padding: [u32; 2],
+pub(super) struct OutputGeometry {
+    pub y: Shape,
+    pub padding: [u32; 2],
 }
 
 impl TransposeConv {
@@ -123,7 +128,59 @@ impl TransposeConv {
         if self.output == OutputShape::Computed { 0 } else { 2 }
     }
 
-    fn place(&self, x: &Shape, w: &Shape) -> Result<OutputGeometry, Unsupported> {
+    /// Refuses a builtin node whose result has no shape, as far as it is known.
+    pub(super) fn check(&self, w: &Shape, x: &Shape) -> Result<(), Unsupported> {
+        if self.output != OutputShape::Open {
+            self.infer(&[None, Some(*w), Some(*x)])?;
+        }
+        Ok(())
+    }
+
+    /// The operator with the output shape that operand 0 holds, if that was open and is known now.
+    pub(super) fn settled(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
+    ) -> Result<Option<Self>, Unsupported> {
+        match (self.output, numbers(0)) {
+            (OutputShape::Open, Some(dims)) => {
+                Ok(Some(Self { output: OutputShape::given(&dims)?, ..self.clone() }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The result of type `dtype` whose elements `sum` makes of their channel and the pairs of elements of `x` and `w`
+    /// that belong to them.
+    pub(super) fn sums(
+        &self,
+        x: &HostTensor,
+        w: &HostTensor,
+        dtype: DType,
+        sum: impl Fn(usize, &mut dyn Iterator<Item = [Scalar; 2]>) -> Scalar,
+    ) -> Result<HostTensor, Unsupported> {
+        let OutputGeometry { y, padding } = self.place(&x.shape, &w.shape)?;
+        let depth = x.shape.channels() as usize;
+        // The place in `x` that a tap spreads over place `at`.
+        let origin = |d: usize, at: usize, tap: usize| {
+            let from = (at + padding[d] as usize).checked_sub(tap)?;
+            let stride = self.stride[d] as usize;
+            (from.is_multiple_of(stride) && from / stride < x.shape[d + 1] as usize).then_some(from / stride)
+        };
+        HostTensor::moved(dtype, y, |i| {
+            let rows = (0..w.shape[1] as usize).filter_map(|ky| Some((ky, origin(0, i[1], ky)?)));
+            let places = rows.flat_map(|(ky, row)| {
+                let columns = (0..w.shape[2] as usize).filter_map(|kx| Some((kx, origin(1, i[2], kx)?)));
+                columns.map(move |(kx, column)| ([i[0], row, column], [i[3], ky, kx]))
+            });
+            let mut terms = places.flat_map(|([n, row, column], [o, ky, kx])| {
+                (0..depth).map(move |c| [x.scalar(&[n, row, column, c]), w.scalar(&[o, ky, kx, c])])
+            });
+            sum(i[3], &mut terms).bits
+        })
+    }
+
+    /// The result's shape and the padding.
+    pub(super) fn place(&self, x: &Shape, w: &Shape) -> Result<OutputGeometry, Unsupported> {
         let [n, rows, columns, depth] = x[..] else { unsupported!("{x} is not NHWC") };
         if w.channels() != depth {
             unsupported!("weights {w} for {depth} channels");
@@ -178,12 +235,7 @@ impl Operator for TransposeConv {
         &self,
         numbers: &dyn Fn(usize) -> Option<Vec<i64>>,
     ) -> Result<Option<Arc<dyn Operator>>, Unsupported> {
-        match (self.output, numbers(0)) {
-            (OutputShape::Open, Some(dims)) => {
-                Ok(Some(Arc::new(Self { output: OutputShape::given(&dims)?, ..self.clone() })))
-            }
-            _ => Ok(None),
-        }
+        Ok(self.settled(numbers)?.map(|op| Arc::new(op) as Arc<dyn Operator>))
     }
 
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
@@ -256,33 +308,9 @@ impl Operator for TransposeConv {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, self.x())?, operand(inputs, 1)?);
-        let OutputGeometry { y, padding } = self.place(&x.shape, &w.shape)?;
-        let mut result = HostTensor::from_fn(y, |_| 0.0)?;
-        let reached = |d: usize, i: usize, tap: usize| {
-            let at = (i * self.stride[d] as usize + tap).checked_sub(padding[d] as usize)?;
-            (at < y[d + 1] as usize).then_some(at)
-        };
-        let size = |s: &Shape| <[usize; 4]>::try_from(s.iter().map(|&n| n as usize).collect::<Vec<_>>());
-        let (Ok([n, rows, columns, depth]), Ok([channels, taps_y, taps_x, _])) =
-            (size(&x.shape), size(&w.shape))
-        else {
-            unreachable!("place has checked the ranks")
-        };
-        for (b, i, j, ky, kx) in (0..n).flat_map(|b| {
-            (0..rows).flat_map(move |i| {
-                (0..columns).flat_map(move |j| {
-                    (0..taps_y).flat_map(move |ky| (0..taps_x).map(move |kx| (b, i, j, ky, kx)))
-                })
-            })
-        }) {
-            let (Some(row), Some(column)) = (reached(0, i, ky), reached(1, j, kx)) else { continue };
-            let start = ((b * y[1] as usize + row) * y[2] as usize + column) * channels;
-            for (o, sum) in result.floats_mut()[start..start + channels].iter_mut().enumerate() {
-                let product = |c| x.at(&[b, i, j, c]) * w.at(&[o, ky, kx, c]);
-                *sum += (0..depth).map(product).sum::<f32>();
-            }
-        }
-        Ok(vec![result])
+        let float = |x: Scalar| x.to_f32().unwrap_or(0.0);
+        let product = |[x, w]: [Scalar; 2]| float(x) * float(w);
+        Ok(vec![self.sums(x, w, DType::F32, |_, terms| Scalar::f32(terms.map(product).sum()))?])
     }
 
     fn magnitude(&self, operands: &[Option<Term>]) -> Magnitude {

@@ -1,32 +1,44 @@
 //! A program recorded for one set of shapes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::io::{self, Direction, Io, IoSlice};
+use super::conversion::Conversion;
+use super::external::{External, Input, Output};
+use super::io::{Direction, Io, Layout, Part, WORD};
 use super::pipelines::{Pipelines, key};
+use super::script::{Step, play};
 use super::transfers::{TransferPolicy, inputs_are_read_once, outputs_are_only_written};
 use super::weights::WeightStore;
 use crate::caps::Submission;
 use crate::error::{Error, Result};
 use crate::plan::{self, Barriers, MemoryPlan};
 use crate::program::{BufferId, BufferKind, Peaks, Program};
-use crate::vk::{Buffer, Capacity, Commands, Device, MemoryUsage, Recorder, Region, Slot, Stage};
+use crate::vk::{Buffer, Capacity, Commands, Device, MemoryUsage, Recorder, Region, Semaphores, Slot};
 
 /// A program that is ready to run, with its memory. Dropping it waits until it is idle, a second at most: what is
 /// not idle by then is freed later.
 pub struct Recording {
-    commands: Mutex<Commands>,
-    inputs: Io,
-    outputs: Io,
-    input_slices: Vec<Option<IoSlice>>,
-    output_slices: Vec<IoSlice>,
+    state: Mutex<State>,
     submissions: usize,
+    io_bytes: u64,
 }
 
-/// A binding covers whole words: kernels that pack small values write them so.
-const WORD: u64 = 4;
+struct State {
+    /// `None` after they could not be recorded again.
+    commands: Option<Commands>,
+    inputs: Io,
+    outputs: Io,
+    steps: Vec<Step>,
+}
+
+/// Bytes of inputs and outputs that a run has copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub by_host: u64,
+    pub by_device: u64,
+}
 
 /// What a program needs to be recorded: its pipelines and weights are there.
 pub(super) struct Resources<'a> {
@@ -58,64 +70,61 @@ impl Resources<'_> {
             });
         }
         let capacity = Capacity {
-            dispatches: program.dispatches.len(),
-            bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum(),
+            // Besides the program's own, a conversion of each input and output.
+            dispatches: program.dispatches.len() + program.inputs.len() + program.outputs.len(),
+            bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum::<usize>()
+                + 2 * (program.inputs.len() + program.outputs.len()),
             timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
             seconds: plan::expected_seconds(program, &self.peaks),
         };
         let mut recorder = Recorder::new(device, capacity)?;
         let alignment = device.caps().buffer_alignment;
-        let sizes = |ids: &mut dyn Iterator<Item = BufferId>| {
-            io::layout(ids.map(|id| program.buffer(id).bytes.next_multiple_of(WORD)), alignment)
-        };
-        let (in_offsets, in_bytes) = sizes(&mut io::ids(&program.inputs));
-        let (out_offsets, out_bytes) = sizes(&mut program.outputs.iter().copied());
-        let path_in = self.transfers.inputs(in_bytes, inputs_are_read_once(program));
-        let path_out = self.transfers.outputs(out_bytes, outputs_are_only_written(program));
-        log::debug!("inputs {path_in:?}, {in_bytes} bytes; outputs {path_out:?}, {out_bytes} bytes");
-        let inputs = Io::new(&mut recorder, device, Direction::In, in_bytes, path_in)?;
-        let outputs = Io::new(&mut recorder, device, Direction::Out, out_bytes, path_out)?;
+        let ins = Layout::new(program, Direction::In, program.inputs.iter().copied(), alignment);
+        let outs = Layout::new(program, Direction::Out, program.outputs.iter().copied().map(Some), alignment);
+        let path_in = self.transfers.inputs(ins.bytes(), inputs_are_read_once(program));
+        let path_out = self.transfers.outputs(outs.bytes(), outputs_are_only_written(program));
+        log::debug!(
+            "inputs {path_in:?}, {} bytes; outputs {path_out:?}, {} bytes",
+            ins.bytes(),
+            outs.bytes()
+        );
+        let (inputs, in_slots) = Io::new(&mut recorder, device, program, &ins, path_in)?;
+        let (outputs, out_slots) = Io::new(&mut recorder, device, program, &outs, path_out)?;
         let arena = Arc::new(Buffer::new(device, memory.arena_bytes, MemoryUsage::Device, "arena")?);
 
-        let ins = io::ids(&program.inputs).zip(in_offsets.iter().map(|at| (inputs.device(), *at)));
-        let outs = program.outputs.iter().copied().zip(out_offsets.iter().map(|at| (outputs.device(), *at)));
         let mut regions = Regions {
             program,
             memory,
             weights: self.weights,
             arena: recorder.share(&arena),
-            io: ins.chain(outs).collect(),
+            io: in_slots.into_iter().chain(out_slots).collect(),
             blocks: HashMap::new(),
         };
         let starts = plan::submissions(program, &self.peaks, self.submission);
-        inputs.record_before(&mut recorder);
+        let mut steps = Vec::new();
         for (i, dispatch) in program.dispatches.iter().enumerate() {
             if starts.contains(&i) {
-                recorder.split()?;
+                steps.push(Step::Split);
             }
             if profiled {
-                recorder.barrier(Stage::Compute, Stage::Compute);
-                recorder.timestamp();
+                steps.extend([Step::Barrier, Step::Timestamp]);
             } else if barriers.0.get(i).is_some_and(Option::is_some) {
-                recorder.barrier(Stage::Compute, Stage::Compute);
+                steps.push(Step::Barrier);
             }
-            let bound: Vec<_> = dispatch.bindings.iter().map(|id| regions.of(*id, &mut recorder)).collect();
-            let pipeline = self.pipelines.get(&key(dispatch))?;
-            recorder.dispatch(pipeline, &bound, &dispatch.push, dispatch.grid)?;
+            steps.push(Step::Dispatch {
+                pipeline: self.pipelines.get(&key(dispatch))?.clone(),
+                regions: dispatch.bindings.iter().map(|id| regions.of(*id, &mut recorder)).collect(),
+                push: dispatch.push.clone(),
+                grid: dispatch.grid,
+            });
         }
         if profiled {
-            recorder.timestamp();
+            steps.push(Step::Timestamp);
         }
-        outputs.record_after(&mut recorder);
-
-        let slice = |id: BufferId, offset: u64| IoSlice::new(program.buffer(id), offset);
-        let mut offsets = in_offsets.iter();
-        let input_slices = program.inputs.iter().map(|id| Some(slice((*id)?, *offsets.next()?))).collect();
-        let output_slices =
-            program.outputs.iter().zip(&out_offsets).map(|(id, at)| slice(*id, *at)).collect();
-        let commands = Mutex::new(recorder.finish()?);
-        let submissions = starts.len() + 1;
-        Ok(Recording { commands, inputs, outputs, input_slices, output_slices, submissions })
+        let io_bytes = inputs.bytes() + outputs.bytes();
+        let mut state = State { commands: None, inputs, outputs, steps };
+        state.record(recorder)?;
+        Ok(Recording { state: Mutex::new(state), submissions: starts.len() + 1, io_bytes })
     }
 }
 
@@ -125,7 +134,7 @@ struct Regions<'a> {
     memory: &'a MemoryPlan,
     weights: &'a WeightStore,
     arena: Slot,
-    io: HashMap<BufferId, (Slot, u64)>,
+    io: HashMap<BufferId, Slot>,
     /// Blocks of weights that the commands share, by their address.
     blocks: HashMap<*const Buffer, Slot>,
 }
@@ -138,7 +147,8 @@ impl Regions<'_> {
         let (whole, start) = program.whole(id);
         let (slot, offset) = match program.buffer(whole).kind {
             BufferKind::Input(_) | BufferKind::Output(_) => {
-                *self.io.get(&whole).unwrap_or_else(|| unreachable!("{} is in no list", buffer.name))
+                let slot = self.io.get(&whole);
+                (*slot.unwrap_or_else(|| unreachable!("{} is in no list", buffer.name)), 0)
             }
             BufferKind::Temp => {
                 let placement = memory.placements[whole.0 as usize];
@@ -157,26 +167,115 @@ impl Regions<'_> {
     }
 }
 
+impl State {
+    /// Records everything, inputs and outputs where they lie now.
+    fn record(&mut self, mut recorder: Recorder) -> Result<()> {
+        let Self { inputs, outputs, .. } = self;
+        inputs.place(&mut recorder);
+        outputs.place(&mut recorder);
+        inputs.record_before(&mut recorder)?;
+        outputs.record_before(&mut recorder)?;
+        play(&self.steps, &mut recorder)?;
+        inputs.record_after(&mut recorder)?;
+        outputs.record_after(&mut recorder)?;
+        self.commands = Some(recorder.finish()?);
+        Ok(())
+    }
+
+    fn commands(&mut self) -> Result<&mut Commands> {
+        self.commands.as_mut().ok_or(Error::Driver {
+            call: "vkBeginCommandBuffer",
+            result: "an earlier recording failed".into(),
+        })
+    }
+
+    /// Lets inputs and outputs lie in the buffers that are given. Records again if that is new.
+    fn bind(
+        &mut self,
+        device: &Device,
+        pipelines: &mut Pipelines,
+        inputs: &[Input<'_>],
+        outputs: &[Output<'_>],
+    ) -> Result<()> {
+        let lent = inputs.iter().any(|input| input.external().is_some())
+            || outputs.iter().any(|output| output.external().is_some());
+        if !lent && !self.inputs.has_external() && !self.outputs.has_external() {
+            return Ok(());
+        }
+        let ins: Vec<_> = inputs.iter().map(Input::external).collect();
+        let outs: Vec<_> = outputs.iter().map(Output::external).collect();
+        if !self.inputs.differs(&ins) && !self.outputs.differs(&outs) {
+            return Ok(());
+        }
+        self.inputs.check(device, &ins)?;
+        self.outputs.check(device, &outs)?;
+        apart(&ins, &outs)?;
+        let parts = self.inputs.parts().iter().zip(&ins).chain(self.outputs.parts().iter().zip(&outs));
+        let used = parts.filter_map(|(part, external)| external.and(part.as_ref())?.conversion());
+        pipelines.create(used.map(Conversion::key).collect())?;
+        self.inputs.bind(&ins, pipelines)?;
+        self.outputs.bind(&outs, pipelines)?;
+        self.commands()?;
+        let Some(commands) = self.commands.take() else { return Ok(()) };
+        self.record(Recorder::again(commands)?)
+    }
+}
+
+/// Requires that no output shares a byte with an input or another output: barriers do not know of it.
+fn apart(inputs: &[Option<&External>], outputs: &[Option<&External>]) -> Result<()> {
+    for (i, output) in outputs.iter().enumerate() {
+        let Some(output) = output else { continue };
+        let others = inputs.iter().chain(&outputs[..i]).flatten();
+        if let Some(other) = others.into_iter().find(|other| other.overlaps(output)) {
+            return Err(Error::Host(format!(
+                "output {i} in {output} shares memory with an input or output in {other}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl Recording {
-    /// See [`Session::run`](super::Session::run).
-    pub(super) fn run(&self, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
-        self.check_lengths(inputs, outputs)?;
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let mapped = commands.mapped(self.inputs.host())?;
-        for (input, slice) in inputs.iter().zip(&self.input_slices) {
-            if let Some(slice) = slice {
-                slice.write(input, mapped);
+    /// See [`Session::run_bound`](super::Session::run_bound).
+    pub(super) fn run(
+        &self,
+        device: &Device,
+        pipelines: &mut Pipelines,
+        inputs: &[Input<'_>],
+        outputs: &mut [Output<'_>],
+        semaphores: &Semaphores,
+    ) -> Result<Copied> {
+        let mut state = self.state();
+        state.check_lengths(inputs, outputs)?;
+        state.bind(device, pipelines, inputs, outputs)?;
+        state.commands()?;
+        let State { commands: Some(commands), inputs: ins, outputs: outs, .. } = &mut *state else {
+            return Err(Error::DeviceLost);
+        };
+        let mut copied = Copied { by_host: 0, by_device: ins.copied_bytes() + outs.copied_bytes() };
+        if ins.has_own() {
+            let mapped = commands.mapped(ins.host())?;
+            for (input, part) in inputs.iter().zip(ins.parts()) {
+                if let (Input::Host(input), Some(part)) = (input, part) {
+                    part.write(input, mapped);
+                    copied.by_host += input.len() as u64;
+                }
+            }
+            commands.flush(ins.host())?;
+        }
+        commands.submit_between(semaphores)?;
+        commands.wait()?;
+        if outs.has_own() {
+            commands.invalidate(outs.host())?;
+            let mapped = commands.mapped(outs.host())?;
+            for (output, part) in outputs.iter_mut().zip(outs.parts()) {
+                if let (Output::Host(output), Some(part)) = (output, part) {
+                    part.read(mapped, output);
+                    copied.by_host += output.len() as u64;
+                }
             }
         }
-        commands.flush(self.inputs.host())?;
-        commands.submit()?;
-        commands.wait()?;
-        commands.invalidate(self.outputs.host())?;
-        let mapped = commands.mapped(self.outputs.host())?;
-        for (output, slice) in outputs.iter_mut().zip(&self.output_slices) {
-            slice.read(mapped, output);
-        }
-        Ok(())
+        Ok(copied)
     }
 
     /// How long each dispatch of the last run took on the device; `None` before the first run, and
@@ -186,7 +285,18 @@ impl Recording {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub fn times(&self) -> Result<Option<Vec<Duration>>> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).times()
+        self.state().commands()?.times()
+    }
+
+    /// Why some of these buffers cannot be used where they lie, though they are in order: kernels see other elements
+    /// than the caller.
+    pub fn refuses(&self, inputs: &[Input<'_>], outputs: &[Output<'_>]) -> Option<String> {
+        let state = self.state();
+        let ins = inputs.iter().map(Input::external).zip(state.inputs.parts());
+        let outs = outputs.iter().map(Output::external).zip(state.outputs.parts());
+        let converted = ins.chain(outs).filter_map(|(external, part)| external.and(part.as_ref()));
+        let part = converted.into_iter().find(|part: &&Part| part.needs_host())?;
+        Some(format!("the elements of {} have another type on the device", part.name()))
     }
 
     /// Submissions per run.
@@ -196,30 +306,42 @@ impl Recording {
 
     /// Bytes of inputs and outputs.
     pub(super) fn io_bytes(&self) -> u64 {
-        self.inputs.bytes() + self.outputs.bytes()
+        self.io_bytes
     }
 
-    fn check_lengths(&self, inputs: &[&[u8]], outputs: &[&mut [u8]]) -> Result<()> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check_lengths(&self, inputs: &[Input<'_>], outputs: &[Output<'_>]) -> Result<()> {
         let wrong = |what: &str, given: usize, expected: usize| {
             Err(Error::Model {
                 node: "partition".into(),
                 what: format!("{what}: got {given}, expected {expected}"),
             })
         };
-        if inputs.len() != self.input_slices.len() {
-            return wrong("number of inputs", inputs.len(), self.input_slices.len());
+        let (ins, outs) = (self.inputs.parts(), self.outputs.parts());
+        if inputs.len() != ins.len() {
+            return wrong("number of inputs", inputs.len(), ins.len());
         }
-        if outputs.len() != self.output_slices.len() {
-            return wrong("number of outputs", outputs.len(), self.output_slices.len());
+        if outputs.len() != outs.len() {
+            return wrong("number of outputs", outputs.len(), outs.len());
         }
-        for (i, (input, slice)) in inputs.iter().zip(&self.input_slices).enumerate() {
-            if let Some(slice) = slice.filter(|slice| slice.host_bytes() != input.len()) {
-                return wrong(&format!("bytes of input {i}"), input.len(), slice.host_bytes());
+        let hosts = |part: &Option<Part>| part.as_ref().map(Part::host_bytes);
+        for (i, (input, part)) in inputs.iter().zip(ins).enumerate() {
+            if let (Input::Host(_), Some(bytes)) = (input, hosts(part))
+                && input.bytes() != bytes
+            {
+                return wrong(&format!("bytes of input {i}"), input.bytes(), bytes);
             }
         }
-        for (i, (output, slice)) in outputs.iter().zip(&self.output_slices).enumerate() {
-            if slice.host_bytes() != output.len() {
-                return wrong(&format!("bytes of output {i}"), output.len(), slice.host_bytes());
+        for (i, (output, part)) in outputs.iter().zip(outs).enumerate() {
+            if let (Output::Host(_), Some(bytes)) = (output, hosts(part))
+                && output.bytes() != bytes
+            {
+                return wrong(&format!("bytes of output {i}"), output.bytes(), bytes);
             }
         }
         Ok(())

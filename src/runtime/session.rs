@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::external::{Input, Output};
 use super::fits::fits;
 use super::peaks;
 use super::pipelines::{Pipelines, key};
@@ -13,9 +14,9 @@ use crate::error::{Error, Result, Unsupported};
 use crate::logging::timed;
 use crate::plan::{Barriers, MemoryPlan};
 use crate::program::{Dispatch, Peaks, Program};
-use crate::vk::Device;
+use crate::vk::{Device, Semaphores};
 
-/// What a session holds and did; the last five are of the recording made last.
+/// What a session holds and did; those from `arena_bytes` to `submissions` are of the recording made last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Pipelines that the session holds.
@@ -40,6 +41,10 @@ pub struct Stats {
     pub barriers: usize,
     /// Submissions per run.
     pub submissions: usize,
+    /// Bytes of inputs and outputs that the host has copied in the last run.
+    pub copied_by_host: u64,
+    /// Bytes of them that the device has copied in the last run.
+    pub copied_by_device: u64,
 }
 
 /// The weights and pipelines of one delegated partition, whatever its shapes.
@@ -167,8 +172,30 @@ impl Session {
     /// [`Error::DeviceLost`], at once if it was lost before; [`Error::Model`] for a wrong length.
     /// After an error the content of `outputs` is undefined.
     pub fn run(&mut self, recording: &Recording, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) -> Result<()> {
+        let inputs: Vec<_> = inputs.iter().map(|input| Input::Host(input)).collect();
+        let mut outputs: Vec<_> = outputs.iter_mut().map(|output| Output::Host(output)).collect();
+        self.run_bound(recording, &inputs, &mut outputs, &Semaphores::default())
+    }
+
+    /// As [`run`](Self::run), but inputs and outputs may lie in buffers of the device, which are used where they lie:
+    /// no byte of these is copied. The first time that one lies elsewhere than in the run before, the commands are
+    /// recorded again. The device begins after what `semaphores` waits for, and signals them when it is done.
+    ///
+    /// # Errors
+    /// As there; [`Error::Host`] for a buffer that is too small, misaligned, of another device or shared with an
+    /// output.
+    pub fn run_bound(
+        &mut self,
+        recording: &Recording,
+        inputs: &[Input<'_>],
+        outputs: &mut [Output<'_>],
+        semaphores: &Semaphores,
+    ) -> Result<()> {
         self.device.alive()?;
-        recording.run(inputs, outputs)?;
+        let copied = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
+        log::trace!("{} bytes copied by the host, {} by the device", copied.by_host, copied.by_device);
+        self.stats.copied_by_host = copied.by_host;
+        self.stats.copied_by_device = copied.by_device;
         self.stats.runs += 1;
         Ok(())
     }

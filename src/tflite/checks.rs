@@ -98,16 +98,42 @@ impl NodeView<'_> {
         }
     }
 
-    /// Type of operand `i`, which must be constant float32 weights of this rank. They may be stored as fp16.
+    /// Type of operand `i`, which must be constant float32 weights of this rank. They may be stored as fp16, or as
+    /// integers that DEQUANTIZE has made floats.
     pub fn weights(&self, i: usize, rank: usize) -> Result<TensorType, Unsupported> {
         let ty = self.float_rank(i, rank)?;
         let constant = self.constant(i)?;
-        if !matches!(constant.stored, DType::F32 | DType::F16) {
+        if !constant.is_float() {
             unsupported!("weights {constant:?} (float32 and float16 are supported)");
         }
         if ty.shape.contains(&0) {
             unsupported!("weights {ty}");
         }
+        Ok(ty)
+    }
+
+    /// The same for operators with float operands that take weights of int8 too. These are quantised around 0, with one
+    /// scale or several along one of `axes`.
+    pub fn weights_or_int8(&self, i: usize, rank: usize, axes: &[usize]) -> Result<TensorType, Unsupported> {
+        let ty = self.input_type(i)?;
+        if ty.dtype != DType::I8 {
+            return self.weights(i, rank);
+        }
+        let Some(quant) = &ty.quant else { unsupported!("weights {ty} are not quantised") };
+        if ty.shape.len() != rank || ty.shape.contains(&0) {
+            unsupported!("weights {ty}, rank {rank} expected");
+        }
+        if let Some(scale) = quant.scale.iter().find(|scale| !(1e-30..1e30).contains(*scale)) {
+            unsupported!("weights of scale {scale}");
+        }
+        // TFLite's kernels take no notice of another one.
+        if let Some(zero_point) = quant.zero_point.iter().find(|n| **n != 0) {
+            unsupported!("weights of int8 around {zero_point} for floats, 0 is supported");
+        }
+        if quant.scale.len() > 1 && !axes.contains(&quant.axis) {
+            unsupported!("weights {ty} have a scale for each of dimension {}", quant.axis);
+        }
+        self.constant(i)?.check()?;
         Ok(ty)
     }
 

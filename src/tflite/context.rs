@@ -62,6 +62,17 @@ impl<'a> Context<'a> {
         Some(self.get().tensors.wrapping_add(index))
     }
 
+    /// The index of a tensor of this subgraph; the pointer is only compared.
+    pub fn index_of(&self, tensor: *const sys::TfLiteTensor) -> Option<i32> {
+        let first = self.get().tensors.addr();
+        let offset = tensor.addr().checked_sub(first)?;
+        let index = offset / size_of::<sys::TfLiteTensor>();
+        let is_one = first != 0
+            && offset.is_multiple_of(size_of::<sys::TfLiteTensor>())
+            && index < self.tensor_count();
+        if is_one { i32::try_from(index).ok() } else { None }
+    }
+
     /// The tensor with this index, if there is one.
     pub(super) fn tensor(&self, index: i32) -> Option<&sys::TfLiteTensor> {
         // SAFETY: the host keeps `tensors_size` tensors there, and changes them only under `&mut self`.

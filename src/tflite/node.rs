@@ -8,6 +8,7 @@ use super::names::builtin_name;
 use super::params::BuiltinParams;
 use super::{Subgraph, TensorView, sys};
 use crate::error::Unsupported;
+use crate::ir::Quantization;
 use crate::options::Integers;
 use crate::unsupported;
 
@@ -107,6 +108,17 @@ impl<'a> NodeView<'a> {
     /// Result `i`.
     pub fn output(&self, i: usize) -> Option<TensorView<'a>> {
         self.subgraph.tensor(*self.output_tensors().get(i)?)
+    }
+
+    /// The quantisation of intermediate `i`, a tensor that only describes what the operator computes inside; `None`
+    /// if there is none.
+    pub fn intermediate(&self, i: usize) -> Result<Option<Quantization>, Unsupported> {
+        // SAFETY: as above.
+        let tensors = unsafe { ints(self.node.intermediates) };
+        let Some(tensor) = tensors.get(i).and_then(|index| self.subgraph.tensor(*index)) else {
+            return Ok(None);
+        };
+        tensor.quantization()
     }
 
     /// The builtin operator's parameters; `None` if the host gives none, or `T` belongs to another

@@ -39,6 +39,7 @@ params! {
     TfLiteL2NormParams: kTfLiteBuiltinL2Normalization;
     TfLiteLeakyReluParams: kTfLiteBuiltinLeakyRelu;
     TfLiteLocalResponseNormParams: kTfLiteBuiltinLocalResponseNormalization;
+    TfLiteLSTMParams: kTfLiteBuiltinLstm;
     TfLiteMirrorPaddingParams: kTfLiteBuiltinMirrorPad;
     TfLiteMulParams: kTfLiteBuiltinMul;
     TfLiteOneHotParams: kTfLiteBuiltinOneHot;
@@ -57,6 +58,8 @@ params! {
     TfLiteSqueezeParams: kTfLiteBuiltinSqueeze;
     TfLiteStridedSliceParams: kTfLiteBuiltinStridedSlice;
     TfLiteSubParams: kTfLiteBuiltinSub;
+    TfLiteSVDFParams: kTfLiteBuiltinSvdf;
     TfLiteTransposeConvParams: kTfLiteBuiltinTransposeConv;
+    TfLiteUnidirectionalSequenceLSTMParams: kTfLiteBuiltinUnidirectionalSequenceLstm;
     TfLiteUnpackParams: kTfLiteBuiltinUnpack;
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::array::ints;
+use super::nibbles::Nibbles;
 use super::tensor_type::{dtype, quantization, shape, sparsity};
 use super::{Subgraph, sys};
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, TensorType};
+use crate::ir::{Bytes, Constant, DType, Quantization, TensorType};
 use crate::unsupported;
 
 /// A tensor of the model.
@@ -54,7 +55,7 @@ impl TensorView<'_> {
     /// # Errors
     /// For element types, ranks and quantisations that no operator takes, and without elements.
     pub fn ty(&self) -> Result<TensorType, Unsupported> {
-        let dtype = dtype(self.tensor.type_)?;
+        let dtype = self.dtype()?;
         self.check_sparse()?;
         let shape = match self.subgraph.computed().shape(self.index) {
             Some(assumed) => assumed,
@@ -65,6 +66,21 @@ impl TensorView<'_> {
             unsupported!("its shape is {shape}: no elements");
         }
         Ok(TensorType { shape, dtype, quant: quantization(self.tensor, &shape)?.map(Arc::new) })
+    }
+
+    /// The element type that operators see: constants of 4-bit integers are unpacked.
+    fn dtype(&self) -> Result<DType, Unsupported> {
+        if self.holds_nibbles() { Ok(DType::I8) } else { dtype(self.tensor.type_) }
+    }
+
+    /// Whether it is a constant of 4-bit integers.
+    pub fn holds_nibbles(&self) -> bool {
+        self.tensor.type_ == sys::kTfLiteInt4 && self.is_model_constant()
+    }
+
+    /// How its integers stand for numbers, whether it has elements or not.
+    pub(super) fn quantization(&self) -> Result<Option<Quantization>, Unsupported> {
+        quantization(self.tensor, &shape(self.tensor)?)
     }
 
     /// The dimensions whose size the model leaves open.
@@ -109,18 +125,30 @@ impl TensorView<'_> {
     }
 
     fn model_constant(&self) -> Result<Constant, Unsupported> {
-        let (shape, stored) = (shape(self.tensor)?, dtype(self.tensor.type_)?);
+        let (shape, stored) = (shape(self.tensor)?, self.dtype()?);
         let sparsity = sparsity(self.tensor, &shape)?.map(Arc::new);
         // SAFETY: every member of the union is a pointer.
         let start = unsafe { self.tensor.data.raw }.cast_const().cast::<u8>();
         let len = self.tensor.bytes;
-        if sparsity.is_none() && len as u64 != shape.elements().saturating_mul(stored.bytes()) {
+        let elements = shape.elements();
+        let bytes = match self.holds_nibbles() {
+            true => elements.div_ceil(2),
+            false => elements.saturating_mul(stored.bytes()),
+        };
+        if self.holds_nibbles() && sparsity.is_some() {
+            unsupported!("a sparse constant of 4-bit integers");
+        }
+        if sparsity.is_none() && len as u64 != bytes {
             unsupported!("a constant {stored}{shape} of {len} bytes");
         }
         if start.is_null() && len > 0 {
             unsupported!("a constant without data");
         }
-        Ok(Constant { shape, stored, bytes: Arc::new(ModelBytes { start, len }), sparsity })
+        let mut bytes: Bytes = Arc::new(ModelBytes { start, len });
+        if self.holds_nibbles() {
+            bytes = Arc::new(Nibbles::new(bytes, elements as usize));
+        }
+        Ok(Constant { shape, stored, bytes, sparsity, quant: None })
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Buffer {
     memory: vk::DeviceMemory,
     bytes: u64,
     mapped: Option<Mapped>,
+    /// The buffer is the caller's, who frees it.
+    lent: bool,
 }
 
 /// Mapped memory of the owning buffer.
@@ -60,13 +62,38 @@ impl Buffer {
         let raw = unsafe { device.raw().create_buffer(&info, None) }
             .map_err(|e| allocation_error("vkCreateBuffer", e, what, bytes))?;
         // From here on, dropping `buffer` frees what exists so far.
-        let mut buffer =
-            Self { device: device.clone(), raw, memory: vk::DeviceMemory::null(), bytes: size, mapped: None };
+        let mut buffer = Self::over(device.clone(), raw, size);
         let properties = buffer.allocate(usage, what)?;
         if usage != MemoryUsage::Device {
             buffer.map(properties)?;
         }
         Ok(buffer)
+    }
+
+    /// A buffer that has no memory yet.
+    pub(super) fn over(device: Arc<LogicalDevice>, raw: vk::Buffer, bytes: u64) -> Self {
+        Self { device, raw, memory: vk::DeviceMemory::null(), bytes, mapped: None, lent: false }
+    }
+
+    /// Takes over the memory that will be bound to it.
+    pub(super) fn own(&mut self, memory: vk::DeviceMemory) {
+        self.memory = memory;
+    }
+
+    /// A buffer of the caller's, as commands name it; dropping it frees nothing. It is never mapped.
+    ///
+    /// # Safety
+    /// `raw` is a `VkBuffer` of the device with memory, of at least `bytes` bytes, that storage buffers may use and
+    /// copies may read and write. It outlives what this returns, and every submission that names it.
+    pub unsafe fn lent(device: &Device, raw: u64, bytes: u64) -> Self {
+        let mut buffer = Self::over(device.logical().clone(), vk::Handle::from_raw(raw), bytes);
+        buffer.lent = true;
+        buffer
+    }
+
+    /// Whether the buffer belongs to the device, as it is now: one that was opened again is another.
+    pub fn is_of(&self, device: &Device) -> bool {
+        Arc::ptr_eq(&self.device, device.logical())
     }
 
     /// Allocates memory of the best type that is not full, and binds it.
@@ -138,8 +165,14 @@ impl Buffer {
         }
     }
 
+    /// Where the memory is mapped; `None` for [`MemoryUsage::Device`]. It stays there as long as the buffer lives;
+    /// whoever uses it sees to it that the device does not.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.mapped.as_ref().map(|mapped| mapped.start)
+    }
+
     /// Makes what the host wrote visible to the device, as of the next submission.
-    pub fn flush(&mut self) -> Result<()> {
+    pub fn flush(&self) -> Result<()> {
         self.synchronise("vkFlushMappedMemoryRanges", |device, range| {
             // SAFETY: the memory is mapped.
             unsafe { device.flush_mapped_memory_ranges(&[range]) }
@@ -147,7 +180,7 @@ impl Buffer {
     }
 
     /// Makes what the device wrote visible to the host.
-    pub fn invalidate(&mut self) -> Result<()> {
+    pub fn invalidate(&self) -> Result<()> {
         self.synchronise("vkInvalidateMappedMemoryRanges", |device, range| {
             // SAFETY: the memory is mapped.
             unsafe { device.invalidate_mapped_memory_ranges(&[range]) }
@@ -172,10 +205,18 @@ impl Buffer {
     pub(super) fn raw(&self) -> vk::Buffer {
         self.raw
     }
+
+    /// The `VkBuffer`.
+    pub fn handle(&self) -> u64 {
+        vk::Handle::as_raw(self.raw)
+    }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         // SAFETY: commands that name the buffer own it or share it, and were waited for. Freeing
         // memory unmaps it; freeing NULL is allowed.
         self.device.free(|device| unsafe {

@@ -13,18 +13,28 @@ use super::logical_device::{LogicalDevice, Queue};
 use super::parked::{self, Work};
 use super::pipeline::Pipeline;
 use super::process;
+use super::semaphores::Semaphores;
 use super::timestamps::Timestamps;
 use crate::caps::DeviceKind;
 use crate::error::{Error, Result};
 
-/// A buffer that the commands own or share.
+/// A buffer that the commands own or share, or a stretch of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(usize);
+
+/// What a slot stands for when it is no whole buffer.
+#[derive(Clone)]
+pub enum Place {
+    /// What lies behind this byte of another slot's buffer.
+    Stretch(Slot, u64),
+    /// What lies behind this byte of a buffer, which stays alive with the commands.
+    Buffer(Arc<Buffer>, u64),
+}
 
 /// A buffer that the commands keep alive.
 enum Held {
     Owned(Buffer),
-    Shared(Arc<Buffer>),
+    Placed(Place),
 }
 
 /// What a submission may take at least, before the device counts as lost.
@@ -54,6 +64,10 @@ pub(super) struct Recorded {
     ran: bool,
     buffers: Vec<Held>,
     pipelines: Vec<Arc<Pipeline>>,
+    /// What the last submission waits for and signals.
+    semaphores: Semaphores,
+    /// Command buffers of an earlier recording, to be used again.
+    spare: Vec<vk::CommandBuffer>,
 }
 
 /// A submission that was not waited for.
@@ -89,21 +103,47 @@ impl Commands {
             ran: false,
             buffers: Vec::new(),
             pipelines: Vec::new(),
+            semaphores: Semaphores::default(),
+            spare: Vec::new(),
         })))
+    }
+
+    /// Forgets what was recorded, once nothing is pending, but no buffer.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        self.wait()?;
+        let device = self.0.device.clone();
+        device.alive()?;
+        // SAFETY: nothing is pending, and the pool is ours alone.
+        let reset =
+            unsafe { device.raw().reset_command_pool(self.0.pool, vk::CommandPoolResetFlags::empty()) };
+        device.check("vkResetCommandPool", reset)?;
+        self.0.descriptors.clear()?;
+        self.0.spare = std::mem::take(&mut self.0.raw);
+        self.0.pipelines.clear();
+        if let Some(timestamps) = &mut self.0.timestamps {
+            timestamps.clear();
+        }
+        self.0.ran = false;
+        Ok(())
     }
 
     /// Opens one more command buffer.
     pub(super) fn begin(&mut self) -> Result<()> {
-        let device = &self.0.device;
-        let info = vk::CommandBufferAllocateInfo::default()
-            .command_pool(self.0.pool)
-            .level(vk::CommandBufferLevel::PRIMARY)
-            .command_buffer_count(1);
-        // SAFETY: the pool is alive and ours alone.
-        let buffers = unsafe { device.raw().allocate_command_buffers(&info) };
-        let raw = device.check("vkAllocateCommandBuffers", buffers)?[0];
+        let device = self.0.device.clone();
+        let raw = match self.0.spare.pop() {
+            Some(raw) => raw,
+            None => {
+                let info = vk::CommandBufferAllocateInfo::default()
+                    .command_pool(self.0.pool)
+                    .level(vk::CommandBufferLevel::PRIMARY)
+                    .command_buffer_count(1);
+                // SAFETY: the pool is alive and ours alone.
+                let buffers = unsafe { device.raw().allocate_command_buffers(&info) };
+                device.check("vkAllocateCommandBuffers", buffers)?[0]
+            }
+        };
         let info = vk::CommandBufferBeginInfo::default();
-        // SAFETY: the command buffer is new.
+        // SAFETY: the command buffer is new, or was reset.
         device.check("vkBeginCommandBuffer", unsafe { device.raw().begin_command_buffer(raw, &info) })?;
         self.0.raw.push(raw);
         Ok(())
@@ -121,8 +161,17 @@ impl Commands {
     /// # Errors
     /// [`Error::DeviceLost`], at once if it was lost before.
     pub fn submit(&mut self) -> Result<()> {
+        self.submit_between(&Semaphores::default())
+    }
+
+    /// As [`submit`](Self::submit), after what `semaphores` says and before what it signals.
+    ///
+    /// # Errors
+    /// As there; then nothing may be waited for or signalled.
+    pub fn submit_between(&mut self, semaphores: &Semaphores) -> Result<()> {
         self.wait()?;
         self.0.device.alive()?;
+        self.0.semaphores = semaphores.clone();
         self.0.fence.reset()?;
         self.0.submit()
     }
@@ -166,7 +215,7 @@ impl Commands {
     fn owned(&mut self, slot: Slot) -> &mut Buffer {
         match &mut self.0.buffers[slot.0] {
             Held::Owned(buffer) => buffer,
-            Held::Shared(_) => unreachable!("{slot:?} is shared with other commands"),
+            Held::Placed(_) => unreachable!("{slot:?} is shared with other commands"),
         }
     }
 
@@ -175,19 +224,28 @@ impl Commands {
         Slot(self.0.buffers.len() - 1)
     }
 
-    pub(super) fn share(&mut self, buffer: &Arc<Buffer>) -> Slot {
-        self.0.buffers.push(Held::Shared(buffer.clone()));
+    pub(super) fn slot(&mut self, place: Place) -> Slot {
+        self.0.buffers.push(Held::Placed(place));
         Slot(self.0.buffers.len() - 1)
+    }
+
+    pub(super) fn place(&mut self, slot: Slot, place: Place) {
+        self.0.buffers[slot.0] = Held::Placed(place);
     }
 
     pub(super) fn hold(&mut self, pipeline: &Arc<Pipeline>) {
         self.0.pipelines.push(pipeline.clone());
     }
 
-    pub(super) fn buffer(&self, slot: Slot) -> &Buffer {
+    /// The buffer of a slot, and where the slot begins in it.
+    pub(super) fn buffer(&self, slot: Slot) -> (&Buffer, u64) {
         match &self.0.buffers[slot.0] {
-            Held::Owned(buffer) => buffer,
-            Held::Shared(buffer) => buffer,
+            Held::Owned(buffer) => (buffer, 0),
+            Held::Placed(Place::Buffer(buffer, start)) => (buffer, *start),
+            Held::Placed(Place::Stretch(of, start)) => {
+                let (buffer, whole) = self.buffer(*of);
+                (buffer, whole + start)
+            }
         }
     }
 
@@ -238,10 +296,12 @@ impl Recorded {
             // The queue works in order: when the last one is done, all are.
             let fence = if i + 1 == self.raw.len() { self.fence.raw() } else { vk::Fence::null() };
             let buffers = [*raw];
-            let work = [vk::SubmitInfo::default().command_buffers(&buffers)];
-            // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
-            // keeps the queue to this thread.
-            let submitted = unsafe { device.raw().queue_submit(queue.raw, &work, fence) };
+            let ends = [i == 0, i + 1 == self.raw.len()];
+            let submitted = self.semaphores.around(ends, &buffers, |work| {
+                // SAFETY: the command buffer is complete, not pending, and holds all that it names; the lock
+                // keeps the queue to this thread.
+                queue.exclusive(|queue| unsafe { device.raw().queue_submit(queue, &[work], fence) })
+            });
             if let Err(e) = submitted {
                 let failed = device.check("vkQueueSubmit", Err(e));
                 if i > 0 && !device.is_dead() {
@@ -258,9 +318,10 @@ impl Recorded {
     fn close(&mut self, queue: &mut MutexGuard<'_, Queue>) {
         let device = self.device.clone();
         // SAFETY: the fence is reset and nothing else names it; the lock keeps the queue to this thread.
-        let fenced = unsafe { device.raw().queue_submit(queue.raw, &[], self.fence.raw()) }.is_ok();
+        let submit = |queue| unsafe { device.raw().queue_submit(queue, &[], self.fence.raw()) };
+        let fenced = queue.exclusive(submit).is_ok();
         // SAFETY: as above.
-        if fenced || unsafe { device.raw().queue_wait_idle(queue.raw) }.is_err() {
+        if fenced || queue.exclusive(|queue| unsafe { device.raw().queue_wait_idle(queue) }).is_err() {
             self.begin_waiting(queue, fenced);
         }
     }

@@ -26,6 +26,14 @@ impl DescriptorPool {
         Ok(Self { raw: device.check("vkCreateDescriptorPool", raw)?, device: device.clone() })
     }
 
+    /// Frees every set; no command that is pending binds one.
+    pub fn clear(&mut self) -> Result<()> {
+        let flags = vk::DescriptorPoolResetFlags::empty();
+        // SAFETY: the pool is ours alone; the owner waited for the commands that bind its sets.
+        let reset = unsafe { self.device.raw().reset_descriptor_pool(self.raw, flags) };
+        self.device.check("vkResetDescriptorPool", reset)
+    }
+
     /// A set of `layout` that names the buffers by binding number.
     pub fn set(
         &mut self,

@@ -1,5 +1,6 @@
 //! A device in use, shared by everything in the process that asks for the same physical one.
 
+use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ash::vk;
@@ -7,8 +8,9 @@ use ash::vk;
 use super::device_info::{self, DeviceInfo};
 use super::driver_error::driver_error;
 use super::features;
-use super::instance::Instance;
-use super::logical_device::LogicalDevice;
+use super::instance::{Instance, NEWEST, OLDEST};
+use super::loader::EntryPoint;
+use super::logical_device::{LogicalDevice, Origin, QueueLock};
 use super::memory::{Mapping, Memory};
 use super::parked;
 use super::pipeline::{Pipeline, PipelineKey};
@@ -23,10 +25,48 @@ use crate::options::Options;
 
 /// A logical device with its pipelines.
 pub struct Device {
-    physical: vk::PhysicalDevice,
     caps: Caps,
     pipelines: SharedPipelines,
     logical: Arc<LogicalDevice>,
+}
+
+/// A device of the caller's, with what nobody can ask Vulkan for.
+#[derive(Clone, Copy, Debug)]
+pub struct CallersDevice {
+    /// `vkGetInstanceProcAddr`; `None` for that of the Vulkan library.
+    pub entry_point: Option<EntryPoint>,
+    /// A `VkInstance`, made for Vulkan `api_version`.
+    pub instance: u64,
+    /// See `instance`.
+    pub api_version: u32,
+    /// The `VkPhysicalDevice` of `device`.
+    pub physical_device: u64,
+    /// A `VkDevice`.
+    pub device: u64,
+    /// The `VkDeviceCreateInfo` that it was made with, whole; only read while the device is adopted.
+    pub create_info: *const c_void,
+    /// A `VkQueue` of the device.
+    pub queue: u64,
+    /// Its family.
+    pub family: u32,
+    /// Keeps other users from the queue.
+    pub lock: Option<QueueLock>,
+}
+
+/// The Vulkan handles of a device.
+#[expect(missing_docs, reason = "the names say it")]
+#[derive(Clone, Copy, Debug)]
+pub struct Handles {
+    pub instance: u64,
+    pub physical_device: u64,
+    pub device: u64,
+    pub queue: u64,
+    /// Of the queue.
+    pub family: u32,
+    /// Of instance and device, whichever is older.
+    pub api_version: u32,
+    /// `vkGetInstanceProcAddr`.
+    pub entry_point: EntryPoint,
 }
 
 /// The devices in use.
@@ -69,7 +109,9 @@ impl Device {
         for i in candidates {
             // Handles are comparable: there is one instance.
             let mut alive = shared.iter().filter_map(Weak::upgrade);
-            if let Some(device) = alive.find(|device| device.physical == physical[i] && !device.is_lost()) {
+            if let Some(device) =
+                alive.find(|device| device.logical.physical() == physical[i] && !device.is_lost())
+            {
                 return Ok(device);
             }
             match timed("device opened", || Self::create(instance, physical[i], infos[i].clone())) {
@@ -100,9 +142,99 @@ impl Device {
         log::debug!("opened {info}, driver {}, features {}", info.driver, caps.features);
         log::debug!("{}: {:?}", info.name, caps.machine);
         // SAFETY: the device is new, with one queue of this family.
-        let logical =
-            Arc::new(unsafe { LogicalDevice::new(instance.clone(), raw, family, info, limits, memory) });
-        Ok(Self { physical, caps, pipelines: SharedPipelines::new(logical.clone()), logical })
+        let queue = unsafe { raw.get_device_queue(family, 0) };
+        let origin = Origin { physical, queue, family, lock: None, lent: false };
+        // SAFETY: as above.
+        let logical = unsafe {
+            LogicalDevice::new(instance.clone(), raw, origin, info, offer.sharing, (limits, memory))
+        };
+        Ok(Self::over(caps, logical))
+    }
+
+    fn over(caps: Caps, logical: LogicalDevice) -> Self {
+        let logical = Arc::new(logical);
+        Self { caps, pipelines: SharedPipelines::new(logical.clone()), logical }
+    }
+
+    /// Uses a device of the caller's, which nothing here destroys. It is shared with nobody.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if it offers Vulkan 1.0 only, or if the queue does not compute; [`Error::Forked`].
+    ///
+    /// # Safety
+    /// As [`CallersDevice`] says of each field; the device outlives what this returns and all that is made on it.
+    pub unsafe fn adopt(callers: &CallersDevice) -> Result<Arc<Self>> {
+        process::not_forked()?;
+        // SAFETY: as the caller promises.
+        let instance = Arc::new(unsafe { Instance::lent(callers.entry_point, callers.instance)? });
+        let physical: vk::PhysicalDevice = vk::Handle::from_raw(callers.physical_device);
+        let mut info = device_info::read(&instance, physical, 0);
+        info.api_version = info.api_version.min(callers.api_version);
+        if let Some(why) = &info.unusable {
+            return Err(Error::NoDevice(format!("{}: {why}", info.name)));
+        }
+        if info.api_version < OLDEST {
+            return Err(Error::NoDevice(format!(
+                "{}: the instance is of Vulkan 1.0, 1.1 is needed",
+                info.name
+            )));
+        }
+        if !device_info::computes(&instance, physical, callers.family) {
+            return Err(Error::NoDevice(format!(
+                "{}: queue family {} does not compute",
+                info.name, callers.family
+            )));
+        }
+        // SAFETY: as the caller promises.
+        let offer = unsafe {
+            let offer = features::query(&instance, physical, info.api_version);
+            offer.enabled_by(&*callers.create_info.cast::<vk::DeviceCreateInfo<'_>>())
+        };
+        // SAFETY: the handle is the caller's.
+        let memory = unsafe { instance.raw().get_physical_device_memory_properties(physical) };
+        let memory = Memory::new(&memory, info.kind);
+        let (caps, limits) = properties::query(&instance, physical, callers.family, &info, &offer);
+        log::debug!("the caller's {info}, driver {}, features {}", info.driver, caps.features);
+        let queue = vk::Handle::from_raw(callers.queue);
+        let origin = Origin { physical, queue, family: callers.family, lock: callers.lock, lent: true };
+        // SAFETY: as the caller promises.
+        let logical = unsafe {
+            let raw = ash::Device::load(instance.raw().fp_v1_0(), vk::Handle::from_raw(callers.device));
+            LogicalDevice::new(instance, raw, origin, info, offer.sharing, (limits, memory))
+        };
+        Ok(Arc::new(Self::over(caps, logical)))
+    }
+
+    /// Whether the device belongs to the caller: it cannot be opened again.
+    pub fn is_lent(&self) -> bool {
+        self.logical.is_lent()
+    }
+
+    /// Whether timeline semaphores are enabled.
+    pub fn has_timelines(&self) -> bool {
+        self.logical.sharing().timeline
+    }
+
+    /// Its Vulkan handles.
+    pub fn handles(&self) -> Handles {
+        let raw = self.logical.raw();
+        let queue =
+            self.logical.queue().lock().unwrap_or_else(PoisonError::into_inner).exclusive(|queue| queue);
+        Handles {
+            instance: vk::Handle::as_raw(self.logical.instance().raw().handle()),
+            physical_device: vk::Handle::as_raw(self.logical.physical()),
+            device: vk::Handle::as_raw(raw.handle()),
+            queue: vk::Handle::as_raw(queue),
+            family: self.logical.family(),
+            api_version: self.info().api_version.min(NEWEST),
+            entry_point: self.logical.instance().entry().static_fn().get_instance_proc_addr,
+        }
+    }
+
+    /// Does `f` while nothing here uses the queue.
+    pub fn with_queue<R>(&self, f: impl FnOnce(u64) -> R) -> R {
+        let mut queue = self.logical.queue().lock().unwrap_or_else(PoisonError::into_inner);
+        queue.exclusive(|queue| f(vk::Handle::as_raw(queue)))
     }
 
     /// What it can do.

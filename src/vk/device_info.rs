@@ -132,6 +132,13 @@ pub(super) fn extensions(instance: &Instance, physical: vk::PhysicalDevice) -> V
     offered.iter().filter_map(|e| Some(e.extension_name_as_c_str().ok()?.to_bytes().to_vec())).collect()
 }
 
+/// Whether there is such a queue family, and whether it computes.
+pub(super) fn computes(instance: &Instance, physical: vk::PhysicalDevice, family: u32) -> bool {
+    // SAFETY: the handle was enumerated from this instance.
+    let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
+    families.get(family as usize).is_some_and(|family| family.queue_flags.contains(vk::QueueFlags::COMPUTE))
+}
+
 /// The first queue family that computes. It may draw as well: on desktop drivers that one is the
 /// best tested.
 pub(super) fn queue_family(instance: &Instance, physical: vk::PhysicalDevice) -> Option<u32> {

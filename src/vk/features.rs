@@ -1,11 +1,13 @@
 //! Optional features: asking for them and switching them on.
 
 use std::ffi::CStr;
+use std::ptr;
 
 use ash::{ext, khr, vk};
 
 use super::device_info;
 use super::instance::{Instance, NEWEST};
+use super::sharing::Sharing;
 use crate::caps::Features;
 
 /// What a device offers beyond Vulkan 1.1.
@@ -14,6 +16,12 @@ pub(super) struct Offer {
     pub features: Features,
     /// Shapes `(m, n, k)` of fp16 × fp16 → fp32 at subgroup scope.
     pub cooperative_matrix: Vec<(u32, u32, u32)>,
+    /// The same of int8 × int8 → int32.
+    pub cooperative_matrix_integers: Vec<(u32, u32, u32)>,
+    /// Whether a dot product of four packed 8-bit integers is one instruction.
+    pub fast_dot: bool,
+    /// How it shares memory and semaphores with others.
+    pub sharing: Sharing,
     extensions: Vec<&'static CStr>,
 }
 
@@ -22,6 +30,7 @@ const PROMOTED: &[(u32, &CStr)] = &[
     (vk::API_VERSION_1_2, khr::_8bit_storage::NAME),
     (vk::API_VERSION_1_2, khr::shader_float16_int8::NAME),
     (vk::API_VERSION_1_2, khr::vulkan_memory_model::NAME),
+    (vk::API_VERSION_1_2, khr::timeline_semaphore::NAME),
     (vk::API_VERSION_1_3, khr::shader_integer_dot_product::NAME),
 ];
 
@@ -34,6 +43,7 @@ struct Chain {
     memory_model: vk::PhysicalDeviceVulkanMemoryModelFeatures<'static>,
     integer_dot: vk::PhysicalDeviceShaderIntegerDotProductFeatures<'static>,
     cooperative_matrix: vk::PhysicalDeviceCooperativeMatrixFeaturesKHR<'static>,
+    timeline: vk::PhysicalDeviceTimelineSemaphoreFeatures<'static>,
     core: vk::PhysicalDeviceFeatures,
 }
 
@@ -60,6 +70,9 @@ impl Chain {
         }
         if known(khr::cooperative_matrix::NAME) {
             head = head.push_next(&mut self.cooperative_matrix);
+        }
+        if known(khr::timeline_semaphore::NAME) {
+            head = head.push_next(&mut self.timeline);
         }
         let result = call(&mut head);
         self.core = head.features;
@@ -126,16 +139,19 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if !features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
         features = features.without(Features::VULKAN_MEMORY_MODEL);
     }
-    let mut cooperative_matrix = Vec::new();
-    let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
-    if features.contains(needed) {
-        cooperative_matrix = matrix_shapes(instance, physical);
-    }
+    let [mut cooperative_matrix, mut cooperative_matrix_integers] = [Vec::new(), Vec::new()];
+    let needed = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL);
     // Matrices are spread over a subgroup, whose size the kernel has to know.
-    if !subgroups_have_one_size(instance, physical, &known) {
-        cooperative_matrix.clear();
+    if features.contains(needed) && subgroups_have_one_size(instance, physical, &known) {
+        use vk::ComponentTypeKHR as Type;
+        if features.contains(Features::FLOAT_16) {
+            cooperative_matrix = matrix_shapes(instance, physical, Type::FLOAT16, Type::FLOAT32);
+        }
+        if features.contains(Features::INT_8.with(Features::STORAGE_8)) {
+            cooperative_matrix_integers = matrix_shapes(instance, physical, Type::SINT8, Type::SINT32);
+        }
     }
-    if cooperative_matrix.is_empty() {
+    if cooperative_matrix.is_empty() && cooperative_matrix_integers.is_empty() {
         features = features.without(Features::COOPERATIVE_MATRIX);
     }
 
@@ -147,11 +163,135 @@ pub(super) fn query(instance: &Instance, physical: vk::PhysicalDevice, api_versi
     if features.contains(Features::COOPERATIVE_MATRIX) {
         extensions.push(khr::cooperative_matrix::NAME);
     }
+    let sharing = Sharing::new(|name| known.extension(name), chain.timeline.timeline_semaphore == vk::TRUE);
+    extensions.extend(sharing.extensions());
     // A device that lists it may be used only with it.
     if known.extension(khr::portability_subset::NAME) {
         extensions.push(khr::portability_subset::NAME);
     }
-    Offer { features: features.with(subgroup(instance, physical).1), cooperative_matrix, extensions }
+    Offer {
+        features: features.with(subgroup(instance, physical).1),
+        cooperative_matrix,
+        cooperative_matrix_integers,
+        fast_dot: features.contains(Features::INTEGER_DOT) && has_fast_dot(instance, physical),
+        sharing,
+        extensions,
+    }
+}
+
+impl Offer {
+    /// What is left of it on a device that the caller has created like this.
+    ///
+    /// # Safety
+    /// `info` and what it leads to are as Vulkan asks.
+    pub unsafe fn enabled_by(mut self, info: &vk::DeviceCreateInfo<'_>) -> Self {
+        let mut chain = Chain::default();
+        // SAFETY: as the caller promises; each structure begins with its type.
+        unsafe {
+            if let Some(core) = info.p_enabled_features.as_ref() {
+                chain.core = *core;
+            }
+            let mut next = info.p_next.cast::<vk::BaseInStructure<'_>>();
+            while let Some(structure) = next.as_ref() {
+                chain.enable(structure);
+                next = structure.p_next;
+            }
+        }
+        for (feature, flag) in chain.flags() {
+            if *flag == vk::FALSE {
+                self.features = self.features.without(feature);
+            }
+        }
+        if !self.features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
+            self.features = self.features.without(Features::VULKAN_MEMORY_MODEL);
+        }
+        let matrices =
+            Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
+        if !self.features.contains(matrices) {
+            self.features = self.features.without(Features::COOPERATIVE_MATRIX);
+            self.cooperative_matrix.clear();
+            self.cooperative_matrix_integers.clear();
+        }
+        self.fast_dot &= self.features.contains(Features::INTEGER_DOT);
+        // SAFETY: as the caller promises.
+        let names: Vec<&CStr> = unsafe {
+            let count = info.enabled_extension_count as usize;
+            let names = match count {
+                0 => &[],
+                _ => std::slice::from_raw_parts(info.pp_enabled_extension_names, count),
+            };
+            names.iter().map(|name| CStr::from_ptr(*name)).collect()
+        };
+        let enabled = chain.timeline.timeline_semaphore == vk::TRUE;
+        self.sharing = self.sharing.and(&Sharing::new(|name| names.contains(&name), enabled));
+        self
+    }
+}
+
+impl Chain {
+    /// Switches on what a structure of a caller switches on.
+    ///
+    /// # Safety
+    /// The structure is of the type that it tells.
+    unsafe fn enable(&mut self, structure: &vk::BaseInStructure<'_>) {
+        let start = ptr::from_ref(structure);
+        // SAFETY: as the caller promises.
+        unsafe {
+            match structure.s_type {
+                vk::StructureType::PHYSICAL_DEVICE_FEATURES_2 => {
+                    self.core = (*start.cast::<vk::PhysicalDeviceFeatures2<'_>>()).features;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_1_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan11Features<'_>>();
+                    self.storage_16.storage_buffer16_bit_access = of.storage_buffer16_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_2_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan12Features<'_>>();
+                    self.storage_8.storage_buffer8_bit_access = of.storage_buffer8_bit_access;
+                    self.float16_int8.shader_float16 = of.shader_float16;
+                    self.float16_int8.shader_int8 = of.shader_int8;
+                    self.memory_model.vulkan_memory_model = of.vulkan_memory_model;
+                    self.memory_model.vulkan_memory_model_device_scope = of.vulkan_memory_model_device_scope;
+                    self.timeline.timeline_semaphore = of.timeline_semaphore;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_1_3_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkan13Features<'_>>();
+                    self.integer_dot.shader_integer_dot_product = of.shader_integer_dot_product;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDevice16BitStorageFeatures<'_>>();
+                    self.storage_16.storage_buffer16_bit_access = of.storage_buffer16_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDevice8BitStorageFeatures<'_>>();
+                    self.storage_8.storage_buffer8_bit_access = of.storage_buffer8_bit_access;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceShaderFloat16Int8Features<'_>>();
+                    self.float16_int8.shader_float16 = of.shader_float16;
+                    self.float16_int8.shader_int8 = of.shader_int8;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceVulkanMemoryModelFeatures<'_>>();
+                    self.memory_model.vulkan_memory_model = of.vulkan_memory_model;
+                    self.memory_model.vulkan_memory_model_device_scope = of.vulkan_memory_model_device_scope;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceShaderIntegerDotProductFeatures<'_>>();
+                    self.integer_dot.shader_integer_dot_product = of.shader_integer_dot_product;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR => {
+                    let of = &*start.cast::<vk::PhysicalDeviceCooperativeMatrixFeaturesKHR<'_>>();
+                    self.cooperative_matrix.cooperative_matrix = of.cooperative_matrix;
+                }
+                vk::StructureType::PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES => {
+                    let of = &*start.cast::<vk::PhysicalDeviceTimelineSemaphoreFeatures<'_>>();
+                    self.timeline.timeline_semaphore = of.timeline_semaphore;
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// The size of a subgroup, and what its operations allow in compute shaders.
@@ -188,7 +328,22 @@ fn subgroups_have_one_size(instance: &Instance, physical: vk::PhysicalDevice, kn
     sizes.min_subgroup_size == sizes.max_subgroup_size
 }
 
-fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32, u32, u32)> {
+/// Whether a dot product of four packed 8-bit integers is one instruction of a device that has the feature.
+fn has_fast_dot(instance: &Instance, physical: vk::PhysicalDevice) -> bool {
+    let mut dot = vk::PhysicalDeviceShaderIntegerDotProductProperties::default();
+    let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut dot);
+    // SAFETY: a device with the feature knows the structure.
+    unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
+    dot.integer_dot_product4x8_bit_packed_signed_accelerated == vk::TRUE
+}
+
+/// The shapes of matrices of `factors` whose products are added to those of `sums`.
+fn matrix_shapes(
+    instance: &Instance,
+    physical: vk::PhysicalDevice,
+    factors: vk::ComponentTypeKHR,
+    sums: vk::ComponentTypeKHR,
+) -> Vec<(u32, u32, u32)> {
     let functions = khr::cooperative_matrix::Instance::new(instance.entry(), instance.raw());
     // SAFETY: the device offers the extension.
     let Ok(all) = (unsafe { functions.get_physical_device_cooperative_matrix_properties(physical) }) else {
@@ -197,10 +352,9 @@ fn matrix_shapes(instance: &Instance, physical: vk::PhysicalDevice) -> Vec<(u32,
     let mut shapes: Vec<_> = all
         .iter()
         .filter(|p| {
-            p.a_type == vk::ComponentTypeKHR::FLOAT16
-                && p.b_type == vk::ComponentTypeKHR::FLOAT16
-                && p.c_type == vk::ComponentTypeKHR::FLOAT32
-                && p.result_type == vk::ComponentTypeKHR::FLOAT32
+            [p.a_type, p.b_type] == [factors; 2]
+                && [p.c_type, p.result_type] == [sums; 2]
+                && p.saturating_accumulation == vk::FALSE
                 && p.scope == vk::ScopeKHR::SUBGROUP
         })
         .map(|p| (p.m_size, p.n_size, p.k_size))
@@ -223,6 +377,7 @@ pub(super) fn create_device(
     for (feature, flag) in chain.flags() {
         *flag = offer.features.contains(feature).into();
     }
+    chain.timeline.timeline_semaphore = offer.sharing.timeline.into();
     let names: Vec<_> = offer.extensions.iter().map(|name| name.as_ptr()).collect();
     let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(family).queue_priorities(&[1.0])];
     chain.with_head(

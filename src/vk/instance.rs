@@ -24,6 +24,8 @@ pub(super) struct Instance {
     raw: ash::Instance,
     entry: ash::Entry,
     messenger: Option<(ext::debug_utils::Instance, vk::DebugUtilsMessengerEXT)>,
+    /// It belongs to the caller.
+    lent: bool,
 }
 
 /// Kept for the life of the process if a device is usable. Destroying the instance unloads the drivers, and not
@@ -116,7 +118,27 @@ impl Instance {
             let mute = |e| log::warn!("layers stay mute: vkCreateDebugUtilsMessengerEXT failed: {}", name(e));
             Some((functions, made.map_err(mute).ok()?))
         });
-        Ok(Self { raw, entry, messenger: messenger.flatten() })
+        Ok(Self { raw, entry, messenger: messenger.flatten(), lent: false })
+    }
+
+    /// An instance of the caller's, which is not destroyed here.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if no entry point is given and the Vulkan library cannot be opened.
+    ///
+    /// # Safety
+    /// `raw` is a `VkInstance` that outlives what this returns, of the Vulkan behind `entry_point`, or else of the
+    /// Vulkan library that is opened here.
+    pub unsafe fn lent(entry_point: Option<loader::EntryPoint>, raw: u64) -> Result<Self> {
+        let entry = match entry_point {
+            // SAFETY: as the caller promises.
+            Some(entry_point) => unsafe { loader::linked(entry_point) },
+            None => loader::entry()?,
+        };
+        process::own();
+        // SAFETY: as the caller promises.
+        let raw = unsafe { ash::Instance::load(entry.static_fn(), vk::Handle::from_raw(raw)) };
+        Ok(Self { raw, entry, messenger: None, lent: true })
     }
 
     /// The functions of the instance.
@@ -143,7 +165,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if process::is_forked() {
+        if self.lent || process::is_forked() {
             return;
         }
         // SAFETY: every device of the instance held an Arc of it and is gone.

@@ -69,7 +69,7 @@ pub unsafe fn use_entry_point(entry_point: EntryPoint) -> Result<()> {
 ///
 /// # Safety
 /// As for [`use_entry_point`].
-unsafe fn linked(entry_point: EntryPoint) -> ash::Entry {
+pub(super) unsafe fn linked(entry_point: EntryPoint) -> ash::Entry {
     // SAFETY: the caller vouches for the function; the others are looked up through it.
     unsafe { ash::Entry::from_static_fn(ash::StaticFn { get_instance_proc_addr: entry_point }) }
 }

@@ -1,5 +1,6 @@
 //! The logical device and its queue: what everything that is made on a device stands on.
 
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,18 +12,23 @@ use super::driver_error::driver_error;
 use super::instance::Instance;
 use super::memory::Memory;
 use super::process;
+use super::sharing::Sharing;
 use crate::error::{Error, Result};
 
 /// A `VkDevice` with its one compute queue. Whatever is made on it holds an `Arc` of it.
 pub(super) struct LogicalDevice {
     /// Destroyed after the device.
-    _instance: Arc<Instance>,
+    instance: Arc<Instance>,
+    physical: vk::PhysicalDevice,
     raw: ash::Device,
     info: DeviceInfo,
     limits: Limits,
     memory: Memory,
+    sharing: Sharing,
     family: u32,
     queue: Mutex<Queue>,
+    /// The device belongs to the caller.
+    lent: bool,
     /// Nothing more is to be done on it.
     lost: AtomicBool,
     /// The driver says that it is lost: nothing runs on it any more.
@@ -31,9 +37,46 @@ pub(super) struct LogicalDevice {
 
 /// The queue, and how long what was submitted to it may take.
 pub(super) struct Queue {
-    pub raw: vk::Queue,
+    raw: vk::Queue,
+    lock: Option<QueueLock>,
     /// The bounds of all pending submissions together.
     pub bounds: Duration,
+}
+
+/// How a caller's queue is locked against its other users.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLock {
+    /// Called before the queue is used.
+    pub lock: unsafe extern "C" fn(*mut c_void),
+    /// Called afterwards.
+    pub unlock: unsafe extern "C" fn(*mut c_void),
+    /// What both get.
+    pub user_data: *mut c_void,
+}
+
+// SAFETY: whoever gives the functions promises that any thread may call them.
+unsafe impl Send for QueueLock {}
+
+/// Where the device comes from, and its queue.
+pub(super) struct Origin {
+    pub physical: vk::PhysicalDevice,
+    pub queue: vk::Queue,
+    pub family: u32,
+    pub lock: Option<QueueLock>,
+    /// The device belongs to the caller, who destroys it.
+    pub lent: bool,
+}
+
+impl Queue {
+    /// The queue itself, which nobody else uses while `f` runs.
+    pub fn exclusive<R>(&mut self, f: impl FnOnce(vk::Queue) -> R) -> R {
+        // SAFETY: as promised by whoever gave the functions.
+        self.lock.inspect(|lock| unsafe { (lock.lock)(lock.user_data) });
+        let result = f(self.raw);
+        // SAFETY: as above.
+        self.lock.inspect(|lock| unsafe { (lock.unlock)(lock.user_data) });
+        result
+    }
 }
 
 /// Limits that only this module respects.
@@ -42,6 +85,8 @@ pub(super) struct Limits {
     pub allocation: u64,
     /// `nonCoherentAtomSize` in bytes.
     pub atom: u64,
+    /// `minImportedHostPointerAlignment` in bytes.
+    pub host_import: u64,
     /// `timestampValidBits` of the queue; 0 if it has no clock.
     pub timestamp_bits: u32,
     /// `timestampPeriod`: nanoseconds of a tick.
@@ -52,21 +97,40 @@ impl LogicalDevice {
     /// Takes a device over.
     ///
     /// # Safety
-    /// Nobody else uses `raw`, which was created with one queue of `family`, from `instance` and from the physical
-    /// device that the other arguments describe.
+    /// `raw` was created with the queue of `origin`, from `instance` and from the physical device that the other
+    /// arguments describe, with everything of `sharing` enabled. Unless it is lent nobody else uses it.
     pub unsafe fn new(
         instance: Arc<Instance>,
         raw: ash::Device,
-        family: u32,
+        origin: Origin,
         info: DeviceInfo,
-        limits: Limits,
-        memory: Memory,
+        sharing: Sharing,
+        (limits, memory): (Limits, Memory),
     ) -> Self {
-        // SAFETY: the caller vouches for the queue.
-        let queue = unsafe { raw.get_device_queue(family, 0) };
-        let queue = Mutex::new(Queue { raw: queue, bounds: Duration::ZERO });
+        let Origin { physical, queue, family, lock, lent } = origin;
+        let queue = Mutex::new(Queue { raw: queue, lock, bounds: Duration::ZERO });
         let (lost, dead) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { _instance: instance, raw, info, limits, memory, family, queue, lost, dead }
+        Self { instance, physical, raw, info, limits, memory, sharing, family, queue, lent, lost, dead }
+    }
+
+    /// The instance.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The physical device.
+    pub fn physical(&self) -> vk::PhysicalDevice {
+        self.physical
+    }
+
+    /// How it shares memory and semaphores.
+    pub fn sharing(&self) -> &Sharing {
+        &self.sharing
+    }
+
+    /// Whether the device belongs to the caller.
+    pub fn is_lent(&self) -> bool {
+        self.lent
     }
 
     /// The functions of the device.
@@ -145,6 +209,9 @@ impl LogicalDevice {
 
 impl Drop for LogicalDevice {
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         // SAFETY: whatever was made on the device held an Arc of it and is gone, submissions included: their
         // owners waited for them. The instance is destroyed later.
         self.free(|device| unsafe { device.destroy_device(None) });

@@ -25,13 +25,22 @@ pub(super) fn query(
     // SAFETY: the device offers Vulkan 1.1, which knows the structure.
     unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
     let limits = all.properties.limits;
+    let mut host_import = vk::PhysicalDeviceExternalMemoryHostPropertiesEXT::default();
+    if offer.sharing.host_pointer {
+        let mut all = vk::PhysicalDeviceProperties2::default().push_next(&mut host_import);
+        // SAFETY: the device offers the extension that the structure belongs to.
+        unsafe { instance.raw().get_physical_device_properties2(physical, &mut all) };
+    }
     // SAFETY: the handle was enumerated from this instance.
     let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
     let shared_bytes = limits.max_compute_shared_memory_size;
     let caps = Caps {
         name: info.name.clone(),
         kind: info.kind,
-        machine: Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes),
+        machine: Machine {
+            fast_dot: offer.fast_dot,
+            ..Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes)
+        },
         features: offer.features,
         subgroup_size: features::subgroup(instance, physical).0,
         max_invocations: limits.max_compute_work_group_invocations,
@@ -43,10 +52,12 @@ pub(super) fn query(
         max_storage_buffers: limits.max_per_stage_descriptor_storage_buffers,
         submission: Submission::of(info.kind, info.vendor),
         cooperative_matrix: offer.cooperative_matrix.clone(),
+        cooperative_matrix_integers: offer.cooperative_matrix_integers.clone(),
     };
     let limits = Limits {
         allocation: maintenance.max_memory_allocation_size.max(1 << 30),
         atom: limits.non_coherent_atom_size.max(1),
+        host_import: host_import.min_imported_host_pointer_alignment.max(1),
         timestamp_bits: families.get(family as usize).map_or(0, |family| family.timestamp_valid_bits),
         timestamp_period: limits.timestamp_period,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ash::vk;
 
 use super::buffer::Buffer;
-use super::commands::{Commands, Slot};
+use super::commands::{Commands, Place, Slot};
 use super::descriptor::DescriptorPool;
 use super::device::Device;
 use super::parked;
@@ -46,6 +46,8 @@ pub enum Stage {
     Transfer,
     /// The host, once the submission is done.
     Host,
+    /// Whoever else uses the same buffers: other submissions, and the host.
+    Others,
 }
 
 impl Stage {
@@ -54,6 +56,7 @@ impl Stage {
             Self::Compute => vk::PipelineStageFlags::COMPUTE_SHADER,
             Self::Transfer => vk::PipelineStageFlags::TRANSFER,
             Self::Host => vk::PipelineStageFlags::HOST,
+            Self::Others => vk::PipelineStageFlags::ALL_COMMANDS | vk::PipelineStageFlags::HOST,
         }
     }
 
@@ -62,6 +65,7 @@ impl Stage {
             Self::Compute => vk::AccessFlags::SHADER_WRITE,
             Self::Transfer => vk::AccessFlags::TRANSFER_WRITE,
             Self::Host => vk::AccessFlags::HOST_WRITE,
+            Self::Others => vk::AccessFlags::MEMORY_WRITE,
         }
     }
 
@@ -70,6 +74,7 @@ impl Stage {
             Self::Compute => vk::AccessFlags::SHADER_READ | vk::AccessFlags::SHADER_WRITE,
             Self::Transfer => vk::AccessFlags::TRANSFER_READ | vk::AccessFlags::TRANSFER_WRITE,
             Self::Host => vk::AccessFlags::HOST_READ,
+            Self::Others => vk::AccessFlags::MEMORY_READ | vk::AccessFlags::MEMORY_WRITE,
         }
     }
 }
@@ -98,7 +103,19 @@ impl Recorder {
         parked::free_idle();
         let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
-        let mut commands = Commands::new(device, descriptors, timestamps, capacity.seconds)?;
+        Self::begin(Commands::new(device, descriptors, timestamps, capacity.seconds)?)
+    }
+
+    /// Records commands anew, within the capacity of the first time. They keep their buffers.
+    ///
+    /// # Errors
+    /// If the device is lost, or memory does not suffice.
+    pub fn again(mut commands: Commands) -> Result<Self> {
+        commands.clear()?;
+        Self::begin(commands)
+    }
+
+    fn begin(mut commands: Commands) -> Result<Self> {
         commands.begin()?;
         if let Some(timestamps) = commands.timestamps() {
             // SAFETY: the command buffer is recording and holds the timestamps.
@@ -114,7 +131,17 @@ impl Recorder {
 
     /// Shares a buffer, which stays alive with the commands.
     pub fn share(&mut self, buffer: &Arc<Buffer>) -> Slot {
-        self.commands.share(buffer)
+        self.commands.slot(Place::Buffer(buffer.clone(), 0))
+    }
+
+    /// A slot that [`place`](Self::place) may put elsewhere.
+    pub fn slot(&mut self, place: Place) -> Slot {
+        self.commands.slot(place)
+    }
+
+    /// Puts a slot that was made by [`slot`](Self::slot) elsewhere, for what is recorded from now on.
+    pub fn place(&mut self, slot: Slot, place: Place) {
+        self.commands.place(slot, place);
     }
 
     /// Runs `grid` workgroups of `pipeline` over one region per binding.
@@ -131,10 +158,8 @@ impl Recorder {
         let buffers: Vec<_> = regions
             .iter()
             .map(|region| {
-                vk::DescriptorBufferInfo::default()
-                    .buffer(self.raw(region))
-                    .offset(region.offset)
-                    .range(region.bytes)
+                let (buffer, offset) = self.raw(region);
+                vk::DescriptorBufferInfo::default().buffer(buffer).offset(offset).range(region.bytes)
             })
             .collect();
         self.place_barrier();
@@ -170,8 +195,8 @@ impl Recorder {
     pub fn copy(&mut self, from: Region, to: Region) {
         assert_eq!(from.bytes, to.bytes, "a copy keeps its size");
         self.place_barrier();
-        let (source, destination) = (self.raw(&from), self.raw(&to));
-        let part = vk::BufferCopy::default().src_offset(from.offset).dst_offset(to.offset).size(from.bytes);
+        let ((source, start), (destination, to)) = (self.raw(&from), self.raw(&to));
+        let part = vk::BufferCopy::default().src_offset(start).dst_offset(to).size(from.bytes);
         // SAFETY: the command buffer is recording and holds both buffers; the regions lie in them.
         unsafe {
             self.commands.device().raw().cmd_copy_buffer(self.commands.raw(), source, destination, &[part]);
@@ -236,15 +261,16 @@ impl Recorder {
         Ok(self.commands)
     }
 
-    /// The buffer of a region that must lie in it.
-    fn raw(&self, region: &Region) -> vk::Buffer {
-        let buffer = self.commands.buffer(region.slot);
-        let end = region.offset.checked_add(region.bytes);
+    /// The buffer of a region that must lie in it, and where the region starts there.
+    fn raw(&self, region: &Region) -> (vk::Buffer, u64) {
+        let (buffer, start) = self.commands.buffer(region.slot);
+        let offset = start.saturating_add(region.offset);
+        let end = offset.checked_add(region.bytes);
         assert!(
             region.bytes > 0 && end.is_some_and(|end| end <= buffer.bytes()),
             "{region:?} lies outside of a buffer of {} bytes",
             buffer.bytes()
         );
-        buffer.raw()
+        (buffer.raw(), offset)
     }
 }

@@ -51,6 +51,11 @@ impl Timestamps {
         self.written += 1;
     }
 
+    /// Makes room for as many again; nothing that is pending writes any.
+    pub fn clear(&mut self) {
+        self.written = 0;
+    }
+
     /// The time between each timestamp and the next; the submission is done.
     pub fn read(&self) -> Result<Vec<Duration>> {
         let mut ticks = vec![0u64; self.written as usize];

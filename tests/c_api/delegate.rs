@@ -91,6 +91,11 @@ impl Delegate {
         (!raw.is_null()).then_some(Self(raw))
     }
 
+    /// Takes over what was created otherwise.
+    pub fn of(raw: *mut TfLiteDelegate) -> Self {
+        Self(raw)
+    }
+
     /// For an interpreter.
     pub fn raw(&self) -> *mut TfLiteDelegate {
         self.0

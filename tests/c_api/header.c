@@ -25,6 +25,47 @@ static void refused(const TfLiteVulkanDelegateOptions* options, const char* why)
     TfLiteVulkanDelegateDelete(delegate);
 }
 
+static void unsaid(int answer, const char* why) {
+    check(answer == 0 && strstr(TfLiteVulkanDelegateLastError(), why) != NULL, why);
+}
+
+/* What is refused without a device, field by field. */
+static void zero_copy(TfLiteDelegate* delegate) {
+    TfLiteVulkanHandles handles;
+    TfLiteVulkanBinding binding;
+    TfLiteVulkanImport memory;
+    memset(&handles, 0, sizeof(handles));
+    memset(&binding, 0, sizeof(binding));
+    memset(&memory, 0, sizeof(memory));
+    unsaid(TfLiteVulkanGetHandles(delegate, &handles, sizeof(handles)), "no device");
+    unsaid(TfLiteVulkanGetHandles(NULL, &handles, sizeof(handles)), "the delegate is NULL");
+    unsaid(TfLiteVulkanUseQueue(delegate, NULL, NULL), "the function");
+    binding.size = sizeof(binding);
+    unsaid(TfLiteVulkanBind(delegate, NULL, 0, &binding), "no device");
+    unsaid(TfLiteVulkanBind(NULL, NULL, 0, NULL), "the delegate is NULL");
+    unsaid(TfLiteVulkanWaitBefore(delegate, NULL, 0, 1, 0), "no device");
+    unsaid(TfLiteVulkanWaitBeforeFd(delegate, NULL, 0, -1), "no device");
+    unsaid(TfLiteVulkanSignalAfter(delegate, NULL, 0, 1, 0), "no device");
+    memory.size = sizeof(memory);
+    memory.memory = kTfLiteVulkanMemoryHost;
+    unsaid(TfLiteVulkanBufferImport(delegate, &memory) != NULL, "no device");
+    TfLiteVulkanBufferDelete(NULL);
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, NULL) != NULL, "handles is NULL");
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles has a wrong size");
+    handles.size = sizeof(handles);
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.instance");
+    handles.instance = &handles;
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.physical_device");
+    handles.physical_device = &handles;
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.device");
+    handles.device = &handles;
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.queue");
+    handles.queue = &handles;
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.device_create_info");
+    handles.device_create_info = &handles;
+    unsaid(TfLiteVulkanDelegateCreateOn(NULL, &handles) != NULL, "handles.api_version");
+}
+
 int main(void) {
     TfLiteVulkanDelegateOptions options = TfLiteVulkanDelegateOptionsDefault();
     TfLiteVulkanDevice device;
@@ -78,6 +119,7 @@ int main(void) {
     options.require_device = 0;
     delegate = TfLiteVulkanDelegateCreate(&options);
     check(delegate != NULL, "no device, none required");
+    zero_copy(delegate);
     TfLiteVulkanDelegateDelete(delegate);
     return failures;
 }

@@ -8,11 +8,14 @@ mod devices;
 mod entry_point;
 mod faults;
 mod fork;
+mod gpu;
 mod header;
 mod life;
 mod options;
 mod probe;
 mod run;
+mod shared_memory;
 mod tflite;
 #[path = "../faults/vulkan.rs"]
 mod vulkan;
+mod zero_copy;

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 use libloading::Library;
-use tflite_vulkan::tflite::sys::{TfLiteDelegate, TfLiteStatus, kTfLiteOk};
+use tflite_vulkan::tflite::sys::{TfLiteDelegate, TfLiteStatus, TfLiteTensor, kTfLiteOk};
 
 use crate::delegate::Delegate;
 use crate::probe::{Probe, Seen};
@@ -204,6 +204,28 @@ impl<'a> Interpreter<'a> {
         self.get(0).1
     }
 
+    /// The tensor of an input or an output.
+    pub fn tensor(&self, output: bool, number: usize) -> *const TfLiteTensor {
+        let get = if output {
+            api().TfLiteInterpreterGetOutputTensor
+        } else {
+            api().TfLiteInterpreterGetInputTensor
+        };
+        // SAFETY: the interpreter is alive.
+        unsafe { get(self.raw, number as c_int) }.cast()
+    }
+
+    /// Its index in the subgraph.
+    pub fn index(&self, output: bool, number: usize) -> c_int {
+        let indices = if output {
+            api().TfLiteInterpreterOutputTensorIndices
+        } else {
+            api().TfLiteInterpreterInputTensorIndices
+        };
+        // SAFETY: the interpreter has such a tensor.
+        unsafe { *indices(self.raw).add(number) }
+    }
+
     /// Puts an input or an output into memory of ours, which must be aligned to 64 bytes.
     ///
     /// # Safety
@@ -212,12 +234,7 @@ impl<'a> Interpreter<'a> {
         let allocation = CustomAllocation { data: memory.as_mut_ptr().cast(), bytes: size_of_val(memory) };
         // SAFETY: the interpreter has such a tensor; the rest is the caller's promise.
         let status = unsafe {
-            let indices = if output {
-                api().TfLiteInterpreterOutputTensorIndices
-            } else {
-                api().TfLiteInterpreterInputTensorIndices
-            };
-            let index = *indices(self.raw).add(number);
+            let index = self.index(output, number);
             (api().TfLiteInterpreterSetCustomAllocationForTensor)(self.raw, index, &allocation, 0)
         };
         self.answer(status).unwrap();

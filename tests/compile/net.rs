@@ -41,14 +41,14 @@ impl Net {
     pub fn number(&mut self, number: i8) -> ValueId {
         let shape = Shape::new(&[]);
         let bytes = Arc::new(number.to_le_bytes().to_vec());
-        let constant = Constant { shape, stored: DType::I8, bytes, sparsity: None };
+        let constant = Constant { shape, stored: DType::I8, bytes, sparsity: None, quant: None };
         self.graph.add_value("n", TensorType { shape, dtype: DType::I8, quant: None }, Some(constant))
     }
 
     pub fn half(&mut self, dims: &[u32]) -> ValueId {
         let shape = Shape::new(dims);
         let bytes = Arc::new(vec![0u8; shape.elements() as usize * 2]);
-        let constant = Constant { shape, stored: DType::F16, bytes, sparsity: None };
+        let constant = Constant { shape, stored: DType::F16, bytes, sparsity: None, quant: None };
         self.graph.add_value("h", TensorType { shape, dtype: DType::F16, quant: None }, Some(constant))
     }
 

@@ -22,6 +22,9 @@ class Case:
              plain ones, unless they lack one of the operators
     sensitive  whether its result jumps, so that the library may keep it in fp32 where fp16 was asked for
     options  further options of the delegate
+    twin     the graph whose stock kernels it must equal instead of its own
+    near     the largest error against its own stock kernels, where it has a twin
+    stateful   whether a run depends on those before it
     """
 
     graph: Graph
@@ -35,6 +38,9 @@ class Case:
     follows: tuple = ()
     sensitive: bool = False
     options: dict = dataclasses.field(default_factory=dict)
+    twin: Graph | None = None
+    near: float = 0.05
+    stateful: bool = False
 
     @property
     def name(self):

@@ -68,7 +68,8 @@ def check(job, case):
     if "want" in case:
         wanted = {"stored": load_runs(case["want"])}
     else:
-        wanted = {kernels: play(host.reference(model, kernels), runs) for kernels in case["kernels"]}
+        twin = pathlib.Path(case["twin"]).read_bytes() if "twin" in case else model
+        wanted = {kernels: play(host.reference(twin, kernels), runs) for kernels in case["kernels"]}
     faults, record = [], {"case": case["name"]}
     if job["library"] == "none":
         it = host.Interpreter(model_content=model)
@@ -84,8 +85,13 @@ def check(job, case):
             faults.append(f"{taken['partitions']} partitions, expected {case['partitions']}")
     got = play(it, runs)
     record["error"] = max(compare(want, got, job, case, kernels, faults) for kernels, want in wanted.items())
+    if "twin" in case:
+        own = play(host.reference(model, case["kernels"][0]), runs)
+        compare(own, got, dict(job, limit=case["near"]), case, "its own", faults)
     # The last run has the first one's inputs.
-    if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(got[0], got[-1])):
+    if not case.get("stateful") and not all(
+        np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(got[0], got[-1])
+    ):
         faults.append("the repeated input gives other outputs")
     return dict(record, faults=faults)
 

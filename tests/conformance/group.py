@@ -54,8 +54,8 @@ class Config:
             "allow_software": "1",
             "require_device": "1",
             "precision": self.precision,
-            "log_level": "info",
             "integers": "reference-2.14" if self.oldest else "reference",
+            "log_level": "info",
         }
 
 
@@ -96,7 +96,12 @@ def write_case(folder, number, case):
     save_runs(inputs, case.runs())
     kernels = list(case.follows) or [case.graph.kernels]
     entry = {"name": case.name, "model": str(model), "inputs": str(inputs), "kernels": kernels}
-    return dict(entry, left=case.left, partitions=case.partitions, exact=case.exact, options=case.options)
+    if case.twin:
+        twin = folder / f"{number}-twin.tflite"
+        twin.write_bytes(case.twin.build())
+        entry |= {"twin": str(twin), "near": case.near}
+    entry |= {"left": case.left, "partitions": case.partitions, "exact": case.exact}
+    return dict(entry, stateful=case.stateful, options=case.options)
 
 
 def input_shape(path):

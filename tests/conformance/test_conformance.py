@@ -23,11 +23,17 @@ OLDEST_GROUPS = (
     "depthwise_conv_2d",
     "dynamic",
     "fully_connected",
+    "fully_connected_integers",
     "fusions",
     "integers",
     "lookup",
     "quantized_binary",
+    "pool_integers",
+    "recurrent_integers",
+    "resize_integers",
     "select",
+    "softmax_integers",
+    "sum_integers",
     "transpose_conv",
 )
 

@@ -29,6 +29,8 @@ pub enum Arg {
     Known(HostTensor),
     /// Known integers.
     Ints(Vec<i32>),
+    /// An optional one that is left out.
+    Absent,
 }
 
 /// An operand that is computed before.
@@ -138,34 +140,46 @@ impl Case {
                 Arg::Elements(elements) => Some(elements.clone()),
                 _ => None,
             };
-            operands.push(Some(match arg {
-                Arg::Tensor(shape) | Arg::Numbers(shape, _) => add(TensorType::f32(*shape), None),
-                Arg::Elements(elements) => add(ty(elements), None),
+            operands.push(match arg {
+                Arg::Absent => None,
+                Arg::Tensor(shape) | Arg::Numbers(shape, _) => Some(add(TensorType::f32(*shape), None)),
+                Arg::Elements(elements) => Some(add(ty(elements), None)),
                 Arg::Known(elements) => {
                     let bytes = Arc::new(bytes(elements));
                     let (shape, stored) = (elements.shape, elements.dtype());
-                    add(ty(elements), Some(Constant { shape, stored, bytes, sparsity: None }))
+                    Some(add(
+                        ty(elements),
+                        Some(Constant { shape, stored, bytes, sparsity: None, quant: None }),
+                    ))
                 }
                 Arg::Constant(shape) => {
-                    add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape))))
+                    Some(add(TensorType::f32(*shape), Some(Constant::from_f32(*shape, &data(shape)))))
                 }
                 Arg::Ints(ints) => {
                     let shape = Shape::from([ints.len() as u32]);
                     let bytes: Vec<u8> = ints.iter().flat_map(|i| i.to_le_bytes()).collect();
-                    let constant =
-                        Constant { shape, stored: DType::I32, bytes: Arc::new(bytes), sparsity: None };
-                    add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant))
+                    let constant = Constant {
+                        shape,
+                        stored: DType::I32,
+                        bytes: Arc::new(bytes),
+                        sparsity: None,
+                        quant: None,
+                    };
+                    Some(add(TensorType { shape, dtype: DType::I32, quant: None }, Some(constant)))
                 }
-            }));
+            });
             inputs.extend(operands[i].zip(computed));
         }
         let shapes: Vec<_> = operands.iter().map(|i| i.map(|i| graph.value(i).ty.shape)).collect();
         let results = self.op.infer(&shapes).unwrap_or_else(|e| panic!("{self:?}: {e}"));
+        let (states, own) = (self.op.states(), results.len() - self.op.states().len());
+        let held = |i: usize| Some(graph.value(operands[states[i.checked_sub(own)?]]?).ty.dtype);
+        let dtypes: Vec<_> = (0..results.len()).map(|i| held(i).unwrap_or(self.results)).collect();
         let outputs: Vec<_> = results
             .into_iter()
             .enumerate()
             .map(|(i, shape)| {
-                let ty = TensorType { dtype: self.results, ..TensorType::f32(shape) };
+                let ty = TensorType { dtype: dtypes[i], ..TensorType::f32(shape) };
                 graph.add_value(format!("{label} result {i}"), ty, None)
             })
             .collect();
@@ -327,9 +341,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
     let fp16 = device.caps().features.contains(Features::STORAGE_16);
     let mut own = device.caps().clone();
     own.machine.max_rounds = rounds.unwrap_or(own.machine.max_rounds);
-    let gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    let mut gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
+    gpu.machine.fast_dot = true;
     let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
-    let plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    let mut plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
+    plain.machine.fast_dot = false;
     let ways = match sides {
         Sides::Alike => vec![
             (Precision::Fp32, own.clone(), sides),
@@ -366,10 +382,11 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
 const SIDE_BY_SIDE: usize = 64;
 
 /// Numbers between -1 and 1 that fp16 holds exactly, so that it is the kernel that is measured.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f32 {
+    /// A multiple of 1/512 from -1 to 1.
+    pub fn next(&mut self) -> f32 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -16,7 +16,7 @@ const TYPES: [DType; 8] =
     [DType::F32, DType::F16, DType::I64, DType::I32, DType::I16, DType::I8, DType::U8, DType::Bool];
 
 /// Numbers of every size and sign, cut to what the type holds.
-fn elements(dtype: DType, dims: &[u32]) -> HostTensor {
+pub fn elements(dtype: DType, dims: &[u32]) -> HostTensor {
     let mut n: i64 = 0;
     HostTensor::moved(dtype, Shape::new(dims), |_| {
         n += 1;

@@ -11,5 +11,7 @@ mod long_loops;
 mod matmul;
 mod movement;
 mod pooling;
-mod quantized;
+mod quantised;
+mod quantised_convolution;
+mod quantised_elementwise;
 mod reduction;

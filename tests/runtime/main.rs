@@ -2,6 +2,7 @@
 //! these tests fail. `drivers.rs` runs them again on SwiftShader and under the validation layer,
 //! which `make drivers` fetches.
 
+mod bind;
 mod cache;
 mod child;
 mod drivers;

@@ -15,13 +15,13 @@ use crate::program::BufferId;
 
 /// How a workgroup tiles its block of the result; the numbers are the kernel's constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BlockTile {
+pub struct BlockTile {
     /// For people: pixels × channels × products of a step, for matrices of 16.
     label: &'static str,
     /// Subgroups along pixels, channels and depth.
-    subgroups: [u32; 3],
+    pub subgroups: [u32; 3],
     /// Matrices of a subgroup along pixels, channels and, per step, depth.
-    matrices: [u32; 3],
+    pub matrices: [u32; 3],
     /// Costs in tens of nanoseconds, fitted to times on an NVIDIA H100: a step's latency with one workgroup
     /// on a core, a step's share of the core's time with many, and the fixed cost of a workgroup.
     time: [u32; 3],
@@ -41,9 +41,11 @@ const TILES: [BlockTile; 9] = [
 
 /// A tile, and how many workgroups compute a block together (split-K).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SplitTile {
-    tile: BlockTile,
-    parts: u32,
+pub struct SplitTile {
+    /// The tile.
+    pub tile: BlockTile,
+    /// The workgroups.
+    pub parts: u32,
 }
 
 impl fmt::Display for SplitTile {
@@ -56,7 +58,8 @@ impl fmt::Display for SplitTile {
 pub type MatrixShape = (u32, u32, u32);
 
 impl BlockTile {
-    fn block(&self, (m, n, k): MatrixShape) -> [u32; 3] {
+    /// Pixels, channels and, per step, products of a workgroup.
+    pub fn block(&self, (m, n, k): MatrixShape) -> [u32; 3] {
         let [sm, sn, sk] = self.subgroups;
         let [fm, fn_, fk] = self.matrices;
         [sm * fm * m, sn * fn_ * n, sk * fk * k]
@@ -67,7 +70,8 @@ impl BlockTile {
         m * n * k
     }
 
-    fn invocations(&self, caps: &Caps) -> u32 {
+    /// Invocations of a workgroup.
+    pub fn invocations(&self, caps: &Caps) -> u32 {
         self.subgroup_count() * caps.subgroup_size
     }
 
@@ -109,7 +113,8 @@ pub fn fits(caps: &Caps, store: Store) -> bool {
         && shape(caps).is_some_and(|shape| tiles(caps, shape).next().is_some())
 }
 
-fn tiles(caps: &Caps, shape: MatrixShape) -> impl Iterator<Item = BlockTile> {
+/// The tiles that fit the device.
+pub fn tiles(caps: &Caps, shape: MatrixShape) -> impl Iterator<Item = BlockTile> {
     TILES.into_iter().filter(move |tile| tile.fits(caps, shape))
 }
 
@@ -135,7 +140,7 @@ impl SplitTile {
     }
 
     /// All tilings of a result of rows × channels with sums of `products`, the cheapest by estimate first.
-    fn candidates(caps: &Caps, shape: MatrixShape, sizes: [u32; 3], load_cost: u32) -> Vec<Self> {
+    pub fn candidates(caps: &Caps, shape: MatrixShape, sizes: [u32; 3], load_cost: u32) -> Vec<Self> {
         let splits = |tile: BlockTile| {
             let steps = sizes[2].div_ceil(tile.block(shape)[2]);
             let parts = [1, 2, 4, 8].into_iter().filter(move |n| *n == 1 || *n <= steps);

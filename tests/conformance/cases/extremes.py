@@ -125,6 +125,11 @@ def arguments():
                 g.output(argument(g, name, x, axis, "int64" if wide else "int32", wide))
                 # The largest random inputs may be equal in fp16.
                 yield Case(g, sensitive=dtype == "float32")
+        for dtype, zero in (("int8", -7), ("uint8", 9)):
+            g = Graph(f"{name} {dtype} from {zero}")
+            x = source(g, 2, 50, 3, dtype=dtype, quantisation=(0.25, zero, 0))
+            g.output(argument(g, name, x, 1, "int32"))
+            yield Case(g)
         g = Graph(f"{name} of NaN, infinities and zeros")
         x = g.input(8, 4)
         g.output(argument(g, name, x, 1, "int32"))

@@ -26,10 +26,10 @@ TABLE = [
 ]
 
 
-def pool(g, operator, x, fh, fw, sh, sw, padding, activation="NONE"):
+def pool(g, operator, x, fh, fw, sh, sw, padding, activation="NONE", **kind):
     """The node."""
     options = {"filter_height": fh, "filter_width": fw, "stride_h": sh, "stride_w": sw}
-    return g.op(operator, x, padding=padding, activation=activation, **options)
+    return g.op(operator, x, padding=padding, activation=activation, **options, **kind)
 
 
 def cases():

@@ -1,0 +1,168 @@
+//! FULLY_CONNECTED of int16: `y[r,o]` is the element of the sum `bias[o] + Σ x[r,k] · (w[o,k] - w₀)`.
+//!
+//! Shapes are those of floats. Taken for int16 operands and results around 0 with int8 weights, constant or computed,
+//! with one scale or one for each channel. Sums have 64 bits, or 32 with a bias of int32. Today's reference kernels
+//! scale them in doubles, those of 2.14 by a multiplier of 15 bits; XNNPACK takes no such node.
+
+use std::sync::Arc;
+
+use super::batch_matmul_int16::{WideProduct, around_zero, one_scale};
+use super::fully_connected::FullyConnected;
+use super::fully_connected_integers::target;
+use crate::error::Unsupported;
+use crate::ir::requantize::Target;
+use crate::ir::wide_product::{self, WideScaling};
+use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, TensorType};
+use crate::lower::Lower;
+use crate::op::{Def, Operator, Parsed, operand};
+use crate::options::Integers;
+use crate::program::BufferId;
+use crate::tflite::{NodeView, sys};
+use crate::unsupported;
+
+pub(super) const DEFS: &[Def] = &[Def {
+    name: "FULLY_CONNECTED",
+    builtin: Some(sys::kTfLiteBuiltinFullyConnected),
+    typed_by: 0,
+    takes: &[(DType::I16, 12)],
+    parse,
+}];
+
+/// A product with the transpose of a matrix of int8, in sums of 64 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FullyConnectedInt16 {
+    /// The shapes.
+    pub shapes: FullyConnected,
+    /// The weights'.
+    pub zero_point: i32,
+    /// From the sums of each channel, or of all, to the result.
+    pub scalings: Arc<[WideScaling]>,
+    /// The result.
+    pub target: Target,
+    /// Whether sums wrap at 32 bits.
+    pub narrow: bool,
+}
+
+/// The largest number of a bias: sums are to be exact in doubles.
+const LARGEST: i64 = 1 << 52;
+
+fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
+    node.expect(2..=3, 1)?;
+    let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
+    let p = node.required_params::<sys::TfLiteFullyConnectedParams>()?;
+    if p.weights_format != sys::kTfLiteFullyConnectedWeightsFormatDefault {
+        unsupported!("weights format {} (0 = default is supported)", p.weights_format);
+    }
+    if w.dtype != DType::I8 || w.shape.len() != 2 || w.shape.contains(&0) {
+        unsupported!("weights {w} for {}", x.dtype);
+    }
+    let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
+    shapes.infer(&[Some(x.shape), Some(w.shape)])?;
+    let narrow = check_bias(node, 2, w.shape[0])? == Some(DType::I32);
+    let target = target(&y, Activation::from_code(p.activation)?)?;
+    let (scalings, zero_point) = scalings(node.integers(), [&x, &w, &y])?;
+    if narrow && node.integers() == Integers::Reference214 {
+        unsupported!("a bias of i32, which runtimes of 2.14 do not take");
+    }
+    Ok(Parsed::new(FullyConnectedInt16 { shapes, zero_point, scalings, target, narrow }))
+}
+
+/// Requires that operand `i`, if present, is a constant of integers, one for each channel; their type.
+pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result<Option<DType>, Unsupported> {
+    if node.input(i).is_none() {
+        return Ok(None);
+    }
+    let ty = node.input_type(i)?;
+    if !matches!(ty.dtype, DType::I32 | DType::I64) || ty.shape != Shape::from([channels]) {
+        unsupported!("a bias {ty} for {channels} channels");
+    }
+    if let Some(n) = node.ints(i)?.into_iter().find(|n| n.unsigned_abs() > LARGEST as u64) {
+        unsupported!("{n} in the bias, {LARGEST} at most");
+    }
+    Ok(Some(ty.dtype))
+}
+
+/// The scalings for operand, weights and result of these types, and the weights' zero point.
+fn scalings(
+    integers: Integers,
+    [x, w, y]: [&TensorType; 3],
+) -> Result<(Arc<[WideScaling]>, i32), Unsupported> {
+    let (x_scale, y_scale) = (around_zero(x)?, around_zero(y)?);
+    let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
+    if quant.scale.len() > 1 && (quant.axis != 0 || quant.zero_point.iter().any(|n| *n != 0)) {
+        unsupported!("weights {w}: several scales are for one channel each, around 0");
+    }
+    let scaling = |w_scale: &f32| {
+        if !(1e-30..1e30).contains(w_scale) {
+            unsupported!("weights of scale {w_scale}");
+        }
+        if integers == Integers::Reference214 {
+            return one_scale(x_scale, *w_scale, y_scale);
+        }
+        WideScaling::double(x_scale, *w_scale, y_scale)
+            .ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
+    };
+    Ok((quant.scale.iter().map(scaling).collect::<Result<_, _>>()?, quant.zero_point[0]))
+}
+
+impl FullyConnectedInt16 {
+    fn scaling(&self, channel: usize) -> WideScaling {
+        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
+    }
+
+    /// Uploads what each channel's sums begin with, and their scaling.
+    fn scales(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
+        let channels = cx.input(1).shape[0];
+        let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
+        let op = self.clone();
+        cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
+            let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
+            let channel = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c]), op.scaling(c));
+            wide_product::pack((0..channels as usize).map(channel), bytes);
+        })
+    }
+}
+
+impl Operator for FullyConnectedInt16 {
+    fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        self.shapes.infer(inputs)
+    }
+
+    fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        let (w, y) = (cx.input(1).shape, cx.output(0).shape);
+        let product = WideProduct {
+            rows: y.rows(),
+            depth: w[1],
+            columns: w[0],
+            batch: [1; 4],
+            strides: [[0; 4]; 2],
+            swapped: [false, true],
+            zero_point: self.zero_point,
+            scales: self.scales(cx)?,
+            per_column: true,
+            narrow: self.narrow,
+            rounding: self.scalings[0].code(),
+            target: self.target,
+        };
+        product.emit(cx)
+    }
+
+    fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
+        let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
+        let [shape] = self.infer(&[Some(x.shape), Some(w.shape)])?[..] else { unreachable!("one result") };
+        let bias = inputs.get(2).copied().flatten().map(HostTensor::to_i64).transpose()?;
+        let [channels, depth] = [w.shape[0] as usize, w.shape[1] as usize];
+        let (xs, ws, zero_point) = (x.to_i64()?, w.to_i64()?, i64::from(self.zero_point));
+        let mut place = 0;
+        let y = HostTensor::moved(DType::I16, shape, |_| {
+            let (row, channel) = (place / channels, place % channels);
+            place += 1;
+            let terms = xs[row * depth..][..depth].iter().zip(&ws[channel * depth..][..depth]);
+            let sum = terms.map(|(a, b)| a * (b - zero_point)).sum::<i64>();
+            let sum = sum + bias.as_ref().map_or(0, |bias| bias[channel]);
+            let sum = if self.narrow { i64::from(sum as i32) } else { sum };
+            Scalar::int(DType::I16, self.scaling(channel).element(self.target, sum).into()).bits
+        })?;
+        Ok(vec![y])
+    }
+}

@@ -1,0 +1,34 @@
+//! What is recorded for a program, apart from what moves its inputs and outputs: kept so that it can be recorded again
+//! when one of these lies elsewhere.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::vk::{Pipeline, Recorder, Region, Stage};
+
+/// One step of a recording.
+pub(super) enum Step {
+    /// What follows is a submission of its own.
+    Split,
+    /// What follows waits for what was dispatched before.
+    Barrier,
+    /// The time is taken.
+    Timestamp,
+    /// A kernel runs.
+    Dispatch { pipeline: Arc<Pipeline>, regions: Vec<Region>, push: Vec<u8>, grid: [u32; 3] },
+}
+
+/// Records the steps in their order.
+pub(super) fn play(steps: &[Step], recorder: &mut Recorder) -> Result<()> {
+    for step in steps {
+        match step {
+            Step::Split => recorder.split()?,
+            Step::Barrier => recorder.barrier(Stage::Compute, Stage::Compute),
+            Step::Timestamp => recorder.timestamp(),
+            Step::Dispatch { pipeline, regions, push, grid } => {
+                recorder.dispatch(pipeline, regions, push, *grid)?;
+            }
+        }
+    }
+    Ok(())
+}
