@@ -267,7 +267,7 @@ impl Operator for FullyConnectedIntegers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Data;
+    use crate::ir::{Data, Quantization};
 
     #[test]
     fn sums_become_elements() {
@@ -289,6 +289,24 @@ mod tests {
         assert_eq!(y, tensor(&[1, 2, 2], Data::I8(vec![0, -4, -4, 0])));
         let y = op.reference(&[Some(&x), Some(&w), None]).unwrap().remove(0);
         assert_eq!(y.data, Data::I8(vec![0, -4, -5, 0]));
+    }
+
+    #[test]
+    fn malformed_quantisation_is_refused() {
+        let ty = |shape: &[u32], scale: &[f32], zero_point: &[i32], axis| {
+            let quant = Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis };
+            TensorType { shape: Shape::new(shape), dtype: DType::I8, quant: Some(Arc::new(quant)) }
+        };
+        let x = ty(&[1, 3], &[0.5], &[3], 0);
+        let taken = |w: &TensorType| scalings(Integers::Reference, [&x, w, &x], true).is_ok();
+        let w = |scale: &[f32], zero_point: &[i32], axis| ty(&[2, 3], scale, zero_point, axis);
+        assert!(taken(&w(&[0.5], &[-7], 0)) && taken(&w(&[0.5, 2.0], &[0, 0], 0)));
+        assert!(!taken(&w(&[0.5, 2.0], &[0, 1], 0)) && !taken(&w(&[0.5; 3], &[0; 3], 1)));
+        assert!(!taken(&w(&[0.5], &[128], 0)) && !taken(&w(&[0.5], &[i32::MIN], 0)));
+        assert!(!taken(&TensorType { quant: None, ..w(&[0.5], &[0], 0) }));
+        for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-40, 1e20] {
+            assert!(!taken(&w(&[0.5, scale], &[0, 0], 0)) && !taken(&w(&[scale], &[0], 0)), "{scale}");
+        }
     }
 
     #[test]
