@@ -85,7 +85,9 @@ layout(std430, set = 0, binding = 1) readonly buffer W { uvec4 w4[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y8 { uint8_t y8[]; };
 #define REQUANTIZE_BINDING 3
+#define FOLLOWER_BINDING 6
 #include "lib/requantize.glsl"
+#include "lib/followers.glsl"
 #define LAST_BINDING 4
 #define LAST_TYPE ivec4
 #include "lib/last.glsl"
@@ -222,7 +224,7 @@ void step(uint k, uint last, uvec3 own) {
 
 // Stores what the sums of four channels of a row of y become, those that exist.
 void finish(ivec4 v, uint row, uint c) {
-    v = requantized(v + sums_of(c >> 2), c >> 2);
+    v = followed(requantized(v + sums_of(c >> 2), c >> 2), row, c, channels, channels, VEC_Y);
     if (VEC_Y) {
         uvec4 u = uvec4(v) & 255;
         y[(row * channels + c) >> 2] = u.x | u.y << 8 | u.z << 16 | u.w << 24;

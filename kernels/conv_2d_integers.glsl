@@ -77,7 +77,9 @@ layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y8 { uint8_t y8[]; };
 #endif
 #define REQUANTIZE_BINDING 3
+#define FOLLOWER_BINDING 6
 #include "lib/requantize.glsl"
+#include "lib/followers.glsl"
 #define LAST_BINDING 4
 #define LAST_TYPE ivec4
 #include "lib/last.glsl"
@@ -258,7 +260,7 @@ void add_taps(uint count, uint channel, uint w, uint line, uint start) {
 
 // Stores what the sums of a quad of channels from `c` on become, those before `end`.
 void store_quad(ivec4 sum, uint row, uint c, uint end, Scaling by) {
-    ivec4 v = requantized(sum, by);
+    ivec4 v = followed(requantized(sum, by), row, c, channels, end, VEC_Y);
     if (VEC_Y && !WIDENED) {
         y[(row * channels + c) / 4] = packed_word(uvec4(v));
         return;

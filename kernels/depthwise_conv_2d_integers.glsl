@@ -55,7 +55,9 @@ layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y8 { uint8_t y8[]; };
 #endif
 #define REQUANTIZE_BINDING 3
+#define FOLLOWER_BINDING 4
 #include "lib/requantize.glsl"
+#include "lib/followers.glsl"
 
 #if WIDTH == 4
 #define T vec4
@@ -206,13 +208,15 @@ void main() {
     Scaling by = scaling_of(c);
 #else
     uint quad = c / 4, k = c % 4;
-    int start = sums_of(quad)[k], factor = scales[3 * quad + 1][k], shift = scales[3 * quad + 2][k];
+    int start = sums_of(quad)[k];
+    Scaling scaling = scaling_of(quad);
+    int factor = scaling.multiplier[k], shift = scaling.shift[k];
 #endif
     [[dont_unroll]] for (uint m = 0; m < PIXELS; ++m) {
         if (first + m >= y_size.y) break;
-        uint place = (line * y_size.y + first + m) * w_pitch + c;
+        uint row = line * y_size.y + first + m, place = row * w_pitch + c;
 #if WIDTH == 4
-        ivec4 v = requantized(start + sums[m], by);
+        ivec4 v = followed(requantized(start + sums[m], by), row, 4 * c, channels, channels, true);
         if (WIDENED) {
             [[unroll]] for (uint k = 0; k < 4; ++k) y[4 * place + k] = uint(v[k]);
         } else {
@@ -220,7 +224,7 @@ void main() {
             y[place] = u.x | u.y << 8 | u.z << 16 | u.w << 24;
         }
 #else
-        int v = requantized(start + sums[m], factor, shift);
+        int v = followed(requantized(start + sums[m], factor, shift), row, c, channels);
 #ifdef STORES_BYTES
         y8[place] = uint8_t(v);
 #else

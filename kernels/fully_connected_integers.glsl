@@ -37,7 +37,9 @@ layout(std430, set = 0, binding = 0) readonly buffer X4 { uvec4 x4[]; };
 layout(std430, set = 0, binding = 1) readonly buffer W { uvec4 w[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y { uint y[]; };
 #define REQUANTIZE_BINDING 3
+#define FOLLOWER_BINDING 4
 #include "lib/requantize.glsl"
+#include "lib/followers.glsl"
 #define JOIN_T ivec4
 #define JOIN_COUNT WG_X
 #define JOIN_LANE gl_LocalInvocationID.x
@@ -85,7 +87,7 @@ void main() {
     if (gl_LocalInvocationID.x != 0 || first >= elements) return;
     ivec4 v;
     [[unroll]] for (int i = 0; i < 4; ++i) {
-        v[i] = requantized(sum[i] + sum_of(channel[i]), channel[i]);
+        v[i] = followed(requantized(sum[i] + sum_of(channel[i]), channel[i]), row[i], channel[i], channels);
     }
     if (form_width(FORM) == 8u) {
         y[quad] = packed(v);

@@ -256,6 +256,27 @@ impl Graph {
         self.link(follower, merged);
     }
 
+    /// Lets `follower` disappear into `node`, whose operator becomes `op`: the merged node stands where `follower`
+    /// stood, and computes its result. `operand` becomes an operand of this number, behind all others.
+    pub fn fuse_follower(
+        &mut self,
+        node: NodeId,
+        follower: NodeId,
+        op: Arc<dyn Operator>,
+        operand: Option<(usize, ValueId)>,
+    ) {
+        let (mut merged, behind) = (self.unlink(node), self.unlink(follower));
+        if let Some((i, value)) = operand {
+            merged.inputs.resize(i, None);
+            merged.inputs.push(Some(value));
+        }
+        merged.op = op;
+        merged.outputs = behind.outputs;
+        merged.origin.extend(behind.origin);
+        merged.label = format!("{}+{}", merged.label, behind.label);
+        self.link(follower, merged);
+    }
+
     /// Gives a node more operands, behind those that it has.
     pub fn append_inputs(&mut self, id: NodeId, values: &[ValueId]) {
         let mut node = self.unlink(id);

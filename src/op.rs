@@ -128,6 +128,19 @@ impl Fusion {
     }
 }
 
+/// A function of another operator's result, element by element.
+#[derive(Clone, Copy, Debug)]
+pub struct Follower<'a> {
+    /// Computes it.
+    pub op: &'a dyn Operator,
+    /// The element type of operands and result.
+    pub dtype: DType,
+    /// The number that its other operand has among those of the operator that takes it in; `None` if there is none.
+    pub operand: Option<usize>,
+    /// Whether that is its first.
+    pub swapped: bool,
+}
+
 /// How an operator's result may share memory with its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aliasing {
@@ -188,6 +201,11 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// is one itself.
     fn fusion(&self) -> Fusion {
         Fusion::None
+    }
+
+    /// The same operator with a function of its result, which it computes itself then. `None` if it does not.
+    fn followed_by(&self, _follower: &Follower<'_>) -> Option<Arc<dyn Operator>> {
+        None
     }
 
     /// What the operator makes of integers, element by element: `operands` gives as many of each as of the result.

@@ -6,6 +6,7 @@ mod fold_scale;
 mod fold_tables;
 mod fuse_depthwise;
 mod fuse_elementwise;
+mod fuse_followers;
 mod outcome;
 
 pub use outcome::Outcome;
@@ -21,6 +22,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outc
         fold_scale::run(graph),
         fold_padding::run(graph),
         fold_tables::run(graph),
+        fuse_followers::run(graph),
         fuse_elementwise::run(graph, storage),
         fuse_depthwise::run(graph, caps, storage),
     ])

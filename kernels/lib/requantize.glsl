@@ -4,6 +4,7 @@
 // Before including this, a kernel includes fixed_point.glsl, defines REQUANTIZE_BINDING, and has push constants
 //   y_zero_point     of the result
 //   least, most      its bounds
+// and, if it defines FOLLOWER_BINDING, includes followers.glsl next.
 #define ROUNDING_TWICE 0u
 #define ROUNDING_FLOAT 1u
 #define ROUNDING_DOUBLE 2u
@@ -11,7 +12,14 @@
 layout(constant_id = 90) const uint ROUNDING = 0;
 
 // Three vectors for each quad of channels: what sums begin with, multipliers and shifts. With ROUNDING_FLOAT a
-// multiplier is the bits of a float, and there are no shifts; with ROUNDING_DOUBLE both hold a double.
+// multiplier is the bits of a float, and there are no shifts; with ROUNDING_DOUBLE both hold a double. In front of
+// them lies what followers.glsl reads, if there is a follower.
+#ifdef FOLLOWER_BINDING
+layout(constant_id = 91) const uint FOLLOWERS = 0;
+#define SCALES_AT (FOLLOWERS != 0u ? 36u : 0u)
+#else
+#define SCALES_AT 0u
+#endif
 layout(std430, set = 0, binding = REQUANTIZE_BINDING) readonly buffer Scales { ivec4 scales[]; };
 
 // x / 2ⁿ, rounded, ties to even.
@@ -88,7 +96,7 @@ int double_product(int x, uint low, uint high) {
 }
 
 // What the sums of a quad of channels begin with.
-ivec4 sums_of(uint quad) { return scales[3u * quad]; }
+ivec4 sums_of(uint quad) { return scales[SCALES_AT + 3u * quad]; }
 
 int requantized(int sum, int multiplier, int shift) {
     int product;
@@ -104,7 +112,7 @@ struct Scaling {
     ivec4 shift;
 };
 
-Scaling scaling_of(uint quad) { return Scaling(scales[3u * quad + 1u], scales[3u * quad + 2u]); }
+Scaling scaling_of(uint quad) { return Scaling(scales[SCALES_AT + 3u * quad + 1u], scales[SCALES_AT + 3u * quad + 2u]); }
 
 // The elements that the sums of a quad of channels become.
 ivec4 requantized(ivec4 sum, Scaling by) {
@@ -116,8 +124,8 @@ ivec4 requantized(ivec4 sum, Scaling by) {
 ivec4 requantized(ivec4 sum, uint quad) { return requantized(sum, scaling_of(quad)); }
 
 // What the sum of a channel begins with, and the element that it becomes.
-int sum_of(uint channel) { return scales[3u * (channel >> 2)][channel & 3u]; }
+int sum_of(uint channel) { return scales[SCALES_AT + 3u * (channel >> 2)][channel & 3u]; }
 int requantized(int sum, uint channel) {
-    uint at = 3u * (channel >> 2), lane = channel & 3u;
+    uint at = SCALES_AT + 3u * (channel >> 2), lane = channel & 3u;
     return requantized(sum, scales[at + 1u][lane], scales[at + 2u][lane]);
 }

@@ -9,7 +9,7 @@ use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -116,7 +116,12 @@ impl Operator for Conv2dIntegers {
                 *sum = products.fold(*sum, |sum, (x, w)| sum.wrapping_add(x * w));
             }
         });
-        Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+        Ok(vec![self.sum.elements(inputs, x.dtype(), shape, sums)?])
+    }
+
+    fn followed_by(&self, follower: &Follower<'_>) -> Option<Arc<dyn Operator>> {
+        let sum = self.sum.followed_by(follower)?;
+        Some(Arc::new(Self { window: self.window, sum }))
     }
 
     fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {
@@ -131,6 +136,7 @@ mod tests {
     use super::*;
     use crate::ir::requantize::{Scaling, Target};
     use crate::ir::{Data, Padding};
+    use crate::ops::scaled_sum::Followers;
 
     fn conv(zero_point: i32) -> Conv2dIntegers {
         let window = Window {
@@ -142,7 +148,13 @@ mod tests {
         };
         let scalings = Scaling::fixed(0.5, 1.0, 1.0).into_iter().collect::<Vec<_>>();
         let target = Target { zero_point: 1, bounds: [-128, 100] };
-        let sum = ScaledSum { x_zero_point: zero_point, w_zero_point: 0, scalings: scalings.into(), target };
+        let sum = ScaledSum {
+            x_zero_point: zero_point,
+            w_zero_point: 0,
+            scalings: scalings.into(),
+            target,
+            followers: Followers::default(),
+        };
         Conv2dIntegers { window, sum }
     }
 

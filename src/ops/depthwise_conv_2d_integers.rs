@@ -14,7 +14,7 @@ use crate::kernel::table::depthwise_conv_2d_integers::{
     Bind, Pixels, Push, Spec, Stores, Taps, Width, dispatch, kernel,
 };
 use crate::lower::Lower;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::program::{BufferId, Element, TacticKey};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -126,7 +126,9 @@ impl Operator for DepthwiseConv2dIntegers {
         let scales = self
             .sum
             .upload(cx, false, places, move |place| Some(place).filter(|c| *c < channels as usize))?;
-        let bind = Bind { x: cx.x(0)?, w: self.weights(cx)?, y: cx.y(0), scales };
+        let (followers, other) = self.sum.followers.emit(cx, scales)?;
+        let bind = Bind { x: cx.x(0)?, w: self.weights(cx)?, y: cx.y(0), scales, other };
+        let spec = Spec { followers, ..spec };
         let width = if quads { Width::N4 } else { Width::N1 };
         let pixels = if pixels == 2 { Pixels::N2 } else { Pixels::N4 };
         let stores = if quads || widened { Stores::Words } else { Stores::Bytes };
@@ -151,7 +153,12 @@ impl Operator for DepthwiseConv2dIntegers {
                 *sum = sum.wrapping_add(x[c / multiplier] * w);
             }
         });
-        Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+        Ok(vec![self.sum.elements(inputs, x.dtype(), shape, sums)?])
+    }
+
+    fn followed_by(&self, follower: &Follower<'_>) -> Option<Arc<dyn Operator>> {
+        let sum = self.sum.followed_by(follower)?;
+        Some(Arc::new(Self { window: self.window, sum }))
     }
 
     fn absorb_border(&self, padding: SpatialPadding, value: Scalar) -> Option<Arc<dyn Operator>> {

@@ -12,7 +12,7 @@ use super::conv_2d::Geometry;
 use super::conv_2d_integers;
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
-use super::scaled_sum::{ScaledSum, signed, signed_byte, zero_point};
+use super::scaled_sum::{Followers, ScaledSum, signed, signed_byte, zero_point};
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
@@ -21,7 +21,7 @@ use crate::ir::{Activation, DType, HostTensor, Shape, TensorType};
 use crate::kernel::table::fully_connected_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
-use crate::op::{Def, Operator, Parsed, operand};
+use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::options::Integers;
 use crate::program::BufferId;
 use crate::tflite::{NodeView, TensorView, sys};
@@ -64,7 +64,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     };
     let by_xnnpack = node.input(1).is_some_and(takes);
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y], by_xnnpack)?;
-    let sum = ScaledSum { x_zero_point, w_zero_point, scalings, target };
+    let followers = Followers::default();
+    let sum = ScaledSum { x_zero_point, w_zero_point, scalings, target, followers };
     Ok(Parsed::new(FullyConnectedIntegers { shapes, sum }))
 }
 
@@ -198,7 +199,9 @@ impl FullyConnectedIntegers {
         };
         let dot = if cx.caps.dot_8() { Dot::Packed } else { Dot::Plain };
         let kernel = kernel(cx.join(wide), dot);
-        let bind = Bind { x, w, y: cx.y(0), scales };
+        let (followers, other) = self.sum.followers.emit(cx, scales)?;
+        let spec = Spec { followers, ..spec };
+        let bind = Bind { x, w, y: cx.y(0), scales, other };
         cx.dispatch(dispatch(kernel, spec, push, bind, grid), 2 * elements * u64::from(depth))
     }
 }
@@ -260,7 +263,12 @@ impl Operator for FullyConnectedIntegers {
                 *sum = row.iter().zip(weights).fold(*sum, |sum, (x, w)| sum.wrapping_add(x * w));
             }
         }
-        Ok(vec![self.sum.elements(x.dtype(), shape, &sums)?])
+        Ok(vec![self.sum.elements(inputs, x.dtype(), shape, sums)?])
+    }
+
+    fn followed_by(&self, follower: &Follower<'_>) -> Option<Arc<dyn Operator>> {
+        let sum = self.sum.followed_by(follower)?;
+        Some(Arc::new(Self { shapes: self.shapes.clone(), sum }))
     }
 }
 
@@ -278,6 +286,7 @@ mod tests {
                 w_zero_point: -1,
                 scalings: [Scaling::Double(0.5), Scaling::Double(0.25)].into(),
                 target: Target { zero_point: -3, bounds: [-128, 0] },
+                followers: Followers::default(),
             },
         };
         let tensor = |shape: &[u32], data| HostTensor { shape: Shape::new(shape), data };

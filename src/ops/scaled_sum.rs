@@ -15,10 +15,15 @@ use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
 use crate::lower::Lower;
+use crate::op::Follower;
 use crate::options::Integers;
 use crate::program::BufferId;
 use crate::tflite::NodeView;
 use crate::unsupported;
+
+mod followers;
+
+pub use followers::Followers;
 
 /// How sums of products become elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,8 @@ pub struct ScaledSum {
     pub scalings: Arc<[Scaling]>,
     /// What the result is like.
     pub target: Target,
+    /// What the elements become before they are stored.
+    pub followers: Followers,
 }
 
 impl ScaledSum {
@@ -62,7 +69,13 @@ impl ScaledSum {
         let scalings = scales.into_iter().map(scaling).collect::<Result<Vec<_>, _>>()?;
         let bounds = max_pool_integers::bounds(&y, activation)?;
         let target = Target { zero_point: y_zero_point, bounds };
-        Ok(Self { x_zero_point, w_zero_point, scalings: scalings.into(), target })
+        let followers = Followers::default();
+        Ok(Self { x_zero_point, w_zero_point, scalings: scalings.into(), target, followers })
+    }
+
+    /// The same with a function of the elements; `None` if kernels do not compute it.
+    pub fn followed_by(&self, follower: &Follower<'_>) -> Option<Self> {
+        Some(Self { followers: self.followers.with(follower)?, ..self.clone() })
     }
 
     /// The scaling of a channel.
@@ -93,14 +106,20 @@ impl ScaledSum {
         Ok(sums)
     }
 
-    /// The elements that the sums of every pixel become, channels innermost.
-    pub fn elements(&self, dtype: DType, shape: Shape, sums: &[i32]) -> Result<HostTensor, Unsupported> {
-        let mut places = 0..sums.len();
-        HostTensor::moved(dtype, shape, |_| {
-            let place = places.next().unwrap_or(0);
-            let scaling = self.scaling(place % self.scalings.len());
-            Scalar::int(dtype, self.target.element(sums[place], scaling).into()).bits
-        })
+    /// The elements that the sums of every pixel become, channels innermost, given the node's operands.
+    pub fn elements(
+        &self,
+        inputs: &[Option<&HostTensor>],
+        dtype: DType,
+        shape: Shape,
+        mut sums: Vec<i32>,
+    ) -> Result<HostTensor, Unsupported> {
+        for (place, sum) in sums.iter_mut().enumerate() {
+            *sum = self.target.element(*sum, self.scaling(place % self.scalings.len()));
+        }
+        self.followers.apply(dtype, shape, inputs, &mut sums)?;
+        let mut elements = sums.into_iter();
+        HostTensor::moved(dtype, shape, |_| Scalar::int(dtype, elements.next().unwrap_or(0).into()).bits)
     }
 
     /// The number that kernels have for the rounding.
@@ -125,10 +144,14 @@ impl ScaledSum {
         let this = self.clone();
         let words = this.scalings.iter().flat_map(|scaling| scaling.words());
         let words = words.chain([this.x_zero_point, corrected.into()]);
-        let numbers = words.map(i64::from).chain(bias.iter().copied());
+        let front = self.followers.parameters(cx)?;
+        let numbers =
+            words.map(i64::from).chain(bias.iter().copied()).chain(front.iter().map(|n| (*n).into()));
         let identity = cache::hash(&numbers.flat_map(i64::to_le_bytes).collect::<Vec<_>>());
         let packing = format!("scales/{places}/{identity:016x}");
-        cx.weights(1, &packing, requantize::packed_bytes(places), move |bytes| {
+        cx.weights(1, &packing, front.len() as u64 + requantize::packed_bytes(places), move |bytes| {
+            let (parameters, bytes) = bytes.split_at_mut(front.len());
+            parameters.copy_from_slice(&front);
             let all = w.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
             let count = all.len() / this.scalings.len().max(1);
             let zero_point = if corrected { signed(w.stored, this.x_zero_point) } else { 0 };

@@ -115,7 +115,9 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
     let blocks = u64::from(tall) * u64::from(columns / bn);
     let left = blocks * u64::from(part_count) * u64::from(bm * bn) * 4;
     let [parts, arrived] = cx.parts(left, blocks, part_count)?;
-    let bind = Bind { x: cx.x(0)?, w, y: cx.y(0), scales, parts, arrived };
+    let (followers, other) = sum.followers.emit(cx, scales)?;
+    let spec = Spec { followers, ..spec };
+    let bind = Bind { x: cx.x(0)?, w, y: cx.y(0), scales, parts, arrived, other };
     cx.dispatch(dispatch(kernel(), spec, push, bind, [tall, columns / bn, part_count]), conv.ops())
 }
 

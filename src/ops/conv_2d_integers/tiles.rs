@@ -127,7 +127,9 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
     let tn = if t.tn == 1 { Tn::N1 } else { Tn::N2 };
     let stores = if vec_y || widened { Stores::Words } else { Stores::Bytes };
     let (x, w, scales) = (cx.x(0)?, weights(cx, &t, runs)?, scales(cx, &t, sum, groups)?);
-    let bind = Bind { x, w, y: cx.y(0), scales, parts, arrived };
+    let (followers, other) = sum.followers.emit(cx, scales)?;
+    let spec = Spec { followers, ..spec };
+    let bind = Bind { x, w, y: cx.y(0), scales, parts, arrived, other };
     let kernel = kernel(dot, tn, stores);
     let grid = [x_groups * part_count, y_groups, z_groups];
     cx.dispatch(dispatch(kernel, spec, push, bind, grid), conv.ops())
