@@ -17,6 +17,7 @@ use super::conv_2d::{Conv2d, Geometry};
 use super::scaled_sum::ScaledSum;
 
 mod cooperative;
+mod few_rows;
 mod tiles;
 
 pub(super) const DEFS: &[Def] = &[Def {
@@ -59,7 +60,13 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 /// Emits the convolution of operand 0 with operand 1, and operand 2 as bias, with the kernel that suits the device.
 pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), Unsupported> {
-    if cooperative::fits(cx, conv) { cooperative::emit(cx, conv, sum) } else { tiles::emit(cx, conv, sum) }
+    if few_rows::fits(cx, conv) {
+        few_rows::emit(cx, conv, sum)
+    } else if cooperative::fits(cx, conv) {
+        cooperative::emit(cx, conv, sum)
+    } else {
+        tiles::emit(cx, conv, sum)
+    }
 }
 
 impl Operator for Conv2dIntegers {

@@ -7,20 +7,17 @@
 use std::sync::Arc;
 
 use super::affine::scaling;
-use super::batch_matmul_integers::{Product, flip};
+use super::batch_matmul_integers::Product;
 use super::conv_2d::Geometry;
 use super::conv_2d_integers;
 use super::fully_connected::FullyConnected;
 use super::max_pool_integers::bounds;
-use super::scaled_sum::{Followers, ScaledSum, signed, signed_byte, zero_point};
-use crate::caps::{Caps, DeviceKind};
+use super::scaled_sum::{Followers, ScaledSum, signed, zero_point};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::{Activation, DType, HostTensor, Shape, TensorType};
-use crate::kernel::table::fully_connected_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::lower::elements::form;
 use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::options::Integers;
 use crate::program::BufferId;
@@ -121,24 +118,7 @@ fn scalings(
     Ok((scalings.into(), w_zero_point))
 }
 
-/// Up to so many rows, sums are split among invocations; more rows share weights in tiles.
-const FEW_ROWS: u32 = 4;
-
 impl FullyConnectedIntegers {
-    /// Uploads the weights as signed integers, each channel filled up with zeros to whole vectors of 16.
-    fn weights(cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
-        let Some(constant) = cx.constant(1).cloned() else { unsupported!("operand 1 is not constant") };
-        let [channels, depth] = [constant.shape[0], constant.shape[1]];
-        let pitch = depth.next_multiple_of(16) as usize;
-        let bytes = u64::from(channels) * pitch as u64;
-        cx.weights(1, "channels of integers", bytes, move |to| {
-            let from = constant.dense().unwrap_or_else(|e| unreachable!("checked by parse: {e}"));
-            for (to, from) in to.chunks_exact_mut(pitch).zip(from.chunks_exact(depth as usize)) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = signed_byte(constant.stored, *from));
-            }
-        })
-    }
-
     /// Uploads what each channel's sums begin with, the bias, and their scaling.
     fn biases(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
         let channels = cx.input(1).shape[0] as usize;
@@ -152,73 +132,6 @@ impl FullyConnectedIntegers {
             requantize::pack((0..places).map(place), to);
         })
     }
-
-    /// Emits the kernel that splits each sum among the invocations of a workgroup.
-    fn emit_few_rows(&self, cx: &mut Lower<'_>, rows: u32) -> Result<(), Unsupported> {
-        let (w_shape, dtype) = (cx.input(1).shape, cx.input(1).dtype);
-        let (channels, depth) = (w_shape[0], w_shape[1]);
-        let places = u64::from(channels.next_multiple_of(4));
-        let known = move |place| Some(place).filter(|c| *c < channels as usize);
-        let (x, w, scales) = (cx.x(0)?, Self::weights(cx)?, self.sum.upload(cx, true, places, known)?);
-        let element = cx.element();
-        let elements = u64::from(rows) * u64::from(channels);
-        let steps = depth.div_ceil(16);
-        let [deep, wide] = workgroup(cx.caps, elements.div_ceil(4), steps);
-        let one_row = rows == 1 || channels.is_multiple_of(4);
-        cx.expect_rounds(steps.div_ceil(deep).into())?;
-        let (grid, row_groups) = cx.group_grid(elements.div_ceil(4 * u64::from(wide)))?;
-        let w_zero_point = signed(dtype, self.sum.w_zero_point);
-        let push = Push {
-            depth,
-            steps,
-            channels,
-            elements: elements as u32,
-            row_groups,
-            w_zero_point,
-            y_zero_point: self.sum.target.zero_point,
-            least: self.sum.target.bounds[0],
-            most: self.sum.target.bounds[1],
-        };
-        use crate::codes::fully_connected_integers::{READ_ELEMENTS, READ_VECTORS, READ_WORDS};
-        let read = match depth {
-            _ if element.bytes() > 1 => READ_ELEMENTS,
-            n if n.is_multiple_of(16) => READ_VECTORS,
-            n if n.is_multiple_of(4) => READ_WORDS,
-            _ => READ_ELEMENTS,
-        };
-        let spec = Spec {
-            wg_x: deep,
-            wg_y: wide,
-            form: form(element),
-            read,
-            flip: flip(dtype),
-            one_row,
-            shifted: w_zero_point != 0,
-            rounding: self.sum.rounding(),
-            ..Default::default()
-        };
-        let dot = if cx.caps.dot_8() { Dot::Packed } else { Dot::Plain };
-        let kernel = kernel(cx.join(wide), dot);
-        let (followers, other) = self.sum.followers.emit(cx, scales)?;
-        let spec = Spec { followers, ..spec };
-        let bind = Bind { x, w, y: cx.y(0), scales, other };
-        cx.dispatch(dispatch(kernel, spec, push, bind, grid), 2 * elements * u64::from(depth))
-    }
-}
-
-/// The workgroup for so many quads of sums of so many vectors: invocations that share a quad, and quads.
-fn workgroup(caps: &Caps, quads: u64, steps: u32) -> [u32; 2] {
-    let most = caps.max_joined();
-    let usual = match caps.kind {
-        DeviceKind::Software => caps.subgroup_size,
-        DeviceKind::Discrete => 64,
-        _ => 32,
-    };
-    let enough = steps.div_ceil(caps.machine.max_rounds).next_power_of_two();
-    let deep = usual.min(steps.next_power_of_two()).max(enough).min(most);
-    // With short sums a workgroup has room for more quads.
-    let room = if caps.kind == DeviceKind::Software { 1 } else { (32 / deep).max(1) };
-    [deep, room.min(quads.min(32) as u32).max(1)]
 }
 
 impl Operator for FullyConnectedIntegers {
@@ -230,10 +143,7 @@ impl Operator for FullyConnectedIntegers {
         let (w, rows) = (cx.input(1), cx.output(0).shape.rows());
         let (channels, depth) = (w.shape[0], w.shape[1]);
         if cx.constant(1).is_some() {
-            return match rows <= FEW_ROWS || !cx.runs(u64::from(depth.div_ceil(4)) + 3) {
-                true => self.emit_few_rows(cx, rows),
-                false => conv_2d_integers::emit(cx, &Geometry::product(rows, depth, channels), &self.sum),
-            };
+            return conv_2d_integers::emit(cx, &Geometry::product(rows, depth, channels), &self.sum);
         }
         let zero_points = [self.sum.x_zero_point, self.sum.w_zero_point].map(|n| signed(w.dtype, n));
         let product = Product {
@@ -315,16 +225,6 @@ mod tests {
         assert!(!taken(&TensorType { quant: None, ..w(&[0.5], &[0], 0) }));
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-40, 1e20] {
             assert!(!taken(&w(&[0.5, scale], &[0, 0], 0)) && !taken(&w(&[scale], &[0], 0)), "{scale}");
-        }
-    }
-
-    #[test]
-    fn workgroups_suit_the_sums() {
-        let caps = Caps::minimum();
-        for (quads, steps) in [(1, 1), (250, 72), (1 << 20, 1), (3, 1 << 16)] {
-            let [deep, wide] = workgroup(&caps, quads, steps);
-            assert!(deep.is_power_of_two() && deep * wide <= caps.max_joined(), "{quads} {steps}");
-            assert!(steps.div_ceil(deep) <= caps.machine.max_rounds || deep == caps.max_joined());
         }
     }
 }
