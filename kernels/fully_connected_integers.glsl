@@ -87,7 +87,10 @@ void main() {
     if (gl_LocalInvocationID.x != 0 || first >= elements) return;
     ivec4 v;
     [[unroll]] for (int i = 0; i < 4; ++i) {
-        v[i] = followed(requantized(sum[i] + sum_of(channel[i]), channel[i]), row[i], channel[i], channels);
+        v[i] = requantized(sum[i] + sum_of(channel[i]), channel[i]);
+    }
+    if (FOLLOWERS != 0u) {
+        [[dont_unroll]] for (int i = 0; i < 4; ++i) v[i] = followed(v[i], row[i], channel[i], channels);
     }
     if (form_width(FORM) == 8u) {
         y[quad] = packed(v);

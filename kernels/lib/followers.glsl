@@ -1,7 +1,8 @@
 // Functions of the elements that sums have become, before these are stored: a table, a sum or a product with another
 // operand, and a table once more, each if FOLLOWERS says so. src/ops/scaled_sum/followers.rs computes the same.
 //
-// Before including this, a kernel defines FOLLOWER_BINDING and includes fixed_point.glsl and requantize.glsl.
+// Before including this, a kernel defines FOLLOWER_BINDING, includes fixed_point.glsl and requantize.glsl, and requires
+// GL_EXT_control_flow_attributes.
 #define FOLLOWERS_TABLE_BEFORE 1u
 #define FOLLOWERS_SUM 2u
 #define FOLLOWERS_PRODUCT 4u
@@ -85,9 +86,9 @@ ivec4 followed(ivec4 v, uint row, uint channel, uint channels, uint end, const b
             uint word = other[at >> 2];
             for (uint i = 0u; i < 4u; ++i) e[i] = follower_byte(word, i);
         } else {
-            for (uint i = 0u; i < 4u; ++i) e[i] = follower_element(at + min(i, end - channel - 1u));
+            [[dont_unroll]] for (uint i = 0u; i < 4u; ++i) e[i] = follower_element(at + min(i, end - channel - 1u));
         }
     }
-    for (int i = 0; i < 4; ++i) v[i] = followed_by(v[i], e[i]);
+    [[dont_unroll]] for (int i = 0; i < 4; ++i) v[i] = followed_by(v[i], e[i]);
     return v;
 }

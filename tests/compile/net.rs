@@ -37,6 +37,14 @@ impl Net {
         self.graph.add_value("w", TensorType::f32(dims), Some(Constant::from_f32(dims, &data)))
     }
 
+    /// A constant of 8-bit integers.
+    pub fn integers(&mut self, dims: &[u32], bytes: Vec<u8>) -> ValueId {
+        let shape = Shape::new(dims);
+        let constant =
+            Constant { shape, stored: DType::I8, bytes: Arc::new(bytes), sparsity: None, quant: None };
+        self.graph.add_value("w", TensorType { shape, dtype: DType::I8, quant: None }, Some(constant))
+    }
+
     /// A constant of one 8-bit integer.
     pub fn number(&mut self, number: i8) -> ValueId {
         let shape = Shape::new(&[]);
