@@ -6,7 +6,7 @@ use tflite_vulkan::ir::requantize::{Scaling, Target};
 use tflite_vulkan::ir::{DType, Data, HostTensor, Padding, Shape, SpatialPadding, Window};
 use tflite_vulkan::ops::conv_2d_integers::Conv2dIntegers;
 use tflite_vulkan::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
-use tflite_vulkan::ops::scaled_sum::ScaledSum;
+use tflite_vulkan::ops::scaled_sum::{Followers, ScaledSum};
 
 use crate::harness::{Arg, Case, Random, check, check_every_candidate};
 
@@ -35,7 +35,8 @@ fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
         scalings: Arc::from(scalings),
         target: if unsigned {
             Target { zero_point: 7, bounds: [5, 250] }
-        } else {
+            followers: Followers::default(),
+    } else {
             Target { zero_point: -9, bounds: [-120, 127] }
         },
     }
