@@ -35,10 +35,10 @@ fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
         scalings: Arc::from(scalings),
         target: if unsigned {
             Target { zero_point: 7, bounds: [5, 250] }
-            followers: Followers::default(),
-    } else {
+        } else {
             Target { zero_point: -9, bounds: [-120, 127] }
         },
+        followers: Followers::default(),
     }
 }
 
