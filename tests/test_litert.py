@@ -88,7 +88,7 @@ def test_compiled_models(library, tmp_path, hardware):
 
 
 def test_no_byte_is_copied(library, tmp_path):
-    """In a run that is wholly delegated the device uses LiteRT's buffers where they lie, from the first run on."""
+    """In a run that is wholly delegated the device uses LiteRT's buffers where they lie, always."""
     models = [str(MODELS / f"{name}.tflite") for name in NAMES]
     printed, errors = run(library, tmp_path, "GPU", models, "allow_software=1;log_level=trace")
     assert list(errors) == models and max(errors.values()) < 1e-4, (errors, printed[-2000:])
@@ -101,7 +101,9 @@ def test_no_byte_is_copied(library, tmp_path):
 def test_fp16_converts_on_the_device(library, tmp_path):
     """The first run compares both precisions on the host's copies; the second one copies nothing."""
     model = str(MODELS / f"{NAMES[0]}.tflite")
-    printed, errors = run(library, tmp_path, "GPU", [model], "allow_software=1;log_level=trace;precision=fp16")
+    printed, errors = run(
+        library, tmp_path, "GPU", [model], "allow_software=1;log_level=trace;precision=fp16"
+    )
     assert list(errors) == [model] and errors[model] < 2e-2, printed[-2000:]
     assert "bound buffers are copied" not in printed
     copied = re.findall(r"(\d+) bytes copied by the host, (\d+) by the device", printed)
@@ -109,7 +111,7 @@ def test_fp16_converts_on_the_device(library, tmp_path):
 
 
 def test_parts_of_a_model_stay_on_the_cpu(library, tmp_path):
-    """What lies between two parts is memory of the host; the model's own inputs and outputs may lie on the device."""
+    """What lies between two parts is memory of the host; only the model's own tensors lie on the device."""
     model = str(MODELS / f"{NAMES[1]}.tflite")
     for first, last in [(0, 20), (10, 30), (20, 10000)]:
         folder = tmp_path / str(first)

@@ -108,8 +108,13 @@ impl DelegateKernel {
         };
         let ids = self.graph.inputs().iter().chain(self.graph.outputs());
         let tensors = self.interface.tensors.iter().zip(ids);
+        // What holds state is read and written by one run.
+        let held = |tensor: &i32| self.inputs.contains(tensor) && self.outputs.contains(tensor);
         let direct = tensors.filter(|(tensor, id)| {
-            same(id) && !self.interface.inner.contains(tensor) && !self.interface.on_cpu.contains(tensor)
+            same(id)
+                && !held(tensor)
+                && !self.interface.inner.contains(tensor)
+                && !self.interface.on_cpu.contains(tensor)
         });
         direct.map(|(tensor, _)| *tensor).collect()
     }

@@ -113,7 +113,7 @@ fn scalings(
         scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
     };
     let scalings = quant.scale.iter().map(scaling).collect::<Result<Vec<_>, _>>()?;
-    let scalings = if several { scalings } else { vec![scalings[0]; w.shape[0] as usize] };
+    let scalings = if several { scalings } else { filled(w.shape[0].into(), scalings[0], &"scales")? };
     let w_zero_point = quant.zero_point[0];
     if !w.dtype.range().is_some_and(|[least, most]| (least..=most).contains(&w_zero_point.into())) {
         unsupported!("weights around {w_zero_point}");

@@ -205,12 +205,15 @@ impl Offer {
         if !self.features.contains(Features::VULKAN_MEMORY_MODEL_DEVICE_SCOPE) {
             self.features = self.features.without(Features::VULKAN_MEMORY_MODEL);
         }
-        let matrices =
-            Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL).with(Features::FLOAT_16);
-        if !self.features.contains(matrices) {
-            self.features = self.features.without(Features::COOPERATIVE_MATRIX);
+        let model = Features::COOPERATIVE_MATRIX.with(Features::VULKAN_MEMORY_MODEL);
+        if !self.features.contains(model.with(Features::FLOAT_16)) {
             self.cooperative_matrix.clear();
+        }
+        if !self.features.contains(model.with(Features::INT_8).with(Features::STORAGE_8)) {
             self.cooperative_matrix_integers.clear();
+        }
+        if self.cooperative_matrix.is_empty() && self.cooperative_matrix_integers.is_empty() {
+            self.features = self.features.without(Features::COOPERATIVE_MATRIX);
         }
         self.fast_dot &= self.features.contains(Features::INTEGER_DOT);
         // SAFETY: as the caller promises.

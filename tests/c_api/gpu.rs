@@ -8,6 +8,7 @@ use tflite_vulkan::ffi::{
     TfLiteVulkanBinding as Binding, TfLiteVulkanHandles as Handles, TfLiteVulkanImport as Import,
 };
 use tflite_vulkan::tflite::sys::{TfLiteDelegate, TfLiteTensor};
+use zerocopy::IntoBytes;
 
 use crate::delegate::{Delegate, Options, last_error};
 
@@ -289,6 +290,10 @@ impl Gpu {
 }
 
 impl Memory<'_> {
+    pub fn bytes(&mut self) -> &mut [u8] {
+        self.floats().as_mut_bytes()
+    }
+
     pub fn floats(&mut self) -> &mut [f32] {
         // SAFETY: the memory is mapped, and no work is pending while a test looks at it.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.bytes as usize / 4) }

@@ -42,6 +42,14 @@ def static():
     return g.build()
 
 
+def small():
+    """The transpose of int8[3,5]: 15 bytes."""
+    g = model.Graph("small")
+    x = g.input(3, 5, dtype="int8", high=100)
+    g.output(g.op("TRANSPOSE", x, g.const(np.int32([1, 0])), dtype="int8"))
+    return g.build()
+
+
 def dynamic():
     """(a + b) * 2, of float[-1,6]."""
     g = model.Graph("dynamic")
@@ -129,7 +137,7 @@ def main():
     """Writes every model."""
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    for build in (static, dynamic, shaped, halves, shared, branches):
+    for build in (static, small, dynamic, shaped, halves, shared, branches):
         (folder / f"{build.__name__}.tflite").write_bytes(build())
 
 

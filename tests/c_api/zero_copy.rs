@@ -183,6 +183,31 @@ fn mistakes_are_told_and_change_nothing() {
     assert_close(&interpreter.run(&[&b, &b]), &want_static(&a, &b), 1e-6);
 }
 
+/// Small integers are bound as whole words; where the device widens them the host converts them.
+#[test]
+fn integers_are_bound_as_whole_words() {
+    let model = Model::new("small");
+    let delegate = Delegate::new();
+    let mut interpreter = Interpreter::allocated(&model, &delegate);
+    let gpu = Gpu::of(&delegate);
+    let (mut x, mut y) = (gpu.memory(16, false), gpu.memory(16, false));
+    let numbers: Vec<u8> = (0..15).map(|i: u8| (i * 17).wrapping_add(100)).collect();
+    x.bytes()[..15].copy_from_slice(&numbers);
+    let raw = y.raw.as_raw();
+    bind(&delegate, input(&interpreter, 0), Some(&x.whole())).unwrap();
+    bind(&delegate, output(&interpreter), Some(&binding(raw, 0, 15))).unwrap();
+    let error = interpreter.invoke().unwrap_err();
+    assert!(error.contains("is bound to 15 bytes, 16 are needed"), "{error}");
+    bind(&delegate, output(&interpreter), Some(&binding(raw, 0, 16))).unwrap();
+    for _ in 0..2 {
+        interpreter.invoke().unwrap();
+        let transposed: Vec<u8> = (0..15).map(|i| numbers[i % 3 * 5 + i / 3]).collect();
+        assert_eq!(y.bytes()[..15], transposed);
+        y.bytes().fill(0);
+    }
+    assert_eq!(interpreter.seen()[0].kernels, 1);
+}
+
 /// Where a node on the CPU reads or writes a tensor it has to lie in the host's memory.
 #[test]
 fn what_the_cpu_uses_cannot_be_bound() {

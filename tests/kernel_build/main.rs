@@ -223,6 +223,8 @@ const AXES: &[(&str, &str, Features)] = &[
     ("SUM", "f16", Features::FLOAT_16),
     ("ARITHMETIC", "f16", Features::FLOAT_16),
     ("JOIN", "subgroups", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_ARITHMETIC)),
+    ("DOT", "packed", Features::INTEGER_DOT),
+    ("STORES", "bytes", Features::STORAGE_8),
 ];
 
 /// The device features that a kernel declares by the word with which its name ends.
@@ -231,12 +233,18 @@ const ENDINGS: &[(&str, Features)] = &[
     ("_quads", Features::SUBGROUP_BASIC.with(Features::SUBGROUP_QUAD)),
     ("conv_2d_cooperative", COOPERATIVE),
     ("inverted_residual", COOPERATIVE),
+    ("conv_2d_cooperative_integers", COOPERATIVE_INTEGERS),
 ];
 
 const COOPERATIVE: Features = Features::COOPERATIVE_MATRIX
     .with(Features::VULKAN_MEMORY_MODEL)
     .with(Features::FLOAT_16)
     .with(Features::STORAGE_16);
+
+const COOPERATIVE_INTEGERS: Features = Features::COOPERATIVE_MATRIX
+    .with(Features::VULKAN_MEMORY_MODEL)
+    .with(Features::INT_8)
+    .with(Features::STORAGE_8);
 
 /// A module that asked for more would keep a kernel from devices that could run it.
 #[test]

@@ -13,4 +13,5 @@ mod movement;
 mod pooling;
 mod quantised;
 mod quantised_convolution;
+mod quantised_elementwise;
 mod reduction;

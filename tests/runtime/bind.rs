@@ -141,6 +141,13 @@ fn lose() {
 /// A network of many dispatches is recorded again in little time.
 #[test]
 fn another_buffer_costs_little() {
+    // The validation layer takes a multiple.
+    Child::new("bind::record_again").env("VK_INSTANCE_LAYERS", "").expect_success();
+}
+
+#[test]
+#[ignore = "a child of another_buffer_costs_little"]
+fn record_again() {
     let mut session = Session::new(net::device());
     let device = session.device().clone();
     let n = 16;
@@ -165,5 +172,5 @@ fn another_buffer_costs_little() {
     // Other programs only ever add to it.
     let [again, same] = times.map(|times| times.into_iter().min().unwrap());
     println!("a run of 101 dispatches takes {same:?}, with another buffer {again:?}");
-    assert!(again < same + Duration::from_millis(2));
+    assert!(again < same + Duration::from_millis(1));
 }

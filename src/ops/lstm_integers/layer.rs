@@ -2,6 +2,7 @@
 
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::fixed_functions_16::{logistic, table, tanh};
 use crate::ir::{Constant, FixedPoint, rounding_right};
 use crate::unsupported;
@@ -87,7 +88,7 @@ impl Layer {
             Some(Some(constant)) => unsupported!("operand {i} {constant:?}, {n} elements expected"),
             _ => unsupported!("operand {i} is not constant"),
         };
-        let mut words = vec![0; code::NUMBERS as usize];
+        let mut words = filled(code::NUMBERS.into(), 0, &"numbers")?;
         let mut put = |at: usize, numbers: &[i32]| words[at..][..numbers.len()].copy_from_slice(numbers);
         for (k, [x, h]) in self.gates.iter().enumerate().filter_map(|(k, gate)| Some((k, (*gate)?))) {
             put(k * 4, &[x.multiplier, x.shift, h.multiplier, h.shift]);
@@ -121,7 +122,7 @@ impl Layer {
             let rows = numbers(PROJECTION[0], outputs * cells)?;
             let bias = match operands.get(PROJECTION[1]) {
                 Some(Some(_)) => numbers(PROJECTION[1], outputs)?,
-                _ => vec![0; outputs],
+                _ => filled(outputs as u64, 0, &"biases")?,
             };
             words.extend(rows.chunks(cells).flat_map(pack));
             let of_hidden = self.hidden.zero_point;
@@ -169,7 +170,7 @@ impl Layer {
             let part = short(of_x.times(sum(biases + 2 * at, &row[..x_words], x)));
             short(part + of_h.times(sum(biases + 2 * at + 1, &row[x_words..], state)))
         };
-        let mut hidden = Vec::with_capacity(cells);
+        let mut hidden = Vec::new();
         for (c, cell) in cell.iter_mut().enumerate() {
             let forget = look_up(0, gate(1, c, state));
             let into = match self.gates[0] {

@@ -3,6 +3,7 @@
 use super::layer::{Layer, PROJECTION, STATES, Sizes};
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
+use crate::ir::bounded::filled;
 use crate::ir::{Constant, DType, HostTensor, Shape};
 use crate::kernel::table::lstm_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
@@ -180,7 +181,7 @@ impl Operator for LstmIntegers {
         };
         let x = ints(x)?;
         let (mut state, mut cell) = (ints(operand(inputs, STATES[0])?)?, ints(operand(inputs, STATES[1])?)?);
-        let mut y = vec![0; y_shape.elements() as usize];
+        let mut y = filled(y_shape.elements(), 0, &y_shape)?;
         let [columns, cells, outputs] = [columns, cells, outputs].map(|n| n as usize);
         for image in 0..batch as usize {
             let state = &mut state[image * outputs..][..outputs];

@@ -46,9 +46,18 @@ def wide():
         yield node(f"{' '.join(types)} constant", ((2, 7, 16), (2, 16, 12)), constant=1, types=types)
 
 
+def resized(types):
+    """Other numbers of matrices and rows, none among them."""
+    case = node(f"{' '.join(types)}, rows come and go", ((2, 3, 8), (2, 8, 12)), types=types)
+    case.values, case.oldest = [], False
+    case.resizes = [[(0, 3, 8), (0, 8, 12)], [(3, 0, 8), (3, 8, 12)], [(3, 9, 8), (1, 8, 12)]]
+    return case
+
+
 def cases():
     """The table, plain and with both transpositions; zero points and ties; either operand constant."""
     yield from wide()
+    yield from map(resized, (("int8", "int8"), ("int16", "int16")))
     swaps = [(False, False), (True, False), (False, True), (True, True)]
     for x, w in SHAPES:
         for swap in swaps:

@@ -107,8 +107,17 @@ def kinds(dtype, label, options):
             yield node(name, (6, 40), n, dtype, scales, (3, 0, -7), options=options)
 
 
+def resized(dtype):
+    """Other numbers of rows, none among them."""
+    case = node(f"{dtype} rows come and go", (2, 16), 8, dtype)
+    case.values, case.oldest = [], False
+    case.resizes = [[(0, 16)], [(40, 16)], [(1, 16)]]
+    return case
+
+
 def cases():
     """Both types by every set of kernels."""
+    yield from map(resized, ENDS)
     for dtype in ENDS:
         yield from kinds(dtype, "", None)
         yield from kinds(dtype, ", XNNPACK", {"integers": "xnnpack"})
