@@ -58,9 +58,11 @@ impl ScaledSum {
         }
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
         let (x_scale, y_scale) = (scaling(&x)?.0, scaling(&y)?.0);
+        // XNNPACK takes no depthwise convolution of uint8.
+        let by_xnnpack = x.dtype == DType::I8 || axis == 0;
         let scaling = |w_scale: f32| {
             let scaling = match node.integers() {
-                Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
+                Integers::Xnnpack if by_xnnpack => Scaling::float(x_scale, w_scale, y_scale),
                 _ if x.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
                 _ => Scaling::fixed(x_scale, w_scale, y_scale),
             };

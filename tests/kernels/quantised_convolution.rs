@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use tflite_vulkan::ir::requantize::{Scaling, Target};
-use tflite_vulkan::ir::{DType, Data, HostTensor, Padding, Shape, SpatialPadding, Window};
+use tflite_vulkan::ir::{DType, Data, FixedPoint, HostTensor, Padding, Shape, SpatialPadding, Window};
+use tflite_vulkan::op::{Follower, Operator};
 use tflite_vulkan::ops::conv_2d_integers::Conv2dIntegers;
 use tflite_vulkan::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
+use tflite_vulkan::ops::fully_connected::FullyConnected;
+use tflite_vulkan::ops::fully_connected_integers::FullyConnectedIntegers;
+use tflite_vulkan::ops::lookup::Lookup;
+use tflite_vulkan::ops::quantized_binary::{Function, QuantizedBinary, QuantizedFunction, Rounding};
 use tflite_vulkan::ops::scaled_sum::{Followers, ScaledSum};
 
 use crate::harness::{Arg, Case, Random, check, check_every_candidate};
@@ -40,6 +45,38 @@ fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
         },
         followers: Followers::default(),
     }
+}
+
+/// The sum with a table, a function of the result and operand 3, and a table once more.
+fn followed(sum: &ScaledSum, dtype: DType, function: Function, rounding: Rounding) -> ScaledSum {
+    let factor = |x| FixedPoint::new(x).expect("it is positive");
+    let factors = match (function, rounding) {
+        (Function::Mul, Rounding::Xnnpack) => {
+            [FixedPoint { multiplier: 0.03_f32.to_bits().cast_signed(), shift: 0 }; 3]
+        }
+        (_, Rounding::Xnnpack) => [(700_000, 0), (-1_500_000, 0), (0, 20)]
+            .map(|(multiplier, shift)| FixedPoint { multiplier, shift }),
+        (Function::Mul, _) => [factor(0.03); 3],
+        _ => [factor(0.5), factor(0.31), factor(2.0 / f64::from(1 << 20))],
+    };
+    let least = if dtype == DType::U8 { 0 } else { -128 };
+    let function = QuantizedFunction {
+        function,
+        dtype,
+        rounding,
+        zero_points: [least + 100, least + 9, least + 131],
+        factors,
+        bounds: [least + 3, least + 252],
+    };
+    let table = |step: i32| {
+        let numbers = (0..256).map(|i| (i * step + 13) % 256 + least).collect();
+        Lookup::Numbers { dtype, numbers }
+    };
+    let (before, binary, behind) = (table(71), QuantizedBinary(function), table(91));
+    let steps: [(&dyn Operator, _); 3] = [(&before, None), (&binary, Some(3)), (&behind, None)];
+    steps.into_iter().fold(sum.clone(), |sum, (op, operand)| {
+        sum.followed_by(&Follower { op, dtype, operand, swapped: true }).expect("kernels compute it")
+    })
 }
 
 fn window(size: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: Padding) -> Window {
@@ -137,6 +174,50 @@ fn depthwise_convolutions_of_integers() {
             ];
             let op = DepthwiseConv2dIntegers { window, sum: sum(channels, dtype, float) };
             cases.push(Case::new(op, args).gives(dtype));
+        }
+    }
+    check(cases);
+}
+
+#[test]
+fn what_follows_sums_of_integers() {
+    let mut random = Random(7);
+    let mut cases = Vec::new();
+    let window = window([3, 3], [1, 1], [1, 1], Padding::Same);
+    let functions = [
+        (Function::Add, Rounding::Twice),
+        (Function::Sub, Rounding::Twice),
+        (Function::Mul, Rounding::Twice),
+        (Function::Sub, Rounding::Xnnpack),
+        (Function::Mul, Rounding::Xnnpack),
+    ];
+    for (n, (function, rounding)) in functions.into_iter().enumerate() {
+        let [signed, unsigned] = if n % 2 == 0 { [(8, true), (7, false)] } else { [(5, false), (12, true)] };
+        for (dtype, (channels, rows)) in [(DType::I8, signed), (DType::U8, unsigned)] {
+            let sum = followed(&sum(channels, dtype, false), dtype, function, rounding);
+            let other = if rows { [2, 1, 1, channels] } else { [2, 5, 6, channels] };
+            let mut args = |filter: &[u32]| {
+                vec![
+                    Arg::Elements(elements(&mut random, &[2, 5, 6, channels], dtype)),
+                    Arg::Known(elements(&mut random, filter, dtype)),
+                    Arg::Known(bias(&mut random, channels)),
+                    Arg::Elements(elements(&mut random, &other, dtype)),
+                ]
+            };
+            let conv = args(&[channels, 3, 3, channels]);
+            cases.push(Case::new(Conv2dIntegers { window, sum: sum.clone() }, conv).gives(dtype));
+            let depthwise = args(&[1, 3, 3, channels]);
+            cases.push(
+                Case::new(DepthwiseConv2dIntegers { window, sum: sum.clone() }, depthwise).gives(dtype),
+            );
+            let (shapes, rows) = (FullyConnected { keep_num_dims: true }, [3, 9][n % 2]);
+            let product = vec![
+                Arg::Elements(elements(&mut random, &[rows, 20], dtype)),
+                Arg::Known(elements(&mut random, &[channels, 20], dtype)),
+                Arg::Known(bias(&mut random, channels)),
+                Arg::Elements(elements(&mut random, &[rows, channels], dtype)),
+            ];
+            cases.push(Case::new(FullyConnectedIntegers { shapes, sum }, product).gives(dtype));
         }
     }
     check(cases);
