@@ -6,6 +6,7 @@ mod cost;
 mod element;
 mod kernel;
 mod tactic;
+mod unpack;
 
 use std::fmt;
 use std::sync::Arc;

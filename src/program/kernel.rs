@@ -1,5 +1,6 @@
 //! What a dispatch runs: SPIR-V with its reflected interface.
 
+use super::unpack::unpack;
 use crate::caps::Features;
 
 /// How a kernel touches a binding, from the shader's `readonly` and `writeonly`.
@@ -43,9 +44,6 @@ pub struct SpecConstant {
     pub name: &'static str,
 }
 
-/// Words of a module in front of its first instruction.
-const HEADER: usize = 5;
-
 /// One compiled variant of a kernel file.
 #[derive(Debug)]
 pub struct Kernel {
@@ -68,23 +66,7 @@ pub struct Kernel {
 impl Kernel {
     /// The words of the module.
     pub fn words(&self) -> Vec<u32> {
-        let mut words = Vec::with_capacity(self.packed.len());
-        let (mut number, mut shift, mut first) = (0, 0, HEADER);
-        for byte in self.packed {
-            number |= u32::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                if words.len() == first {
-                    let op = number & 0x1ff | (number >> 13 & 0x7f) << 9;
-                    let length = number >> 9 & 0xf | number >> 20 << 4;
-                    number = length << 16 | op;
-                    first += length.max(1) as usize;
-                }
-                words.push(number);
-                (number, shift) = (0, 0);
-            }
-        }
-        words
+        unpack(self.packed)
     }
 }
 
