@@ -69,6 +69,7 @@ def play(it, task, kernels, twice):
             if task["shake"]:
                 inputs = [shaken(x, task["shake"], random) for x in inputs]
             for _ in range(1 + twice):
+                it.reset_all_variables()
                 for detail, x in zip(details, inputs):
                     it.set_tensor(detail["index"], x)
                 it.invoke()
