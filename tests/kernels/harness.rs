@@ -14,6 +14,8 @@ use tflite_vulkan::reference;
 use tflite_vulkan::runtime::Session;
 use tflite_vulkan::vk::Device;
 
+pub use crate::random::Random;
+
 /// An operand of the operator or of a step.
 #[derive(Clone, Debug)]
 pub enum Arg {
@@ -380,21 +382,6 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
 
 /// Cases in one graph: they share pipelines, and one that overwrites another shows.
 const SIDE_BY_SIDE: usize = 64;
-
-/// Numbers between -1 and 1 that fp16 holds exactly, so that it is the kernel that is measured.
-pub struct Random(pub u64);
-
-impl Random {
-    /// A multiple of 1/512 from -1 to 1.
-    pub fn next(&mut self) -> f32 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % 1025) as f32 / 512.0 - 1.0
-    }
-}
 
 fn ty(elements: &HostTensor) -> TensorType {
     TensorType { dtype: elements.dtype(), ..TensorType::f32(elements.shape) }

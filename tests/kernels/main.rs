@@ -14,4 +14,5 @@ mod pooling;
 mod quantised;
 mod quantised_convolution;
 mod quantised_elementwise;
+mod random;
 mod reduction;
