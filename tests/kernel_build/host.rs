@@ -14,6 +14,7 @@ mod kernel;
 #[path = "../../src/program"]
 mod program {
     mod kernel;
+    mod unpack;
 
     pub use kernel::{Access, Binding, Kernel, SpecConstant, Store};
 
