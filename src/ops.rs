@@ -64,6 +64,7 @@ pub mod transpose_conv;
 pub mod transpose_conv_int16;
 pub mod transpose_conv_integers;
 pub mod unary;
+mod windows;
 
 use crate::error::Unsupported;
 use crate::ir::DType;

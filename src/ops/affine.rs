@@ -70,15 +70,14 @@ pub fn power_of_two(x: f32) -> Option<i32> {
 
 /// The bounds that a fused activation sets to a tensor of this type; XNNPACK's, if `xnnpack`.
 pub fn bounds(ty: &TensorType, activation: Activation, xnnpack: bool) -> Result<[i32; 2], Unsupported> {
-    let (Some(StepOp::Clamp { lo, hi }), true) = (activation.step().map(|step| step.op), xnnpack) else {
-        return super::max_pool_integers::bounds(ty, activation);
-    };
-    let Some([least, most]) = ty.dtype.range().map(|range| range.map(|n| n as i32)) else {
-        unsupported!("{ty} is no tensor of integers")
+    let Some(range) = ty.dtype.range() else { unsupported!("{ty} is no tensor of integers") };
+    let [least, most] = range.map(|n| n as i32);
+    let Some(StepOp::Clamp { lo, hi }) = activation.step().map(|step| step.op) else {
+        return Ok([least, most]);
     };
     let affine = Affine::of(ty)?;
-    let high = if hi == f32::INFINITY { most } else { affine.stored_by_xnnpack(hi).min(most) };
-    Ok([affine.stored_by_xnnpack(lo).max(least), high])
+    let stored = |x| if xnnpack { affine.stored_by_xnnpack(x) } else { affine.stored(x) };
+    Ok([stored(lo).max(least), if hi == f32::INFINITY { most } else { stored(hi).min(most) }])
 }
 
 #[cfg(test)]
@@ -116,5 +115,19 @@ mod tests {
         assert_eq!(bounds(&ty, Activation::ReluN1To1, false).unwrap(), [-3, 3]);
         assert_eq!(bounds(&ty, Activation::ReluN1To1, true).unwrap(), [-2, 2]);
         assert_eq!(bounds(&ty, Activation::Relu, true).unwrap(), [0, 127]);
+    }
+
+    #[test]
+    fn bounds_of_activations() {
+        let of =
+            |scale, zero_point, activation| bounds(&ty(DType::I8, scale, zero_point), activation, false).ok();
+        assert_eq!(of(0.1, -3, Activation::Relu), Some([-3, 127]));
+        assert_eq!(of(0.1, -3, Activation::Relu6), Some([-3, 57]));
+        assert_eq!(of(0.4, 3, Activation::ReluN1To1), Some([0, 6]));
+        // Saturates, beyond the range of any type.
+        assert_eq!(of(1e-30, 3, Activation::Relu6), Some([3, 127]));
+        let plain = TensorType { quant: None, ..ty(DType::I8, 1.0, 0) };
+        assert_eq!(bounds(&plain, Activation::None, false).ok(), Some([-128, 127]));
+        assert_eq!(bounds(&plain, Activation::Relu, false).ok(), None);
     }
 }

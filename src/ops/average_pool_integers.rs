@@ -4,12 +4,14 @@
 //! TFLite takes the integers as they are: operand and result have equal zero points and scales. A fused activation is
 //! a pair of bounds for the integers.
 
-use super::max_pool_integers::{MOST, bounds};
+use super::affine::bounds;
+use super::max_pool_integers::MOST;
 use super::sum_integers::{self, Finish};
+use super::windows;
 use crate::codes::average_pool_integers as code;
 use crate::error::Unsupported;
 use crate::ir::DType::{I8, I16, U8};
-use crate::ir::{Activation, Extent, HostTensor, Scalar, Shape, Window};
+use crate::ir::{Extent, HostTensor, Scalar, Shape, Window};
 use crate::kernel::table::average_pool_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -41,22 +43,14 @@ const SMALL: u32 = 256;
 const MOST_TAPS: u64 = 1 << 16;
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
-    node.expect(1..=1, 1)?;
-    let x = node.input_type(0)?;
-    if x.shape.len() != 4 {
-        unsupported!("{x} is not NHWC");
-    }
-    let p = node.required_params::<sys::TfLitePoolParams>()?;
-    let size = [p.filter_height, p.filter_width];
-    let [Ok(height), Ok(width)] = size.map(u32::try_from) else { unsupported!("a window of {size:?}") };
-    let window = Window::new([height, width], [p.stride_height, p.stride_width], [1, 1], p.padding)?;
-    window.must_fit(&x.shape)?;
+    let (x, (window, activation)) = (node.input_type(0)?, windows::pool(node)?);
     // TFLite's own tolerance.
     node.same_quantization(1e-6)?;
+    let [height, width] = window.size;
     if height > MOST || width > MOST || u64::from(height) * u64::from(width) > MOST_TAPS {
-        unsupported!("a window of {size:?}");
+        unsupported!("a window of {:?}", window.size);
     }
-    let bounds = bounds(&node.output_type(0)?, Activation::from_code(p.activation)?)?;
+    let bounds = bounds(&node.output_type(0)?, activation, false)?;
     let pool = AveragePoolIntegers { window, bounds };
     pool.infer(&[Some(x.shape)])?;
     Ok(Parsed::new(pool))
@@ -152,15 +146,8 @@ impl Operator for AveragePoolIntegers {
         let x = operand(inputs, 0)?;
         let extents = self.window.extents(&x.shape)?;
         let [least, most] = self.bounds.map(i64::from);
-        let place = |d: usize, at: usize, tap: u32| {
-            let first = i64::from(extents[d].origin) + at as i64 * i64::from(self.window.stride[d]);
-            usize::try_from(first + i64::from(tap)).ok().filter(|i| *i < x.shape[1 + d] as usize)
-        };
         let y = HostTensor::moved(x.dtype(), self.infer(&[Some(x.shape)])?[0], |i| {
-            let [height, width] = self.window.size;
-            let rows = (0..height).filter_map(|tap| place(0, i[1], tap));
-            let seen =
-                rows.flat_map(|row| (0..width).filter_map(move |tap| Some([row, place(1, i[2], tap)?])));
+            let seen = windows::seen(self.window, extents, x.shape, [i[1], i[2]]);
             let add = |(sum, n), [row, column]: [usize; 2]| {
                 (sum + x.scalar(&[i[0], row, column, i[3]]).to_i64(), n + 1)
             };

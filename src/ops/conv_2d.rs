@@ -16,9 +16,10 @@ pub use geometry::Geometry;
 use std::sync::Arc;
 
 use super::fully_connected;
+use super::windows;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window, dot};
+use crate::ir::{DType, Extent, HostTensor, Magnitude, Shape, SpatialPadding, Term, Window, dot};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
 use crate::tflite::{NodeView, sys};
@@ -42,18 +43,11 @@ pub struct Conv2d {
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
     let (x, w) = (node.float_rank(0, 4)?, node.weights_or_int8(1, 4, &[0])?);
-    let p = node.required_params::<sys::TfLiteConvParams>()?;
-    let window = Window::new(
-        [w.shape[1], w.shape[2]],
-        [p.stride_height, p.stride_width],
-        [p.dilation_height_factor, p.dilation_width_factor],
-        p.padding,
-    )?;
+    let (window, activation) = windows::conv_2d(node, &w.shape)?;
     let conv = Conv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[0])?;
-    let activation = Activation::from_code(p.activation)?;
     Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
 }
 

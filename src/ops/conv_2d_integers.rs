@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
+use crate::ir::{DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::lower::Lower;
 use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
@@ -15,6 +15,7 @@ use crate::unsupported;
 
 use super::conv_2d::{Conv2d, Geometry};
 use super::scaled_sum::ScaledSum;
+use super::windows;
 
 mod cooperative;
 mod few_rows;
@@ -43,14 +44,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if x.shape.len() != 4 || w.shape.len() != 4 {
         unsupported!("{} by weights {}", x.shape, w.shape);
     }
-    let p = node.required_params::<sys::TfLiteConvParams>()?;
-    let window = Window::new(
-        [w.shape[1], w.shape[2]],
-        [p.stride_height, p.stride_width],
-        [p.dilation_height_factor, p.dilation_width_factor],
-        p.padding,
-    )?;
-    let activation = Activation::from_code(p.activation)?;
+    let (window, activation) = windows::conv_2d(node, &w.shape)?;
     let sum = ScaledSum::parse(node, 0, activation)?;
     let conv = Conv2dIntegers { window, sum };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;

@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
+use super::affine::{bounds, scaling};
 use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
-use super::max_pool_integers;
 use super::scaled_sum::{bias, weight_scales};
+use super::windows;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, FixedPoint, HostTensor, Scalar, Shape, SpatialPadding, Window};
+use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::conv_2d_wide_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -30,24 +30,14 @@ pub(super) const DEFS: &[Def] = &[
         builtin: Some(sys::kTfLiteBuiltinConv2d),
         typed_by: 0,
         takes: &[(DType::I16, 8)],
-        parse: |node| {
-            let p = node.required_params::<sys::TfLiteConvParams>()?;
-            let stride = [p.stride_height, p.stride_width];
-            let dilation = [p.dilation_height_factor, p.dilation_width_factor];
-            parse(node, false, [stride, dilation], p.padding, Activation::from_code(p.activation)?)
-        },
+        parse: |node| parse(node, false),
     },
     Def {
         name: "DEPTHWISE_CONV_2D",
         builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
         typed_by: 0,
         takes: &[(DType::I16, 6)],
-        parse: |node| {
-            let p = node.required_params::<sys::TfLiteDepthwiseConvParams>()?;
-            let stride = [p.stride_height, p.stride_width];
-            let dilation = [p.dilation_height_factor, p.dilation_width_factor];
-            parse(node, true, [stride, dilation], p.padding, Activation::from_code(p.activation)?)
-        },
+        parse: |node| parse(node, true),
     },
 ];
 
@@ -69,13 +59,7 @@ pub struct Conv2dWideIntegers {
 /// Shifts of factors from here on would move sums of 64 bits to the left.
 const SHIFTS: i32 = 15;
 
-fn parse(
-    node: &NodeView<'_>,
-    depthwise: bool,
-    [stride, dilation]: [[i32; 2]; 2],
-    padding: u32,
-    activation: Activation,
-) -> Result<Parsed, Unsupported> {
+fn parse(node: &NodeView<'_>, depthwise: bool) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
     let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
     if x.shape.len() != 4 || w.shape.len() != 4 || w.shape.contains(&0) {
@@ -85,7 +69,8 @@ fn parse(
         unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
     }
     node.constant(1)?.check()?;
-    let window = Window::new([w.shape[1], w.shape[2]], stride, dilation, padding)?;
+    let attributes = if depthwise { windows::depthwise_conv_2d } else { windows::conv_2d };
+    let (window, activation) = attributes(node, &w.shape)?;
     let axis = if depthwise { 3 } else { 0 };
     let channels = w.shape[axis];
     let twice = match bias(node, channels)? {
@@ -104,7 +89,7 @@ fn parse(
     };
     let (scales, _) = weight_scales(&w, axis, channels)?;
     let factors = scales.iter().map(factor).collect::<Result<Vec<_>, _>>()?;
-    let bounds = max_pool_integers::bounds(&y, activation)?;
+    let bounds = bounds(&y, activation, false)?;
     let conv = Conv2dWideIntegers { window, depthwise, factors: factors.into(), twice, bounds };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;

@@ -10,10 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::binary::Binary;
+use super::windows;
 use crate::caps::{Caps, DeviceKind};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Magnitude, Shape, SpatialPadding, StepOp, Term, Window};
+use crate::ir::{DType, HostTensor, Magnitude, Shape, SpatialPadding, StepOp, Term, Window};
 use crate::kernel::table::depthwise_conv_2d::{Bind, Pixels, Push, Spec, Sum, Taps, Width, dispatch, kernel};
 use crate::lower::Lower;
 use crate::op::{Def, Fusion, Operator, Parsed, WeightLayout, operand};
@@ -75,22 +76,15 @@ impl Strips {
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=3, 1)?;
     let (x, w) = (node.float_rank(0, 4)?, node.weights_or_int8(1, 4, &[3])?);
-    let p = node.required_params::<sys::TfLiteDepthwiseConvParams>()?;
-    let window = Window::new(
-        [w.shape[1], w.shape[2]],
-        [p.stride_height, p.stride_width],
-        [p.dilation_height_factor, p.dilation_width_factor],
-        p.padding,
-    )?;
+    let (window, activation) = windows::depthwise_conv_2d(node, &w.shape)?;
     let conv = DepthwiseConv2d { window };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;
     let bias = node.bias(2, w.shape[3])?;
     if conv.is_product(&x.shape, &w.shape) {
         let product = Parsed::new(Binary(StepOp::Mul));
-        return Ok(product.dequantizing(1, &w).steps(bias).activation(Activation::from_code(p.activation)?));
+        return Ok(product.dequantizing(1, &w).steps(bias).activation(activation));
     }
-    let activation = Activation::from_code(p.activation)?;
     Ok(Parsed::new(conv).dequantizing(1, &w).steps(bias).activation(activation))
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::caps::DeviceKind;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
-use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
+use crate::ir::{DType, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::depthwise_conv_2d_integers::{
     Bind, Pixels, Push, Spec, Stores, Taps, Width, dispatch, kernel,
 };
@@ -21,6 +21,7 @@ use crate::unsupported;
 
 use super::depthwise_conv_2d::{DepthwiseConv2d, Strips, multiplier};
 use super::scaled_sum::ScaledSum;
+use super::windows;
 
 pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
@@ -48,14 +49,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if x.shape.len() != 4 || w.shape.len() != 4 {
         unsupported!("{} by weights {}", x.shape, w.shape);
     }
-    let p = node.required_params::<sys::TfLiteDepthwiseConvParams>()?;
-    let window = Window::new(
-        [w.shape[1], w.shape[2]],
-        [p.stride_height, p.stride_width],
-        [p.dilation_height_factor, p.dilation_width_factor],
-        p.padding,
-    )?;
-    let sum = ScaledSum::parse(node, 3, Activation::from_code(p.activation)?)?;
+    let (window, activation) = windows::depthwise_conv_2d(node, &w.shape)?;
+    let sum = ScaledSum::parse(node, 3, activation)?;
     let conv = DepthwiseConv2dIntegers { window, sum };
     conv.infer(&[Some(x.shape), Some(w.shape)])?;
     window.must_fit(&x.shape)?;

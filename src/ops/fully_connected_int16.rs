@@ -59,7 +59,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     let narrow = check_bias(node, 2, w.shape[0])? == Some(DType::I32);
-    let target = target(&y, Activation::from_code(p.activation)?)?;
+    let target = target(&y, Activation::from_code(p.activation)?, false)?;
     let (scalings, zero_point) = scalings(node.integers(), [&x, &w, &y])?;
     if narrow && node.integers() == Integers::Reference214 {
         unsupported!("a bias of i32, which runtimes of 2.14 do not take");

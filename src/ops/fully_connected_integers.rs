@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
+use super::affine::{bounds, scaling};
 use super::batch_matmul_integers::Product;
 use super::conv_2d::Geometry;
 use super::conv_2d_integers;
 use super::fully_connected::FullyConnected;
-use super::max_pool_integers::bounds;
 use super::scaled_sum::{Followers, ScaledSum, signed, zero_point};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
@@ -54,21 +53,28 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     check_bias(node, 2, w.shape[0])?;
-    let (x_zero_point, target) = (zero_point(&x)?, target(&y, Activation::from_code(p.activation)?)?);
     // XNNPACK takes no computed weights, nor rows of nibbles that end within a byte.
     let takes = |weights: TensorView<'_>| {
         weights.is_constant() && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
     };
-    let by_xnnpack = node.input(1).is_some_and(takes);
+    let taken = node.input(1).is_some_and(takes) && (w.dtype == DType::U8 || is_around_zero(&w));
+    let by_xnnpack = node.integers() == Integers::Xnnpack && taken;
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y], by_xnnpack)?;
+    let target = target(&y, Activation::from_code(p.activation)?, by_xnnpack)?;
+    let x_zero_point = zero_point(&x)?;
     let followers = Followers::default();
     let sum = ScaledSum { x_zero_point, w_zero_point, scalings, target, followers };
     Ok(Parsed::new(FullyConnectedIntegers { shapes, sum }))
 }
 
-/// The result that elements are computed for.
-pub(super) fn target(y: &TensorType, activation: Activation) -> Result<Target, Unsupported> {
-    Ok(Target { zero_point: zero_point(y)?, bounds: bounds(y, activation)? })
+/// The result that elements are computed for; its bounds are XNNPACK's, if `xnnpack`.
+pub(super) fn target(y: &TensorType, activation: Activation, xnnpack: bool) -> Result<Target, Unsupported> {
+    Ok(Target { zero_point: zero_point(y)?, bounds: bounds(y, activation, xnnpack)? })
+}
+
+/// Whether all zero points are 0.
+fn is_around_zero(ty: &TensorType) -> bool {
+    ty.quant.as_deref().is_some_and(|quant| quant.zero_point.iter().all(|n| *n == 0))
 }
 
 /// Requires that operand `i`, if present, is a constant of 32-bit integers, one for each channel.
@@ -83,8 +89,8 @@ pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result
     node.constant(i)?.check()
 }
 
-/// The scaling of each channel for operand, weights and result of these types, and the weights' zero point. XNNPACK takes the node if
-/// `by_xnnpack` and if those of int8 are around 0.
+/// The scaling of each channel for operand, weights and result of these types, and the weights' zero point. They are
+/// XNNPACK's, if `by_xnnpack`.
 fn scalings(
     integers: Integers,
     [x, w, y]: [&TensorType; 3],
@@ -96,13 +102,12 @@ fn scalings(
     if several && (w.dtype != DType::I8 || quant.axis != 0 || quant.zero_point.iter().any(|n| *n != 0)) {
         unsupported!("weights {w}: several scales are for int8, one for each channel, around 0");
     }
-    let in_floats = by_xnnpack && (w.dtype == DType::U8 || quant.zero_point.iter().all(|n| *n == 0));
     let scaling = |w_scale: &f32| {
         if !(1e-30..1e30).contains(w_scale) {
             unsupported!("weights of scale {w_scale}");
         }
         let scaling = match integers {
-            Integers::Xnnpack if in_floats => Scaling::float(x_scale, *w_scale, y_scale),
+            _ if by_xnnpack => Scaling::float(x_scale, *w_scale, y_scale),
             Integers::Reference214 if several => Scaling::fixed(x_scale, *w_scale, y_scale),
             Integers::Reference214 => Scaling::fixed_for_all(x_scale, *w_scale, y_scale),
             _ => Scaling::double(x_scale, *w_scale, y_scale),

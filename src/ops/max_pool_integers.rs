@@ -2,14 +2,14 @@
 //!
 //! Operand and result have equal zero points and scales. A fused activation is a pair of bounds for the integers.
 
+use super::windows;
 use crate::error::Unsupported;
-use crate::ir::{Activation, HostTensor, Quantization, Scalar, Shape, StepOp, TensorType, Window};
+use crate::ir::{HostTensor, Scalar, Shape, Window};
 use crate::kernel::table::max_pool_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Operator, operand};
 use crate::program::BufferId;
-use crate::unsupported;
 
 /// The largest integer of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,24 +25,6 @@ pub struct MaxPoolIntegers {
 pub(super) const MOST: u32 = 8192;
 /// Windows of more elements are reduced along rows first, then along columns.
 const SMALL: u32 = 64;
-
-/// The bounds that an activation sets to a tensor of this type.
-pub(super) fn bounds(ty: &TensorType, activation: Activation) -> Result<[i32; 2], Unsupported> {
-    let Some(range) = ty.dtype.range() else { unsupported!("{ty} is no tensor of integers") };
-    let [least, most] = range.map(|n| n as i32);
-    let Some(StepOp::Clamp { lo, hi }) = activation.step().map(|step| step.op) else {
-        return Ok([least, most]);
-    };
-    let Some(Quantization { scale, zero_point, .. }) = ty.quant.as_deref() else {
-        unsupported!("{activation:?} of {ty}, which is not quantised");
-    };
-    let ([scale], [zero_point]) = (&scale[..], &zero_point[..]) else {
-        unsupported!("{ty} has several scales")
-    };
-    // Saturates, beyond the range of any type that is pooled.
-    let stored = |x: f32| zero_point.saturating_add((x / scale).round() as i32);
-    Ok([stored(lo).max(least), if hi == f32::INFINITY { most } else { stored(hi).min(most) }])
-}
 
 impl MaxPoolIntegers {
     fn emit(&self, cx: &mut Lower<'_>, x: BufferId, shape: &Shape, y: BufferId) -> Result<(), Unsupported> {
@@ -106,15 +88,8 @@ impl Operator for MaxPoolIntegers {
         let x = operand(inputs, 0)?;
         let extents = self.window.extents(&x.shape)?;
         let [least, most] = self.bounds.map(i64::from);
-        let place = |d: usize, at: usize, tap: u32| {
-            let first = i64::from(extents[d].origin) + at as i64 * i64::from(self.window.stride[d]);
-            usize::try_from(first + i64::from(tap)).ok().filter(|i| *i < x.shape[1 + d] as usize)
-        };
         let y = HostTensor::moved(x.dtype(), self.infer(&[Some(x.shape)])?[0], |i| {
-            let [height, width] = self.window.size;
-            let rows = (0..height).filter_map(|tap| place(0, i[1], tap));
-            let seen =
-                rows.flat_map(|row| (0..width).filter_map(move |tap| Some([row, place(1, i[2], tap)?])));
+            let seen = windows::seen(self.window, extents, x.shape, [i[1], i[2]]);
             let ints = seen.map(|[row, column]| x.scalar(&[i[0], row, column, i[3]]).to_i64());
             Scalar::int(x.dtype(), ints.fold(least, i64::max).min(most)).bits
         })?;
@@ -125,8 +100,7 @@ impl Operator for MaxPoolIntegers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{DType, Data, Padding, SpatialPadding};
-    use std::sync::Arc;
+    use crate::ir::{Data, Padding, SpatialPadding};
 
     #[test]
     fn the_border_is_no_part_of_the_window() {
@@ -144,21 +118,5 @@ mod tests {
         };
         assert_eq!(pool([-128, 127]), Data::I8(vec![-5, -5, -7, -9]));
         assert_eq!(pool([-8, -6]), Data::I8(vec![-6, -6, -7, -8]));
-    }
-
-    #[test]
-    fn bounds_of_activations() {
-        let quant = |scale: f32, zero_point: i32| {
-            let quant = Quantization { scale: vec![scale], zero_point: vec![zero_point], axis: 0 };
-            TensorType { shape: Shape::from([1]), dtype: DType::I8, quant: Some(Arc::new(quant)) }
-        };
-        let got = |ty: &TensorType, activation| bounds(ty, activation).ok();
-        let plain = TensorType { quant: None, ..quant(1.0, 0) };
-        assert_eq!(got(&quant(0.1, -3), Activation::Relu), Some([-3, 127]));
-        assert_eq!(got(&quant(0.1, -3), Activation::Relu6), Some([-3, 57]));
-        assert_eq!(got(&quant(0.4, 3), Activation::ReluN1To1), Some([0, 6]));
-        assert_eq!(got(&quant(1e-30, 3), Activation::Relu6), Some([3, 127]));
-        assert_eq!(got(&plain, Activation::None), Some([-128, 127]));
-        assert_eq!(got(&plain, Activation::Relu), None);
     }
 }

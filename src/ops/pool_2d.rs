@@ -8,14 +8,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::affine::bounds;
 use super::max_pool_integers::{self, MaxPoolIntegers};
 use super::reduce;
+use super::windows;
 use crate::error::Unsupported;
 use crate::ir::DType::{F32, I8, I16, U8};
-use crate::ir::{Activation, HostTensor, Shape, SpatialPadding, Window};
+use crate::ir::{HostTensor, Shape, SpatialPadding, Window};
 use crate::kernel::table;
 use crate::lower::{Epilogue, Lower, MAX_STEPS};
 use crate::op::{Def, Fusion, Operator, Parsed, of, operand};
+use crate::options::Integers;
 use crate::program::{BufferId, TacticKey};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
@@ -56,19 +59,9 @@ pub struct Pool2d {
 }
 
 fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
-    node.expect(1..=1, 1)?;
-    let x = node.input_type(0)?;
-    if x.shape.len() != 4 {
-        unsupported!("{x} is not NHWC");
-    }
-    let p = node.required_params::<sys::TfLitePoolParams>()?;
-    let size = [p.filter_height, p.filter_width];
-    let [Ok(height), Ok(width)] = size.map(u32::try_from) else { unsupported!("a window of {size:?}") };
-    let window = Window::new([height, width], [p.stride_height, p.stride_width], [1, 1], p.padding)?;
-    let activation = Activation::from_code(p.activation)?;
+    let (x, (window, activation)) = (node.input_type(0)?, windows::pool(node)?);
     let pool = Pool2d { kind, window };
     pool.infer(&[Some(x.shape)])?;
-    window.must_fit(&x.shape)?;
     if x.dtype == F32 {
         return Ok(Parsed::new(pool).activation(activation));
     }
@@ -77,7 +70,8 @@ fn parse(node: &NodeView<'_>, kind: PoolKind) -> Result<Parsed, Unsupported> {
     if window.size.iter().any(|n| *n > max_pool_integers::MOST) {
         unsupported!("a window of {:?}", window.size);
     }
-    let bounds = max_pool_integers::bounds(&node.output_type(0)?, activation)?;
+    let xnnpack = node.integers() == Integers::Xnnpack && x.dtype != I16;
+    let bounds = bounds(&node.output_type(0)?, activation, xnnpack)?;
     Ok(Parsed::new(MaxPoolIntegers { window, bounds }))
 }
 

@@ -7,8 +7,7 @@
 
 use std::sync::Arc;
 
-use super::affine::scaling;
-use super::max_pool_integers;
+use super::affine::{bounds, scaling};
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
@@ -59,17 +58,17 @@ impl ScaledSum {
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
         let (x_scale, y_scale) = (scaling(&x)?.0, scaling(&y)?.0);
         // XNNPACK takes no depthwise convolution of uint8.
-        let by_xnnpack = x.dtype == DType::I8 || axis == 0;
+        let by_xnnpack = node.integers() == Integers::Xnnpack && (x.dtype == DType::I8 || axis == 0);
         let scaling = |w_scale: f32| {
-            let scaling = match node.integers() {
-                Integers::Xnnpack if by_xnnpack => Scaling::float(x_scale, w_scale, y_scale),
-                _ if x.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+            let scaling = match x.dtype {
+                _ if by_xnnpack => Scaling::float(x_scale, w_scale, y_scale),
+                DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
                 _ => Scaling::fixed(x_scale, w_scale, y_scale),
             };
             scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} to {y_scale}")))
         };
         let scalings = scales.into_iter().map(scaling).collect::<Result<Vec<_>, _>>()?;
-        let bounds = max_pool_integers::bounds(&y, activation)?;
+        let bounds = bounds(&y, activation, by_xnnpack)?;
         let target = Target { zero_point: y_zero_point, bounds };
         let followers = Followers::default();
         Ok(Self { x_zero_point, w_zero_point, scalings: scalings.into(), target, followers })

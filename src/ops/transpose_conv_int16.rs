@@ -70,7 +70,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
     };
     let scalings = quant.scale.iter().map(scaling).collect::<Result<_, _>>()?;
-    Ok(Parsed::new(TransposeConvInt16 { conv, scalings, target: target(&y, activation)? }))
+    Ok(Parsed::new(TransposeConvInt16 { conv, scalings, target: target(&y, activation, false)? }))
 }
 
 impl TransposeConvInt16 {

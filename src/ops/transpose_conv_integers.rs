@@ -54,7 +54,8 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.constant(1)?.check()?;
     conv.check(&w.shape, &x.shape)?;
     check_bias(node, 3, w.shape[0])?;
-    let (x_zero_point, target) = (zero_point(&x)?, target(&y, activation)?);
+    let (x_zero_point, target) =
+        (zero_point(&x)?, target(&y, activation, node.integers() == Integers::Xnnpack)?);
     let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y])?;
     let zero_points = [x_zero_point, w_zero_point];
     Ok(Parsed::new(TransposeConvIntegers { conv, zero_points, scalings, target }))
