@@ -25,5 +25,5 @@ pub use magnitude::{Magnitude, Term};
 pub use scalar::Scalar;
 pub use sparsity::{SparseDimension, Sparsity};
 pub use step::{Activation, Operand, Step, StepOp};
-pub use types::{DType, MAX_RANK, Quantization, Shape, TensorType};
+pub use types::{DType, MAX_RANK, Quantization, Shape, TensorType, is_scale};
 pub use window::{Extent, Padding, SpatialPadding, Window};

@@ -166,6 +166,11 @@ pub struct Quantization {
     pub axis: usize,
 }
 
+/// Whether a number is a scale: positive, and such that no device takes products of two for 0 or infinity.
+pub fn is_scale(scale: f32) -> bool {
+    (1e-30..1e30).contains(&scale)
+}
+
 /// As `x 0.5 from 3`: scale and zero point, or lists of them with their dimension.
 impl fmt::Display for Quantization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

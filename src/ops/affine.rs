@@ -1,7 +1,7 @@
 //! Scales and zero points of the tensors that quantised operators take.
 
 use crate::error::Unsupported;
-use crate::ir::{Activation, FixedPoint, StepOp, TensorType};
+use crate::ir::{Activation, FixedPoint, StepOp, TensorType, is_scale};
 use crate::unsupported;
 
 /// What the integers of a tensor stand for: `scale · (q − zero point)`.
@@ -44,7 +44,7 @@ impl Affine {
 /// the zero point within the range of the element type.
 pub fn scaling(ty: &TensorType) -> Result<(f32, i32), Unsupported> {
     let (scale, zero_point) = ty.affine()?;
-    if !(1e-30..1e30).contains(&scale) {
+    if !is_scale(scale) {
         unsupported!("scale {scale}");
     }
     match ty.dtype.range() {

@@ -12,7 +12,7 @@ use super::fully_connected_integers::target;
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};
-use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, TensorType};
+use crate::ir::{Activation, DType, HostTensor, Scalar, Shape, TensorType, is_scale};
 use crate::lower::Lower;
 use crate::op::{Def, Operator, Parsed, operand};
 use crate::options::Integers;
@@ -93,7 +93,7 @@ fn scalings(
         unsupported!("weights {w}: several scales are for one channel each, around 0");
     }
     let scaling = |w_scale: &f32| {
-        if !(1e-30..1e30).contains(w_scale) {
+        if !is_scale(*w_scale) {
             unsupported!("weights of scale {w_scale}");
         }
         if integers == Integers::Reference214 {

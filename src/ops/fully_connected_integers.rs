@@ -15,7 +15,7 @@ use super::scaled_sum::{Followers, ScaledSum, signed, zero_point};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{Activation, DType, HostTensor, Shape, TensorType};
+use crate::ir::{Activation, DType, HostTensor, Shape, TensorType, is_scale};
 use crate::lower::Lower;
 use crate::op::{Def, Follower, Operator, Parsed, operand};
 use crate::options::Integers;
@@ -103,7 +103,7 @@ fn scalings(
         unsupported!("weights {w}: several scales are for int8, one for each channel, around 0");
     }
     let scaling = |w_scale: &f32| {
-        if !(1e-30..1e30).contains(w_scale) {
+        if !is_scale(*w_scale) {
             unsupported!("weights of scale {w_scale}");
         }
         let scaling = match integers {

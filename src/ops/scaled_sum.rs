@@ -12,7 +12,7 @@ use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
-use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType};
+use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType, is_scale};
 use crate::lower::Lower;
 use crate::op::Follower;
 use crate::options::Integers;
@@ -215,7 +215,7 @@ pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<
     if scale.len() > 1 && w.dtype != DType::I8 {
         unsupported!("weights of {} with {} scales", w.dtype, scale.len());
     }
-    if let Some(bad) = scale.iter().find(|scale| !(1e-30..1e30).contains(*scale)) {
+    if let Some(bad) = scale.iter().find(|scale| !is_scale(**scale)) {
         unsupported!("weights with scale {bad}");
     }
     let zero = zero_point.first().copied().unwrap_or(0);

@@ -14,7 +14,7 @@ use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};
-use crate::ir::{DType, HostTensor, Scalar, Shape};
+use crate::ir::{DType, HostTensor, Scalar, Shape, is_scale};
 use crate::kernel::table::transpose_conv_int16::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
@@ -59,7 +59,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("weights {w}: taken around 0, with one scale or one for each channel");
     }
     let scaling = |w_scale: &f32| {
-        if !(1e-30..1e30).contains(w_scale) {
+        if !is_scale(*w_scale) {
             unsupported!("weights of scale {w_scale}");
         }
         let scaling = if narrow {

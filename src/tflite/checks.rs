@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{BuiltinParams, NodeView};
 use crate::error::Unsupported;
-use crate::ir::{Constant, DType, Step, TensorType};
+use crate::ir::{Constant, DType, Step, TensorType, is_scale};
 use crate::unsupported;
 
 impl NodeView<'_> {
@@ -123,7 +123,7 @@ impl NodeView<'_> {
         if ty.shape.len() != rank || ty.shape.contains(&0) {
             unsupported!("weights {ty}, rank {rank} expected");
         }
-        if let Some(scale) = quant.scale.iter().find(|scale| !(1e-30..1e30).contains(*scale)) {
+        if let Some(scale) = quant.scale.iter().find(|scale| !is_scale(**scale)) {
             unsupported!("weights of scale {scale}");
         }
         // TFLite's kernels take no notice of another one.

@@ -17,8 +17,9 @@ SCALES = (0.05, 0.02, TIE)
 def pool(g, operator, dtype, zeros):
     """A pool whose operand has the result's scale."""
     x = g.input(*SHAPE, dtype=dtype, quantisation=(TIE, zeros[2], 0))
-    return g.op(operator, x, filter_height=2, filter_width=2, stride_h=1, stride_w=1, padding="VALID",
-                version=2, activation="RELU_N1_TO_1", dtype=dtype, quantisation=(TIE, zeros[2], 0))  # fmt: skip
+    return g.op(operator, x, filter_height=2, filter_width=2, stride_h=1, stride_w=1, version=2,
+                padding="VALID", activation="RELU_N1_TO_1", dtype=dtype,
+                quantisation=(TIE, zeros[2], 0))  # fmt: skip
 
 
 def product(g, operator, dtype, zeros):
@@ -50,8 +51,8 @@ def product(g, operator, dtype, zeros):
 
 def cases():
     """Every operator with a fused activation."""
-    operators = {"AVERAGE_POOL_2D": pool, "MAX_POOL_2D": pool, "CONV_2D": product, "DEPTHWISE_CONV_2D": product,
-                 "TRANSPOSE_CONV": product, "FULLY_CONNECTED": product}  # fmt: skip
+    products = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+    operators = {"AVERAGE_POOL_2D": pool, "MAX_POOL_2D": pool} | dict.fromkeys(products, product)
     for dtype, zeros in (("int8", (3, 0, 0)), ("uint8", (130, 121, 128))):
         for operator, build in operators.items():
             for integers in ("reference", "xnnpack"):
