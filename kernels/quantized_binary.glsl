@@ -6,6 +6,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/elements.glsl"
 #include "lib/fixed_point.glsl"
+#include "lib/quantized.glsl"
 #include "lib/reciprocal.glsl"
 #include "lib/workgroup.glsl"
 
@@ -46,10 +47,7 @@ int low_half(int pair) { return bitfieldExtract(pair, 0, 16); }
 int high_half(int pair) { return pair >> 16; }
 int shift_of(int n) { return bitfieldExtract(shifts, 8 * n, 8); }
 
-// x · 2^LEFT in the scale of sums; the shift is not positive.
-int scaled(int x, int n) {
-    return rounding_right(rounding_high_product(x << LEFT, multipliers[n]), -shift_of(n));
-}
+int scaled(int x, int n) { return quantized_term(x, LEFT, multipliers[n], shift_of(n)); }
 
 int quotient(int x, int d) {
     if (d == 0) return 0;
@@ -66,13 +64,12 @@ int quotient(int x, int d) {
 }
 
 int of_xnnpack(int x, int e) {
-    if (FUNCTION == FUNCTION_MUL) return int(roundEven(float(x * e) * intBitsToFloat(multipliers[2])));
-    int n = shift_of(2);
-    return (x * multipliers[0] + e * multipliers[1] + (1 << (n - 1))) >> n;
+    if (FUNCTION == FUNCTION_MUL) return xnnpack_product(x, e, multipliers[2]);
+    return xnnpack_sum(x * multipliers[0] + e * multipliers[1], shift_of(2));
 }
 
 int rounded_twice(int x, int e) {
-    if (FUNCTION == FUNCTION_MUL) return fixed_product(x * e, multipliers[2], shift_of(2));
+    if (FUNCTION == FUNCTION_MUL) return quantized_product(x, e, multipliers[2], shift_of(2));
     if (FUNCTION == FUNCTION_DIV) return quotient(x, e);
     if (FUNCTION == FUNCTION_PRELU) {
         return x >= 0 ? fixed_product(x, multipliers[0], shift_of(0))
@@ -81,7 +78,7 @@ int rounded_twice(int x, int e) {
     int u = scaled(x, 0), v = scaled(e, 1);
     int w = FUNCTION == FUNCTION_ADD ? u + v : u - v;
     if (FUNCTION == FUNCTION_SQUARED_DIFFERENCE) w *= w;
-    return rounding_right(rounding_high_product(w, multipliers[2]), -shift_of(2));
+    return quantized_term(w, 0, multipliers[2], shift_of(2));
 }
 
 int computed(int x, int e) {

@@ -3,6 +3,8 @@
 //
 // Before including this, a kernel defines FOLLOWER_BINDING, includes fixed_point.glsl and requantize.glsl, and requires
 // GL_EXT_control_flow_attributes.
+#include "lib/quantized.glsl"
+
 #define FOLLOWERS_TABLE_BEFORE 1u
 #define FOLLOWERS_SUM 2u
 #define FOLLOWERS_PRODUCT 4u
@@ -28,24 +30,20 @@ int follower_table(uint at, int v) {
     return follower_byte(uint(follower_words[at + (place >> 2)]), place);
 }
 
-// v and the operand's element, both less their zero points, in the scale of the sum before it is rounded.
-int follower_scaled(int v, uint at) {
-    return rounding_right(rounding_high_product(v << 20, follower_words[at]), -follower_words[at + 1u]);
-}
-
 // The function of v and the operand's element e.
 int follower_binary(int v, int e) {
     v -= follower_words[0];
     e -= follower_words[1];
     int y, last = follower_words[9], shift = follower_words[10];
     if (follows(FOLLOWERS_XNNPACK)) {
-        if (follows(FOLLOWERS_PRODUCT)) y = int(roundEven(float(v * e) * intBitsToFloat(last)));
-        else y = (v * follower_words[5] + e * follower_words[7] + (1 << (shift - 1))) >> shift;
+        if (follows(FOLLOWERS_PRODUCT)) y = xnnpack_product(v, e, last);
+        else y = xnnpack_sum(v * follower_words[5] + e * follower_words[7], shift);
     } else if (follows(FOLLOWERS_PRODUCT)) {
-        y = fixed_product(v * e, last, shift);
+        y = quantized_product(v, e, last, shift);
     } else {
-        int sum = follower_words[12] * follower_scaled(v, 5u) + follower_words[13] * follower_scaled(e, 7u);
-        y = rounding_right(rounding_high_product(sum, last), -shift);
+        int a = quantized_term(v, 20, follower_words[5], follower_words[6]);
+        int b = quantized_term(e, 20, follower_words[7], follower_words[8]);
+        y = quantized_term(follower_words[12] * a + follower_words[13] * b, 0, last, shift);
     }
     return clamp(y + follower_words[2], follower_words[3], follower_words[4]);
 }
