@@ -58,6 +58,7 @@ OPTIONS = {
     "RESHAPE": "Reshape",
     "RESIZE_BILINEAR": "ResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighbor",
+    "REVERSE_SEQUENCE": "ReverseSequence",
     "SHAPE": "Shape",
     "SOFTMAX": "Softmax",
     "SPACE_TO_DEPTH": "SpaceToDepth",

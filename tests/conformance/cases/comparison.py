@@ -103,3 +103,7 @@ def cases():
     a, b = g.input(0, 3, dtype="int32"), g.input(1, 3, dtype="int32")
     g.output(g.op("EQUAL", a, b, dtype="bool"))
     yield Case(g, oldest=False, left={"EQUAL": 1}, partitions=0)
+    g = Graph("a mask that the model calls an integer")
+    x = g.input(2, 3)
+    g.output(g.op("CAST", g.op("EQUAL", x, g.const(np.float32(1)), dtype="int8")))
+    yield Case(g, oldest=False, left={"EQUAL": 1, "CAST": 1}, partitions=0)

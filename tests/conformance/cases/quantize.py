@@ -111,6 +111,13 @@ def cases():
     buckets = g.op("BUCKETIZE", x, boundaries=[-0.5, 0.0, 0.5], dtype="int32")
     g.output(g.op("CAST", buckets))
     yield Case(g, oldest=False, left={"DEQUANTIZE": 1, "BUCKETIZE": 1, "CAST": 1}, partitions=0)
+    g = Graph("a quantised ADD between nodes of the CPU")
+    q, lengths = (0.1, 128, 0), g.const(np.int32([2, 3, 1]))
+    x = g.input(3, 5, dtype="uint8", quantisation=q)
+    more = {"dtype": "uint8", "quantisation": q}
+    y = g.op("REVERSE_SEQUENCE", x, lengths, seq_dim=1, batch_dim=0, **more)
+    g.output(g.op("REVERSE_SEQUENCE", g.op("ADD", y, y, **more), lengths, seq_dim=1, batch_dim=0, **more))
+    yield Case(g, oldest=False, left={"REVERSE_SEQUENCE": 2}, exact=True)
     for shape in SHAPES:
         for dtype in ("int8", "int16"):
             g = Graph(f"QUANTIZE and DEQUANTIZE {dtype} {list(shape)}")

@@ -47,3 +47,7 @@ def cases():
         g = Graph(f"SLICE {list(shape)} from {begin}, {size}")
         g.output(g.op("SLICE", g.input(*shape), g.const(np.int32(begin)), g.const(np.int32(size))))
         yield Case(g)
+    g = Graph("a new dimension beyond the entries")
+    bounds = [g.const(np.int32([n])) for n in (8, 0, -2)]
+    g.output(g.op("STRIDED_SLICE", g.input(9), *bounds, new_axis_mask=3))
+    yield Case(g, left={"STRIDED_SLICE": 1}, partitions=0)
