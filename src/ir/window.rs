@@ -72,8 +72,8 @@ pub struct Extent {
 /// The most elements from a window's first tap to its last.
 const MAX_SPAN: u64 = 1 << 29;
 
-/// The largest distance between two windows.
-const MAX_STRIDE: u32 = 1 << 29;
+/// The largest distance between two windows, and between two taps: TFLite's own kernels refuse larger ones.
+const MAX_STRIDE: u32 = i16::MAX as u32;
 
 impl Window {
     /// A window from TFLite's parameters, as `[height, width]`.
@@ -91,12 +91,15 @@ impl Window {
             unsupported!("a window of {size:?}");
         }
         let (stride, dilation) = (positive("stride", stride)?, positive("dilation", dilation)?);
+        if stride.into_iter().chain(dilation).any(|n| n > MAX_STRIDE) {
+            unsupported!("strides of {stride:?} or dilations of {dilation:?}, {MAX_STRIDE} at most");
+        }
         // One tap has no distance to another.
         let dilation = [0, 1].map(|d| if size[d] == 1 { 1 } else { dilation[d] });
         let zeros = SpatialPadding::default();
         let window = Self { size, stride, dilation, padding: Padding::from_code(padding)?, zeros };
         // Kernels count places in 32 bits.
-        if [0, 1].into_iter().any(|d| window.span(d) > MAX_SPAN || stride[d] > MAX_STRIDE) {
+        if [0, 1].into_iter().any(|d| window.span(d) > MAX_SPAN) {
             unsupported!("a window of {size:?} by strides of {stride:?} and {dilation:?}");
         }
         Ok(window)
@@ -244,9 +247,10 @@ mod tests {
 
     #[test]
     fn distances_are_such_as_kernels_count() {
-        let most = i32::MAX;
-        assert_eq!(Window::new([1, 1], [1, 1], [most, most], 1).unwrap().dilation, [1, 1]);
-        assert!(Window::new([1, 2], [1, 1], [most, most], 1).is_err());
-        assert!(Window::new([1, 1], [most, 1], [1, 1], 1).is_err());
+        let most = i32::from(i16::MAX);
+        assert_eq!(Window::new([1, 1], [most, 1], [most, most], 1).unwrap().dilation, [1, 1]);
+        assert!(Window::new([1, 1], [most + 1, 1], [1, 1], 1).is_err());
+        assert!(Window::new([1, 1], [1, 1], [1, most + 1], 1).is_err());
+        assert!(Window::new([1, 1 << 15], [1, 1], [1, most], 1).is_err());
     }
 }

@@ -68,7 +68,7 @@ EXCEPTIONS = [
     ("quantizedBiasType", "error", "the type of a bias that the node does not have"),
     ("", "rank 7 (6 at most)", "a resize beyond rank 6 is an error, with that reason"),
     ("POW int", "error", "C++ leaves open what a power beyond an integer type becomes"),
-    ("strided_slice", ": index ", "the stock kernel reads an element that the tensor does not have"),
+    ("", "STRIDED_SLICE [0]: index ", "the stock kernel reads an element that the tensor does not have"),
 ]
 
 
