@@ -64,6 +64,7 @@ layout(constant_id = 15) const bool SPLIT = false;
 layout(constant_id = 16) const bool WIDENED = false;      // elements of x and y lie in words
 layout(constant_id = 17) const bool UNSIGNED = false;     // they are
 layout(constant_id = 18) const bool W_ZERO_POINT = false; // w has one
+layout(constant_id = 19) const bool FLUSHES = false;      // sums may have more products than floats hold exactly
 
 int half_of(uint pair, int at) { return bitfieldExtract(int(pair), at, 16); }
 #define y_zero_point half_of(zero_points, 16)
@@ -150,13 +151,15 @@ int x_sums[TM];
 int tile_at[TM];
 const int OUTSIDE = -1;
 
+#define MOST_STEPS 256u
 #ifdef DOT_PACKED
-#define MOST_STEPS ~0u
+#define ONE_WAY false
 void flush() {}
 #define X_SUM(m) x_sums[m] += dotPacked4x8EXT(int(v[m]), int(ones));
 #define ADD(sum, m, i) tile[sum][i] += dotPacked4x8EXT(int(v[m]), q[i]);
 #else
-#define MOST_STEPS 256u
+// Software drivers take both ways of a branch.
+#define ONE_WAY true
 vec4 part_sums[TM * TN];
 float x_part_sums[TM];
 void flush() {
@@ -203,12 +206,15 @@ OPERAND within(int m, OPERAND v) { return tile_at[m] == OUTSIDE ? OUTSIDE_OPERAN
 #define TILE_STEPS(LOAD) { \
     int left = int(count); \
     while (left > 0) { \
-        if (held == MOST_STEPS) { \
-            flush(); \
-            held = 0; \
+        int pause = 0; \
+        if (FLUSHES) { \
+            if (held == MOST_STEPS) { \
+                flush(); \
+                held = 0; \
+            } \
+            pause = max(left - 4 * int(MOST_STEPS - held), 0); \
+            held += uint(left - pause + 3) / 4; \
         } \
-        int pause = max(left - 4 * int(min(MOST_STEPS - held, 0x1fffffffu)), 0); \
-        held += uint(left - pause + 3) / 4; \
         for (; left > pause; left -= 4) { \
             TILE_STEP(LOAD) \
             at += VEC_X ? 1 : 4; \
@@ -265,15 +271,16 @@ void add_taps(uint count, uint channel, uint w, uint line, uint start) {
             int last = column + (TM - 1) * step;
             int at = POINTWISE ? int(start * x_channels) : line_start + column * int(x_channels);
             at += int(channel);
-            if (BORDER && (beyond || VEC_X && (column < 0 || last >= int(x_size.y)))) {
+            if (BORDER && VEC_X && (ONE_WAY || beyond || column < 0 || last >= int(x_size.y))) {
                 [[unroll]] for (int m = 0; m < TM; ++m) {
                     bool inside = !beyond && uint(column + m * step) < x_size.y;
                     tile_at[m] = inside ? PLACE(at + m * step * int(x_channels)) : OUTSIDE;
                 }
                 w = add_anywhere(count, w);
-            } else if (BORDER && !VEC_X &&
-                       (column < 0 || last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
-                w = add_border(count, w, at, pitch, line_start, line_start + int(x_size.y * x_channels));
+            } else if (BORDER && !VEC_X && (ONE_WAY || beyond || column < 0 ||
+                       last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
+                int line_end = beyond ? line_start : line_start + int(x_size.y * x_channels);
+                w = add_border(count, w, at, pitch, line_start, line_end);
             } else {
                 w = add_line(count, w, PLACE(at), pitch);
             }
