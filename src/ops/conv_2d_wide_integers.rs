@@ -1,15 +1,15 @@
 //! CONV_2D and DEPTHWISE_CONV_2D of 16-bit integers with weights of 8 bits.
 //!
-//! Zero points are 0; weights have one scale or a scale for each channel. With a bias of 64 bits, or none, sums have 64
-//! bits and scales 16; with one of 32 bits, which
-//! only CONV_2D takes, sums have 32 bits and are scaled as those of int8. Weights and bias are
-//! constant. Windows, groups, multipliers and padding are all that TFLite has.
+//! Zero points are 0; weights have one scale or a scale for each channel. Sums have 64 bits
+//! and scales 16; where `quantized_bias_type` of CONV_2D says so, sums have 32 bits and are scaled as those of int8.
+//! Weights and bias are constant. Windows, groups, multipliers and padding are all that TFLite has.
 
 use std::sync::Arc;
 
 use super::affine::{bounds, scaling};
 use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
+use super::fully_connected_int16::sums_have_32_bits;
 use super::scaled_sum::{bias, weight_scales};
 use super::windows;
 use crate::cache;
@@ -74,9 +74,9 @@ fn parse(node: &NodeView<'_>, depthwise: bool) -> Result<Parsed, Unsupported> {
     let axis = if depthwise { 3 } else { 0 };
     let channels = w.shape[axis];
     let twice = match bias(node, channels)? {
-        Some(DType::I32) if !depthwise => true,
-        Some(DType::I64) | None => false,
-        Some(other) => unsupported!("a bias of {other}"),
+        Some(other) if !matches!(other, DType::I64 | DType::I32) => unsupported!("a bias of {other}"),
+        Some(DType::I32) if depthwise => unsupported!("a bias of i32"),
+        bias => sums_have_32_bits(node, bias)?,
     };
     let ((x_scale, x_zero), (y_scale, y_zero)) = (scaling(&x)?, scaling(&y)?);
     if [x_zero, y_zero] != [0, 0] {

@@ -1,7 +1,7 @@
 //! FULLY_CONNECTED of int16: `y[r,o]` is the element of the sum `bias[o] + Σ x[r,k] · (w[o,k] - w₀)`.
 //!
 //! Shapes are those of floats. Taken for int16 operands and results around 0 with int8 weights, constant or computed,
-//! with one scale or one for each channel. Sums have 64 bits, or 32 with a bias of int32. Today's reference kernels
+//! with one scale or one for each channel. Sums have 64 bits, or 32 where `quantized_bias_type` says so. Today's reference kernels
 //! scale them in doubles, those of 2.14 by a multiplier of 15 bits; XNNPACK takes no such node.
 
 use std::sync::Arc;
@@ -58,12 +58,9 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     }
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
-    let narrow = check_bias(node, 2, w.shape[0])? == Some(DType::I32);
+    let narrow = sums_have_32_bits(node, check_bias(node, 2, w.shape[0])?)?;
     let target = target(&y, Activation::from_code(p.activation)?, false)?;
     let (scalings, zero_point) = scalings(node.integers(), [&x, &w, &y])?;
-    if narrow && node.integers() == Integers::Reference214 {
-        unsupported!("a bias of i32, which runtimes of 2.14 do not take");
-    }
     Ok(Parsed::new(FullyConnectedInt16 { shapes, zero_point, scalings, target, narrow }))
 }
 
@@ -80,6 +77,24 @@ pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result
         unsupported!("{n} in the bias, {LARGEST} at most");
     }
     Ok(Some(ty.dtype))
+}
+
+/// Whether the sums of a node of int16 with a bias of this type, or none, have 32 bits; else they have 64.
+pub(super) fn sums_have_32_bits(node: &NodeView<'_>, bias: Option<DType>) -> Result<bool, Unsupported> {
+    let said = match node.quantized_bias_type() {
+        None => bias.unwrap_or(DType::I64),
+        Some(sys::kTfLiteFloat32 | sys::kTfLiteInt64) => DType::I64,
+        Some(sys::kTfLiteInt32) => DType::I32,
+        Some(other) => unsupported!("quantized_bias_type {other}"),
+    };
+    if let Some(bias) = bias.filter(|bias| *bias != said) {
+        unsupported!("a bias of {bias} for sums of {said}");
+    }
+    let narrow = said == DType::I32;
+    if narrow && node.integers() == Integers::Reference214 {
+        unsupported!("sums of {said}, which runtimes of 2.14 do not have");
+    }
+    Ok(narrow)
 }
 
 /// The scalings for operand, weights and result of these types, and the weights' zero point.

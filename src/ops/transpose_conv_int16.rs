@@ -2,13 +2,14 @@
 //! `bias[o] + Σ x[n,i,j,c] · w[o,ky,kx,c]`.
 //!
 //! Shapes are those of floats. Taken for int16 operands and results with int8 weights, all around 0; weights may have a
-//! scale for each channel. Sums have 64 bits and are scaled by a multiplier of 15 bits with one rounding, or, with a bias
-//! of int32, 32 bits and are scaled in fixed point with two roundings, whichever kernels results have to equal.
+//! scale for each channel. Sums have 64 bits and are scaled by a multiplier of 15 bits with one rounding, or, where
+//! `quantized_bias_type` says so, 32 bits and are scaled in fixed point with two roundings, whichever kernels results
+//! have to equal.
 
 use std::sync::Arc;
 
 use super::batch_matmul_int16::around_zero;
-use super::fully_connected_int16::check_bias;
+use super::fully_connected_int16::{check_bias, sums_have_32_bits};
 use super::fully_connected_integers::target;
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
@@ -19,7 +20,6 @@ use crate::kernel::table::transpose_conv_int16::{Bind, Push, Spec, dispatch, ker
 use crate::lower::Lower;
 use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
-use crate::options::Integers;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -49,10 +49,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("weights {w} for {x}");
     }
     conv.check(&w.shape, &x.shape)?;
-    let narrow = check_bias(node, 3, w.shape[0])? == Some(DType::I32);
-    if narrow && node.integers() == Integers::Reference214 {
-        unsupported!("a bias of i32, which runtimes of 2.14 do not take");
-    }
+    let narrow = sums_have_32_bits(node, check_bias(node, 3, w.shape[0])?)?;
     let (x_scale, y_scale) = (around_zero(&x)?, around_zero(&y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
     if quant.zero_point.iter().any(|n| *n != 0) || quant.axis != 0 {
