@@ -217,7 +217,7 @@ fn what_follows_sums_of_integers() {
                 Arg::Known(bias(&mut random, channels)),
                 Arg::Elements(elements(&mut random, &[rows, channels], dtype)),
             ];
-            cases.push(Case::new(FullyConnectedIntegers { shapes, sum }, product).gives(dtype));
+            cases.push(Case::new(FullyConnectedIntegers { shapes, sum, dtype }, product).gives(dtype));
         }
     }
     check(cases);

@@ -52,7 +52,8 @@ def node(name, row, dtype, scales=None, zeros=None, bias=True, xnnpack=False, ac
         more["quantized_bias_type"] = SUMS["int32" if bias else sums]
     options = {"padding": padding, "stride_h": stride, "stride_w": stride, "activation": activation} | more
     options |= {"dtype": dtype, "quantisation": (scales[2], zeros[2], 0)}
-    g.output(g.op("TRANSPOSE_CONV", *inputs, version=5 if says else 3 if activation == "NONE" else 4, **options))
+    version = 5 if says else 3 if activation == "NONE" else 4
+    g.output(g.op("TRANSPOSE_CONV", *inputs, version=version, **options))
     oldest = activation == "NONE" and not xnnpack and not more
     case = Case(g, oldest=oldest, values=[x], exact=True, options={"integers": "xnnpack"} if xnnpack else {})
     case.follows = ("default",) if xnnpack else ()
