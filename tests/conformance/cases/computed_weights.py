@@ -66,7 +66,7 @@ def computed(case, kind, operands=KINDS):
 
 
 def other_types(name, dtypes, shape, n, *, bias="int32", count=1, scales=(0.02, 0.013, 0.1), zeros=(0, 0, 0)):
-    """FULLY_CONNECTED whose operand, weights and result have these types; `count` is the number of the weights' scales."""
+    """FULLY_CONNECTED whose operand, weights and result have these types, and the weights `count` scales."""
     g = Graph(f"FULLY_CONNECTED {name} {list(shape)} to {n}")
     info = [np.iinfo(dtype) for dtype in dtypes[:2]]
     x, w = (g.random.integers(i.min, i.max + 1, dims) for i, dims in zip(info, (shape, (n, shape[-1]))))
