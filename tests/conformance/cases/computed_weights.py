@@ -1,6 +1,6 @@
-"""Convolutions and matrix products of integers whose weights or bias are computed, and FULLY_CONNECTED of other types.
+"""Convolutions and matrix products of integers whose weights or bias are computed; FULLY_CONNECTED of other types.
 
-The model's own constants become its inputs, so each case has the windows, scales and values of another group's.
+The model's own constants become its inputs: each case has the windows, scales and values of another group's.
 """
 
 import numpy as np
