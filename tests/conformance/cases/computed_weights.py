@@ -1,4 +1,4 @@
-"""Convolutions and matrix products of integers whose weights or bias are computed; FULLY_CONNECTED of other types.
+"""Convolutions and matrix products of integers with computed weights or bias; FULLY_CONNECTED of other types.
 
 The model's own constants become its inputs: each case has the windows, scales and values of another group's.
 """
