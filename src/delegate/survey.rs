@@ -41,7 +41,8 @@ pub fn select(context: &Context<'_>, setup: &Arc<Setup>) -> Vec<(Partition, Dele
 fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, DelegateKernel)>> {
     let plan = context.execution_plan()?;
     let findings = Findings::default();
-    let subgraph = Subgraph::new(context).with(&findings).rounding_as(setup.options.integers);
+    let integers = context.kernels(setup.options.integers);
+    let subgraph = Subgraph::new(context).with(&findings).rounding_as(integers);
     let mut nodes = Vec::new();
     for index in plan {
         match subgraph.node(index) {

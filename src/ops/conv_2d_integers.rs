@@ -1,7 +1,7 @@
 //! CONV_2D of quantised integers: `y[n,i,j,o] = scaled(Σ x[n, i·stride + ky·dilation − pad, …, c] · w[o,ky,kx,c])`.
 //!
 //! Types and scales are those of `scaled_sum`; windows, groups and padding are all that TFLite has. Weights and bias
-//! are constant. Taps beyond the border count as the operand's zero point.
+//! are constant or computed. Taps beyond the border count as the operand's zero point.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 use super::conv_2d::{Conv2d, Geometry};
+use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::scaled_sum::ScaledSum;
 use super::windows;
 
@@ -25,7 +26,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinConv2d),
     typed_by: 0,
-    takes: &[(DType::I8, 6), (DType::U8, 6)],
+    takes: &[(DType::I8, 8), (DType::U8, 8)],
     parse,
 }];
 
@@ -70,6 +71,9 @@ impl Operator for Conv2dIntegers {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x, w, y) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        if reads_computed(cx, [1, 2]) {
+            return self.sum.direct(DirectConvolution::windowed(&self.window, [&x, &w, &y], false)?).emit(cx);
+        }
         let [h, v] = self.window.extents(&x)?;
         let (groups, depth) = (Conv2d::groups(&x, &w)?, w.channels());
         let border = h.border || v.border;

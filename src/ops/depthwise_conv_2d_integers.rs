@@ -2,7 +2,7 @@
 //! · w[0,ky,kx,o])`.
 //!
 //! Types and scales are those of `scaled_sum`; windows, padding and multipliers are all that TFLite has. Weights and
-//! bias are constant. Taps beyond the border count as the operand's zero point.
+//! bias are constant or computed. Taps beyond the border count as the operand's zero point.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 use super::depthwise_conv_2d::{DepthwiseConv2d, Strips, multiplier};
+use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::scaled_sum::ScaledSum;
 use super::windows;
 
@@ -27,7 +28,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
     typed_by: 0,
-    takes: &[(DType::I8, 6), (DType::U8, 6)],
+    takes: &[(DType::I8, 7), (DType::U8, 7)],
     parse,
 }];
 
@@ -64,6 +65,10 @@ impl Operator for DepthwiseConv2dIntegers {
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x_shape, w_shape, y_shape) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        if reads_computed(cx, [1, 2]) {
+            let shapes = [&x_shape, &w_shape, &y_shape];
+            return self.sum.direct(DirectConvolution::windowed(&self.window, shapes, true)?).emit(cx);
+        }
         let [h, v] = self.window.extents(&x_shape)?;
         let multiplier = multiplier(&x_shape, &w_shape)?;
         let channels = y_shape.channels();

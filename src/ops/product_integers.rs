@@ -5,6 +5,7 @@
 
 use super::affine::scaling;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
+use super::reduce_integers::parse_numbers;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{DType, FixedPoint, HostTensor, MAX_RANK, Scalar, Shape};
@@ -50,6 +51,9 @@ impl Factor {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
+    if node.input_type(0)?.quant.is_none() {
+        return parse_numbers(node, ReduceKind::Product);
+    }
     let [x, y] = [scaling(&node.input_type(0)?)?, scaling(&node.output_type(0)?)?];
     let reduce = attributes(node, ReduceKind::Product)?;
     let op = ProductIntegers { reduce, scales: [x.0, y.0], zero_points: [x.1, y.1] };

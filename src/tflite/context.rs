@@ -1,16 +1,17 @@
 //! The host's context: tensors and nodes by index, and what the host does for a delegate.
 
 use std::borrow::Cow;
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::array::{IntArray, ints};
 use super::partition::Partition;
-use super::sys;
 use super::tensor_type::shape;
+use super::{host_version, sys};
 use crate::error::{Error, Result};
 use crate::ir::Shape;
+use crate::options::Integers;
 
 /// TFLite's context of one subgraph, within one callback.
 ///
@@ -45,6 +46,12 @@ impl<'a> Context<'a> {
     /// Tells contexts that exist at the same time apart.
     pub fn id(&self) -> usize {
         self.raw.as_ptr() as usize
+    }
+
+    /// The kernels that `integers` asks for: the reference kernels are this host's, if it tells its version.
+    pub fn kernels(&self, integers: Integers) -> Integers {
+        let function = self.get().GetNodeAndRegistration.map(|function| function as *const c_void);
+        host_version::of_host(integers, function.and_then(host_version::of_library))
     }
 
     fn get(&self) -> &sys::TfLiteContext {

@@ -47,7 +47,11 @@ fn depthwise(net: &mut Net, x: ValueId, channels: u32) -> ValueId {
 }
 
 fn product(net: &mut Net, x: ValueId, w: ValueId, channels: u32) -> ValueId {
-    let op = FullyConnectedIntegers { shapes: FullyConnected { keep_num_dims: false }, sum: sum(channels) };
+    let op = FullyConnectedIntegers {
+        shapes: FullyConnected { keep_num_dims: false },
+        sum: sum(channels),
+        dtype: DType::I8,
+    };
     net.node_of(DType::I8, "FULLY_CONNECTED", op, &[x, w], &[])
 }
 

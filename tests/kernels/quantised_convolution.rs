@@ -180,6 +180,31 @@ fn depthwise_convolutions_of_integers() {
 }
 
 #[test]
+fn weights_and_biases_that_are_computed() {
+    let mut random = Random(11);
+    let mut cases = Vec::new();
+    let window = window([3, 2], [1, 2], [2, 1], Padding::Same);
+    for (n, dtype) in [DType::I8, DType::U8, DType::I8, DType::U8].into_iter().enumerate() {
+        let channels = [6, 8][n % 2];
+        let mut args = |x: &[u32], filter: &[u32], channels: u32| {
+            let [w, b] = [elements(&mut random, filter, dtype), bias(&mut random, channels)];
+            let x = Arg::Elements(elements(&mut random, x, dtype));
+            vec![x, if n < 2 { Arg::Elements(w) } else { Arg::Known(w) }, Arg::Elements(b)]
+        };
+        let conv = args(&[2, 7, 5, 4], &[channels, 3, 2, 2], channels);
+        cases.push(Case::new(Conv2dIntegers { window, sum: sum(channels, dtype, false) }, conv).gives(dtype));
+        let depthwise = args(&[1, 6, 7, 3], &[1, 3, 2, 9], 9);
+        cases.push(
+            Case::new(DepthwiseConv2dIntegers { window, sum: sum(9, dtype, false) }, depthwise).gives(dtype),
+        );
+        let (shapes, sum) = (FullyConnected { keep_num_dims: true }, sum(channels, dtype, false));
+        let product = args(&[5, 3], &[channels, 3], channels);
+        cases.push(Case::new(FullyConnectedIntegers { shapes, sum, dtype }, product).gives(dtype));
+    }
+    check(cases);
+}
+
+#[test]
 fn what_follows_sums_of_integers() {
     let mut random = Random(7);
     let mut cases = Vec::new();
@@ -217,7 +242,7 @@ fn what_follows_sums_of_integers() {
                 Arg::Known(bias(&mut random, channels)),
                 Arg::Elements(elements(&mut random, &[rows, channels], dtype)),
             ];
-            cases.push(Case::new(FullyConnectedIntegers { shapes, sum }, product).gives(dtype));
+            cases.push(Case::new(FullyConnectedIntegers { shapes, sum, dtype }, product).gives(dtype));
         }
     }
     check(cases);
