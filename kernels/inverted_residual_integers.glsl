@@ -50,6 +50,7 @@ layout(constant_id = 19) const uint Y_QUADS = 4;     // of y's channels; the gri
 layout(constant_id = 20) const uint SEEN_ROWS = 2;   // pixels that an invocation expands at once
 layout(constant_id = 21) const uint Y_ROWS = 2;      // pixels that it projects at once, a divisor of a tile's
 layout(constant_id = 22) const bool SHARED = false;  // several workgroups add up the sums of a tile
+layout(constant_id = 23) const bool WIDENED = false; // elements of x and y lie in words
 
 const uint PIXELS = TILE_H * TILE_W;
 const uint SEEN_H = (TILE_H - 1) * STRIDE_Y + TAPS_Y;
@@ -102,6 +103,14 @@ bool find_x(uint p, uint picture, ivec2 corner, out uint pixel) {
     return inside;
 }
 
+// Word i of x.
+uint load_x(uint i) {
+    if (!WIDENED) return x[i];
+    ivec4 v;
+    [[unroll]] for (uint n = 0; n < 4; ++n) v[n] = int(x[4 * i + n]);
+    return packed(v);
+}
+
 void add_products(inout ivec4 sum, uint v, ivec4 w) {
     [[unroll]] for (int i = 0; i < 4; ++i) sum[i] += packed_dot(v, uint(w[i]));
 }
@@ -111,7 +120,7 @@ void load(uint picture, ivec2 corner) {
     for (uint item = gl_LocalInvocationID.x; item < SEEN * DEPTH; item += WG_X) {
         uint p = item / DEPTH, k = item % DEPTH, pixel;
         bool inside = find_x(p, picture, corner, pixel);
-        uint word = x[pixel * DEPTH + k];
+        uint word = load_x(pixel * DEPTH + k);
         seen[p * X_ROW + k] = inside ? word : 0;
     }
 }
@@ -148,7 +157,7 @@ void copy(uint slice, uint picture, ivec2 corner) {
     for (uint item = gl_LocalInvocationID.x; item < SEEN * QUADS; item += WG_X) {
         uint p = item / QUADS, q = item % QUADS, pixel;
         bool inside = find_x(p, picture, corner, pixel);
-        uint word = x[pixel * depth + min(slice * QUADS + q, depth - 1)];
+        uint word = load_x(pixel * depth + min(slice * QUADS + q, depth - 1));
         between[p * ROW + q] = inside ? word : outside;
     }
 }
@@ -202,8 +211,12 @@ void finish(ivec4 sum, uint i, uint quad, uint picture, uvec2 tile) {
     uvec2 p = tile + uvec2(i / TILE_W, i % TILE_W);
     if (p.x >= y_size.x || p.y >= y_size.y) return;
     uint row = (picture * y_size.x + p.x) * y_size.y + p.y, c = 4 * quad;
-    ivec4 v = requantized(sums_of(quad) + sum, scaling_of(quad));
-    y[(row * channels + c) / 4] = packed(followed(v, row, c, channels, channels, true));
+    ivec4 v = followed(requantized(sums_of(quad) + sum, scaling_of(quad)), row, c, channels, channels, true);
+    if (WIDENED) {
+        [[unroll]] for (uint n = 0; n < 4; ++n) y[row * channels + c + n] = uint(v[n]);
+    } else {
+        y[(row * channels + c) / 4] = packed(v);
+    }
 }
 
 void main() {
@@ -240,7 +253,7 @@ void main() {
     aim_at(projected);
     [[unroll]] for (uint j = 0; j < Y_ROUNDS; ++j) {
         uvec2 own = item_of(j);
-        if (j * WG_X + lane >= Y_ITEMS || 4 * own.y >= channels) break;
+        if (j * WG_X + lane >= Y_ITEMS || 4 * own.y >= channels) continue;
         [[unroll]] for (uint m = 0; m < Y_ROWS; ++m)
             finish(sums[j * Y_ROWS + m], own.x + m * Y_STRIPS, own.y, picture, tile);
     }

@@ -24,7 +24,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outc
         fold_padding::run(graph),
         fold_tables::run(graph),
         fuse_followers::run(graph),
-        fuse_residuals::run(graph, caps, storage),
+        fuse_residuals::run(graph, caps),
         fuse_elementwise::run(graph, storage),
         fuse_depthwise::run(graph, caps, storage),
     ])

@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use super::Outcome;
 use crate::caps::Caps;
-use crate::graph::{Graph, Node, NodeId, Storage, ValueId};
+use crate::graph::{Graph, Node, NodeId, ValueId};
 use crate::ir::{DType, SpatialPadding};
 use crate::op::Operator;
 use crate::ops::conv_2d_integers::Conv2dIntegers;
 use crate::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
 use crate::ops::scaled_sum::ScaledSum;
-use crate::program::Element;
 use inverted_residual_integers::{Inner, InvertedResidualIntegers};
 
-pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Outcome {
+pub fn run(graph: &mut Graph, caps: &Caps) -> Outcome {
     let mut outcome = Outcome { pass: "fuse residuals", applied: 0, declined: Vec::new() };
     if caps.machine.fuses_integers == Some(false) {
         return outcome;
@@ -29,7 +28,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Outcome {
             continue;
         }
         let label = format!("{} #{}", node.label, id.0);
-        match fusion(graph, id, caps, storage) {
+        match fusion(graph, id, caps) {
             Ok(fusion) => {
                 outcome.applied += 1 + usize::from(fusion.first.is_some());
                 outcome.declined.extend(fusion.declined.iter().map(|why| format!("{label}: {why}")));
@@ -69,7 +68,7 @@ fn concrete<T: Operator>(node: &Node) -> Option<&T> {
 }
 
 /// The largest fusion around a depthwise convolution, or the reason why there is none.
-fn fusion(graph: &Graph, id: NodeId, caps: &Caps, storage: &Storage) -> Result<Fusion, String> {
+fn fusion(graph: &Graph, id: NodeId, caps: &Caps) -> Result<Fusion, String> {
     let unknown = || String::from("a neighbour is missing");
     let node = graph.node(id).ok_or_else(unknown)?;
     let depthwise: &DepthwiseConv2dIntegers = concrete(node).ok_or_else(unknown)?;
@@ -89,10 +88,10 @@ fn fusion(graph: &Graph, id: NodeId, caps: &Caps, storage: &Storage) -> Result<F
     if !is_constant(graph, weights) || shape(weights).channels() != shape(x).channels() {
         return Err("its weights are no constant for each channel".into());
     }
-    let in_bytes = |id: ValueId| graph.value(id).ty.dtype == DType::I8 && storage.element(id) == Element::I8;
+    let is_signed = |id: ValueId| graph.value(id).ty.dtype == DType::I8;
     let y = behind.outputs[0];
-    if ![x, middle, y].into_iter().all(in_bytes) {
-        return Err("its elements are no bytes".into());
+    if ![x, middle, y].into_iter().all(is_signed) {
+        return Err("its elements are no int8".into());
     }
     let fused = |expand: Option<(&Node, &ScaledSum)>| {
         let mut inputs = behind.inputs.clone();
@@ -116,7 +115,7 @@ fn fusion(graph: &Graph, id: NodeId, caps: &Caps, storage: &Storage) -> Result<F
         block.must_pay(caps).map(|()| (op, inputs))
     };
     let before =
-        expansion(graph, x, depthwise).filter(|(_, before, _)| before.inputs[0].is_some_and(in_bytes));
+        expansion(graph, x, depthwise).filter(|(_, before, _)| before.inputs[0].is_some_and(is_signed));
     let larger = before.map(|(first, before, sum)| (first, fused(Some((before, sum)))));
     match larger {
         Some((first, Ok((op, inputs)))) => {

@@ -142,7 +142,7 @@ fn devices_without_room_compute_blocks_apart() {
         (Caps { max_invocations: 32, ..base() }, APART),
         (Caps { max_grid: [1, 1, 1], ..base() }, FUSED),
         // Elements are words then.
-        (with(Features::INTEGER_DOT), APART),
+        (with(Features::INTEGER_DOT), FUSED),
         (with(Features::STORAGE_8), FUSED),
         (machine(|m| m.registers = tflite_vulkan::caps::Registers::Few), APART),
         (machine(|m| m.fuses_integers = Some(false)), APART),

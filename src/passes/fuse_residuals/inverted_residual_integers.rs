@@ -14,7 +14,7 @@ use crate::op::{Operator, operand};
 use crate::ops::conv_2d_integers::Conv2dIntegers;
 use crate::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
 use crate::ops::scaled_sum::{ScaledSum, splat};
-use crate::program::{BufferId, TacticKey};
+use crate::program::{BufferId, Element, TacticKey};
 use crate::unsupported;
 
 /// A convolution whose result is not stored.
@@ -165,6 +165,7 @@ impl Operator for InvertedResidualIntegers {
             seen_rows: tile.seen_rows(window),
             y_rows: tile.y_rows(&block),
             shared: part_count > 1,
+            widened: cx.element_of(0) == Element::I32,
             rounding: self.project.rounding(),
             followers,
             ..Spec::default()
