@@ -75,7 +75,6 @@ fn inverted_residual_of_integers() {
 #[test]
 fn every_cut_of_an_inverted_residual_of_integers() {
     let mut random = Random(13);
-    let rows =
-        [([2, 9, 11, 24], [3, 3], [1, 1], [136, 40], Same), ([1, 9, 8, 40], [5, 5], [2, 2], [40, 20], Same)];
-    check_every_candidate(&rows.map(|row| residual(&mut random, &row, false, true)));
+    let row = ([1, 5, 6, 24], [3, 3], [2, 2], [72, 40], Same);
+    check_every_candidate(&[residual(&mut random, &row, false, true)]);
 }
