@@ -130,7 +130,8 @@ def environment(name):
 def run(entries, folder, library, config, validate=True, more=None):
     """Runs entries of `write_case` in children, another one for the rest each time that one dies.
 
-    `more` adds to their environment."""
+    `more` adds to their environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     results, output = folder / "results.jsonl", folder / "output.txt"
     results.write_text("")

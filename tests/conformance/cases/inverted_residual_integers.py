@@ -1,4 +1,4 @@
-"""Pointwise, depthwise and pointwise convolutions of int8 in one dispatch, wherever the kernel can compute them."""
+"""Pointwise, depthwise and pointwise convolutions of int8 in one dispatch, wherever the kernel can."""
 
 from model import Graph
 
@@ -32,8 +32,8 @@ ROWS = [
 ]
 
 
-def block(g, x, middle, channels, size, *, depth, zeros=(3, -7, 5, -20), stride=(1, 1), padding="SAME", add=None,
-          expand=True, activation="RELU6", full=False, per_channel=True):  # fmt: skip
+def block(g, x, middle, channels, size, *, depth, zeros=(3, -7, 5, -20), stride=(1, 1), padding="SAME",
+          add=None, expand=True, activation="RELU6", full=False, per_channel=True):  # fmt: skip
     """The nodes; zero points are those of x, of both results between, and of y."""
     scales = (0.05, 0.07, 0.04, 0.09)
     options = {"spread": 0.3, "full": full, "per_channel": per_channel}
