@@ -251,10 +251,13 @@ void main() {
         }
     }
     aim_at(projected);
-    [[unroll]] for (uint j = 0; j < Y_ROUNDS; ++j) {
-        uvec2 own = item_of(j);
-        if (j * WG_X + lane >= Y_ITEMS || 4 * own.y >= channels) continue;
-        [[unroll]] for (uint m = 0; m < Y_ROWS; ++m)
-            finish(sums[j * Y_ROWS + m], own.x + m * Y_STRIPS, own.y, picture, tile);
+    // What follows is long: its loops stay loops, and index a copy, so that sums stay in registers.
+    ivec4 ready[SUMS];
+    [[unroll]] for (uint i = 0; i < SUMS; ++i) ready[i] = sums[i];
+    [[dont_unroll]] for (uint i = 0; i < SUMS; ++i) {
+        uint round = i / Y_ROWS;
+        uvec2 own = item_of(round);
+        if (round * WG_X + lane >= Y_ITEMS || 4 * own.y >= channels) continue;
+        finish(ready[i], own.x + i % Y_ROWS * Y_STRIPS, own.y, picture, tile);
     }
 }

@@ -22,7 +22,7 @@ const MAX_TAPS: u32 = 25;
 const MAX_SUMS: u32 = 16;
 
 /// The most candidates that are worth timing for a block.
-const MAX_CANDIDATES: usize = 32;
+const MAX_CANDIDATES: usize = 16;
 
 /// Sizes of a fused block.
 #[derive(Clone, Copy, Debug, PartialEq)]
