@@ -6,6 +6,7 @@ mod net;
 mod operators;
 mod passes;
 mod precision;
+mod residuals;
 mod resizing;
 mod snapshots;
 mod storage;

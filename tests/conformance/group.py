@@ -122,8 +122,16 @@ def sections(text):
     return {name: "\n".join(lines) for name, lines in found.items()}
 
 
-def run(entries, folder, library, config, validate=True):
-    """Runs entries of `write_case` in children, another one for the rest each time that one dies."""
+def environment(name):
+    """What a group adds to the environment of its children."""
+    return getattr(importlib.import_module(f"{cases.__name__}.{name}"), "ENVIRONMENT", {})
+
+
+def run(entries, folder, library, config, validate=True, more=None):
+    """Runs entries of `write_case` in children, another one for the rest each time that one dies.
+
+    `more` adds to their environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     results, output = folder / "results.jsonl", folder / "output.txt"
     results.write_text("")
@@ -131,7 +139,7 @@ def run(entries, folder, library, config, validate=True):
     job = {"library": str(library), "options": config.options, "limit": LIMITS[config.precision]}
     job["results"] = str(results)
     command = [str(OLDEST if config.oldest else sys.executable), str(CHILD), str(folder / "job.json")]
-    env = drivers.environment(config.driver, validate)
+    env = drivers.environment(config.driver, validate) | (more or {})
     waiting = list(entries)
     while waiting:
         (folder / "job.json").write_text(json.dumps(dict(job, cases=waiting), indent=1))
