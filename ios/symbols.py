@@ -1,4 +1,4 @@
-"""What a static library for Apple's systems needs from them: read from its object files, without Apple's tools.
+"""The names that a static library for Apple's systems needs, read from it without Apple's tools.
 
 symbols.py LIBRARY...     prints the names
 """

@@ -3,7 +3,7 @@
     run.py linux|android PYTEST-ARGUMENTS...
 
 The children in which the library runs are Python for arm64 under qemu (`fetch.sh`), with lavapipe in fp32 and
-without the validation layer; pytest itself runs on this machine. `make wheel-aarch64`, or `make android`, must
+without the validation layer; pytest itself runs on this machine. `make wheel-aarch64` or `make android` must
 have built the library. Behind Android's libraries stands glibc, as `tests/android/run.py` says.
 """
 
