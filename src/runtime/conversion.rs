@@ -36,9 +36,9 @@ impl Conversion {
         Some(Self { dispatch, bytes: host.elements * host.dtype.bytes() })
     }
 
-    /// The key of its pipeline.
-    pub fn key(&self) -> PipelineKey {
-        key(&self.dispatch)
+    /// The key of its pipeline; `late` if the caller's buffer may be exchanged after recording.
+    pub fn key(&self, late: bool) -> PipelineKey {
+        PipelineKey { update_after_bind: late, ..key(&self.dispatch) }
     }
 
     /// Bytes of the caller's elements.
@@ -50,9 +50,9 @@ impl Conversion {
     ///
     /// # Errors
     /// If the driver refused the pipeline.
-    pub fn step(&self, pipelines: &Pipelines, from: Region, to: Region) -> Result<Step> {
+    pub fn step(&self, pipelines: &Pipelines, late: bool, from: Region, to: Region) -> Result<Step> {
         Ok(Step::Dispatch {
-            pipeline: pipelines.get(&self.key())?.clone(),
+            pipeline: pipelines.get(&self.key(late))?.clone(),
             regions: vec![from, to],
             push: self.dispatch.push.clone(),
             grid: self.dispatch.grid,

@@ -31,6 +31,8 @@ pub struct Stats {
     pub recordings: usize,
     /// Finished runs.
     pub runs: u64,
+    /// Runs before which the commands were recorded again, since an input or output lay elsewhere.
+    pub recorded_again: u64,
     /// Size of the arena in bytes.
     pub arena_bytes: u64,
     /// Size of all inputs and outputs in bytes, staging not counted.
@@ -178,8 +180,9 @@ impl Session {
     }
 
     /// As [`run`](Self::run), but inputs and outputs may lie in buffers of the device, which are used where they lie:
-    /// no byte of these is copied. The first time that one lies elsewhere than in the run before, the commands are
-    /// recorded again. The device begins after what `semaphores` waits for, and signals them when it is done.
+    /// no byte of these is copied. When one lies elsewhere than in the run before, the commands are recorded again; on a
+    /// device with update after bind only when other tensors than before lie in such buffers. The device begins after
+    /// what `semaphores` waits for, and signals them when it is done.
     ///
     /// # Errors
     /// As there; [`Error::Host`] for a buffer that is too small, misaligned, of another device or shared with an
@@ -192,10 +195,11 @@ impl Session {
         semaphores: &Semaphores,
     ) -> Result<()> {
         self.device.alive()?;
-        let copied = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
-        log::trace!("{} bytes copied by the host, {} by the device", copied.by_host, copied.by_device);
-        self.stats.copied_by_host = copied.by_host;
-        self.stats.copied_by_device = copied.by_device;
+        let moved = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
+        log::trace!("{} bytes copied by the host, {} by the device", moved.by_host, moved.by_device);
+        self.stats.copied_by_host = moved.by_host;
+        self.stats.copied_by_device = moved.by_device;
+        self.stats.recorded_again += u64::from(moved.again);
         self.stats.runs += 1;
         Ok(())
     }

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from .child import save_runs
 
 CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
 OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
+# What runs the children: `tests/arm64/run.py` gives a Python for another machine.
+PYTHON = os.environ.get("TFLITE_VULKAN_PYTHON", sys.executable)
 # What the library logs when a partition that should run in fp16 does not.
 KEPT_FP32 = "this partition runs in fp32"
 # What it logs when it computes on the host what the device cannot: a last resort, no answer.
@@ -138,7 +141,8 @@ def run(entries, folder, library, config, validate=True, more=None):
     faults, everything = {entry["name"]: [] for entry in entries} | {OUTSIDE: []}, {}
     job = {"library": str(library), "options": config.options, "limit": LIMITS[config.precision]}
     job["results"] = str(results)
-    command = [str(OLDEST if config.oldest else sys.executable), str(CHILD), str(folder / "job.json")]
+    python = sys.executable if library == "reference" else PYTHON
+    command = [str(OLDEST if config.oldest else python), str(CHILD), str(folder / "job.json")]
     env = drivers.environment(config.driver, validate) | (more or {})
     waiting = list(entries)
     while waiting:
