@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let outputs = node.output_tensors().to_vec();
     let partition = Partition { nodes: vec![0], inputs: (0..tensors).collect(), outputs };
     let view = subgraph.partition(&partition).expect("the node is there");
-    let Ok(mut graph) = import(&view) else { return };
+    let Ok((mut graph, _)) = import(&view) else { return };
     let shapes: Vec<_> = graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect();
     if reshape(&mut graph, &shapes).is_err() {
         return;

@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
         stored,
         bytes: Arc::new(from.0.to_vec()),
         sparsity: Some(Arc::new(Sparsity { traversal, block_map, dimensions })),
+        quant: None,
     };
     let good = constant.check().is_ok();
     if constant.shape.elements() <= 1 << 16 {

@@ -1,5 +1,6 @@
 //! From graphs to programs, without a device.
 
+mod allocations;
 mod followers;
 mod integer_storage;
 mod net;
