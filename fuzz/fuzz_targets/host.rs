@@ -31,6 +31,7 @@ pub struct Host {
     registration: sys::TfLiteRegistration,
     arrays: Vec<Box<[i32]>>,
     data: Vec<Vec<u64>>,
+    #[expect(clippy::vec_box, reason = "tensors hold their addresses")]
     scales: Vec<Box<sys::TfLiteAffineQuantization>>,
 }
 
@@ -102,7 +103,8 @@ impl Host {
         if from.byte() > 127 {
             let count = [1, 1, 1, dims.last().copied().unwrap_or(1).clamp(0, 64)][from.below(4)];
             let scales: Vec<i32> = (0..count).map(|_| float(from).to_bits() as i32).collect();
-            let zeros: Vec<i32> = (0..if from.byte() < 200 { count } else { 1 }).map(|_| from.size()).collect();
+            let zeros: Vec<i32> =
+                (0..if from.byte() < 200 { count } else { 1 }).map(|_| from.size()).collect();
             let affine = sys::TfLiteAffineQuantization {
                 scale: self.ints(&scales).cast(),
                 zero_point: self.ints(&zeros),

@@ -39,9 +39,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = compile(graph.clone(), &Caps::minimum(), &Precision::Fp32.into(), &heuristic);
     let elements = graph.values().map(|(_, value)| value.ty.shape.elements()).fold(0, u64::saturating_add);
     if elements <= MOST {
-        let zeros = |ty: &tflite_vulkan::ir::TensorType| {
-            HostTensor::from_bytes(ty, &vec![0; ty.bytes() as usize])
-        };
+        let zeros =
+            |ty: &tflite_vulkan::ir::TensorType| HostTensor::from_bytes(ty, &vec![0; ty.bytes() as usize]);
         let inputs: Result<Vec<_>, _> = graph.inputs().iter().map(|id| zeros(&graph.value(*id).ty)).collect();
         if let Ok(inputs) = inputs {
             let _ = reference::run(&graph, &inputs);

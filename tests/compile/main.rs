@@ -8,6 +8,7 @@ mod operators;
 mod passes;
 mod precision;
 mod resizing;
+mod sizes;
 mod snapshots;
 mod storage;
 mod tables;
