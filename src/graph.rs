@@ -198,6 +198,12 @@ impl Graph {
         self.values[value.0 as usize].constant = Some(constant);
     }
 
+    /// Makes a constant one more input.
+    pub fn make_input(&mut self, value: ValueId) {
+        self.values[value.0 as usize].constant = None;
+        self.inputs.push(value);
+    }
+
     /// Says between which numbers an input is.
     pub fn set_bounds(&mut self, value: ValueId, bounds: [f32; 2]) {
         self.values[value.0 as usize].bounds = Some(bounds);

@@ -53,6 +53,7 @@ ON_EVERY_DRIVER = (
     "one_partition",
     "nothing_taken",
     "malformed",
+    "filled_input",
     "cache",
     "hostile_cache",
     "learned",
@@ -109,7 +110,8 @@ def models():
     """The folder with the scenarios' models: a network of open size, graphs of few nodes, one not ours."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     graphs = {
-        name: Graph(name) for name in ("network", "chain", "gap", "foreign", "large", "matrix", "filter")
+        name: Graph(name)
+        for name in ("network", "chain", "gap", "foreign", "large", "matrix", "filter", "filled")
     }
     g = graphs["network"]
     g.output(
@@ -134,6 +136,10 @@ def models():
             "CONV_2D", x, g.weights(1024, 4, 4, 512), g.weights(1024), padding="VALID", stride_w=1, stride_h=1
         )
     )
+    g = graphs["filled"]
+    x, w = g.input(2, 8), g.weights(2, 8)
+    g.inputs.append(w)
+    g.output(g.op("ADD", g.op("MUL", x, w), x))
     g = graphs["foreign"]
     g.output(bucketize(g, g.input(1, 8, 8, 4)))
     others = {"network": [(2, 20, 24, 3)], "matrix": [(2, 2048)], "filter": [(1, 5, 6, 512)]}
