@@ -11,6 +11,7 @@ use tflite_vulkan::tflite::{Partition, Subgraph};
 use tflite_vulkan::{ops, reference};
 
 mod bytes;
+mod forms;
 mod host;
 
 /// What the host computes at most, in elements of all values.
