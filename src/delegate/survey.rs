@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::fixed::Fixed;
 use super::kernel::DelegateKernel;
 use super::look::look;
 use super::partition::{self, Outline, Refusal, SubgraphHost};
@@ -129,6 +130,7 @@ impl SubgraphHost for Survey<'_> {
         let (mut graph, states) = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
         outputs.extend(states);
         describe(&mut graph, self.subgraph, &self.nodes, partition, [&inputs, &outputs]);
-        DelegateKernel::new(graph, inputs, outputs, self.setup)
+        let fixed = Fixed::of(&graph, self.subgraph.context());
+        DelegateKernel::new(graph, inputs, outputs, fixed, self.setup)
     }
 }

@@ -79,7 +79,7 @@ impl View {
     }
 
     fn elements(&self) -> u64 {
-        self.dims.iter().map(|d| u64::from(d.size)).product()
+        self.dims.iter().fold(1, |all: u64, d| all.saturating_mul(d.size.into()))
     }
 }
 

@@ -32,7 +32,7 @@ impl Conversion {
         let kernel = convert::kernel(if to_kernels { Store::F16 } else { Store::F32 });
         let bind = convert::Bind { x: BufferId(0), y: BufferId(1) };
         let launch = convert::dispatch(kernel, spec, push, bind, grid);
-        let dispatch = Dispatch::new(launch, "convert", &[], Cost::default());
+        let dispatch = Dispatch::new(launch, "convert", [], Cost::default());
         Some(Self { dispatch, bytes: host.elements * host.dtype.bytes() })
     }
 

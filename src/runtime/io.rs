@@ -185,7 +185,7 @@ impl Io {
                 bytes: buffer.bytes.next_multiple_of(WORD),
                 host: buffer.host,
                 host_bytes: buffer.host_bytes() as usize,
-                name: buffer.name.clone(),
+                name: buffer.name.to_string(),
                 external: None,
             })
         };

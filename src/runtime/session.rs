@@ -107,6 +107,18 @@ impl Session {
         Ok(reasons)
     }
 
+    /// Whether the weights of `program` may be added to those that are there. Shapes may want other packings of the same
+    /// constants: then all of these would be too many together, and [`clear_weights`](Self::clear_weights) is called
+    /// for.
+    pub fn has_room(&self, program: &Program) -> bool {
+        self.weights.has_room(program)
+    }
+
+    /// Gives up all weights, which go with the last recording that reads them. What is prepared next uploads its own.
+    pub fn clear_weights(&mut self) {
+        self.weights.clear();
+    }
+
     /// Makes `program` ready to run: uploads weights whose key is new, creates pipelines that are
     /// missing on several threads, allocates arena, inputs and outputs, and records the commands.
     /// Calling it for another shape creates no pipeline and uploads no weights.

@@ -142,6 +142,23 @@ impl<'a> Context<'a> {
         checked("ReplaceNodeSubsetsWithDelegateKernels", status)
     }
 
+    /// The constants of the model.
+    pub fn constants(&self) -> Vec<i32> {
+        let is_constant = |index: &i32| {
+            self.tensor(*index).is_some_and(|tensor| tensor.allocation_type == sys::kTfLiteMmapRo)
+        };
+        (0..i32::try_from(self.tensor_count()).unwrap_or(i32::MAX)).filter(is_constant).collect()
+    }
+
+    /// The bytes of a tensor, if it has memory.
+    pub fn contents(&self, index: i32) -> Option<&[u8]> {
+        let tensor = self.tensor(index)?;
+        // SAFETY: every member of the union is a pointer.
+        let start = NonNull::new(unsafe { tensor.data.raw })?;
+        // SAFETY: the host has allocated `bytes` bytes, and changes them only under `&mut self`.
+        Some(unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), tensor.bytes) })
+    }
+
     /// The present shape of a tensor; dimensions may be 0.
     pub fn shape(&self, index: i32) -> Result<Shape> {
         let tensor = self.tensor(index).ok_or_else(|| host(format!("there is no tensor {index}")))?;

@@ -40,7 +40,7 @@ fn graph(op: Arc<dyn Operator>, operands: &[DType], result: DType) -> Graph {
         inputs: inputs.iter().copied().map(Some).collect(),
         outputs: vec![output],
         epilogue: vec![],
-        origin: vec![0],
+        origin: [0].into(),
         label: "node".into(),
     });
     graph.set_interface(inputs, vec![output]);

@@ -1,5 +1,6 @@
 //! From graphs to programs, without a device.
 
+mod allocations;
 mod followers;
 mod integer_storage;
 mod net;
@@ -8,6 +9,7 @@ mod passes;
 mod precision;
 mod residuals;
 mod resizing;
+mod sizes;
 mod snapshots;
 mod storage;
 mod tables;

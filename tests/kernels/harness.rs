@@ -190,7 +190,7 @@ impl Case {
             inputs: operands,
             outputs: outputs.clone(),
             epilogue: self.steps.clone(),
-            origin: vec![0],
+            origin: [0].into(),
             label: label.into(),
         });
         match &self.behind {
