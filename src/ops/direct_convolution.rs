@@ -81,6 +81,7 @@ impl DirectConvolution {
 
     /// A convolution with OHWI weights, or, if `depthwise`, of each channel with weights `[1, height, width, channels]`.
     pub fn windowed(window: &Window, [x, w, y]: [&Shape; 3], depthwise: bool) -> Result<Self, Unsupported> {
+        let window = window.sized(w);
         let [h, v] = window.extents(x)?;
         let (channels, depth) = (w.channels(), w.channels());
         let (depth, group_channels, weight_strides) = if depthwise {
@@ -120,7 +121,10 @@ impl DirectConvolution {
     }
 
     /// Emits the kernel.
-    pub fn emit(self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+    pub fn emit(mut self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        if self.scalings.windows(2).all(|pair| pair[0] == pair[1]) {
+            self.scalings.truncate(1);
+        }
         let [x, w, bias] = self.operands;
         let y_shape = cx.output(0).shape;
         let channels = y_shape.channels();

@@ -11,6 +11,7 @@ use super::batch_matmul_int16::{WideProduct, around_zero, one_scale};
 use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected::FullyConnected;
 use super::fully_connected_integers::target;
+use super::scaled_sum::fits;
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};
@@ -154,7 +155,7 @@ fn scalings(in_doubles: bool, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[WideS
 
 impl FullyConnectedInt16 {
     fn scaling(&self, channel: usize) -> WideScaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
+        self.scalings[channel % self.scalings.len()]
     }
 
     /// Uploads what each channel's sums begin with, and their scaling.
@@ -172,6 +173,7 @@ impl FullyConnectedInt16 {
 
 impl Operator for FullyConnectedInt16 {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 2, [2, 0])?;
         self.shapes.infer(inputs)
     }
 
