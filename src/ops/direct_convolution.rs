@@ -135,12 +135,16 @@ impl DirectConvolution {
         let constant = if has_bias { cx.constant(bias).cloned() } else { None };
         let computed = has_bias && constant.is_none();
         let (rounding, scalings) = (self.scalings[0].code(), self.scalings);
-        let scales = cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
-            let starts = constant.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
-            let start = |c: usize| starts.as_ref().map_or(0, |starts| starts[c]);
-            let channel = |c: usize| (start(c), scalings[if scalings.len() > 1 { c } else { 0 }]);
-            wide_product::pack((0..channels as usize).map(channel), bytes);
-        })?;
+        let scales = cx.belonging(
+            &format!("scales/{channels}"),
+            wide_product::BYTES * u64::from(channels),
+            move |bytes| {
+                let starts = constant.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
+                let start = |c: usize| starts.as_ref().map_or(0, |starts| starts[c]);
+                let channel = |c: usize| (start(c), scalings[if scalings.len() > 1 { c } else { 0 }]);
+                wide_product::pack((0..channels as usize).map(channel), bytes);
+            },
+        )?;
         let step = |d: usize| if self.transposed { self.stride[d] } else { 1 };
         let [rows, columns] = [0, 1].map(|d| u64::from(self.taps[d].div_ceil(step(d))));
         let at_once = (4 / cx.element().bytes()).max(1);

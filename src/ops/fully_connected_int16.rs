@@ -163,7 +163,7 @@ impl FullyConnectedInt16 {
         let channels = cx.input(1).shape[0];
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let op = self.clone();
-        cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
+        cx.belonging(&format!("scales/{channels}"), wide_product::BYTES * u64::from(channels), move |bytes| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
             let channel = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c]), op.scaling(c));
             wide_product::pack((0..channels as usize).map(channel), bytes);

@@ -137,7 +137,7 @@ impl FullyConnectedIntegers {
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let scalings = self.sum.scalings.clone();
         let places = channels.next_multiple_of(4);
-        cx.belonging("scales", requantize::packed_bytes(places as u64), move |to| {
+        cx.belonging(&format!("scales/{channels}"), requantize::packed_bytes(places as u64), move |to| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
             let number = |c: usize| bias.as_ref().map_or(0, |bias| bias[c] as i32);
             let place = |c: usize| (c < channels).then(|| (number(c), scalings[c % scalings.len()]));
