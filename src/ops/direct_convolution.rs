@@ -127,6 +127,9 @@ impl DirectConvolution {
         }
         let [x, w, bias] = self.operands;
         let y_shape = cx.output(0).shape;
+        if y_shape.elements() == 0 {
+            return Ok(());
+        }
         let channels = y_shape.channels();
         if self.scalings.len() != 1 && self.scalings.len() != channels as usize {
             unsupported!("{} scales for {channels} channels", self.scalings.len());

@@ -191,7 +191,9 @@ pub(super) fn fits<T: PartialEq>(
     [rank, axis]: [usize; 2],
 ) -> Result<(), Unsupported> {
     let w = operand(inputs, 1)?;
-    if w.len() != rank || w.contains(&0) {
+    // A matrix without rows makes a result without columns.
+    let sized = |(d, n): (usize, &u32)| *n > 0 || rank == 2 && d == axis;
+    if w.len() != rank || !w.iter().enumerate().all(sized) {
         unsupported!("weights {w}");
     }
     let channels = w[axis];
