@@ -15,7 +15,7 @@ use crate::unsupported;
 
 use super::conv_2d::{Conv2d, Geometry};
 use super::direct_convolution::{DirectConvolution, reads_computed};
-use super::scaled_sum::ScaledSum;
+use super::scaled_sum::{ScaledSum, fits};
 use super::windows;
 
 mod cooperative;
@@ -66,7 +66,9 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
 
 impl Operator for Conv2dIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        Conv2d { window: self.window }.infer(inputs)
+        let w = operand(inputs, 1)?;
+        fits(&self.sum.scalings, inputs, 2, [4, 0])?;
+        Conv2d { window: self.window.sized(&w) }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -106,14 +108,15 @@ impl Operator for Conv2dIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let groups = Conv2d::groups(&x.shape, &w.shape)? as usize;
         let [x_channels, depth, channels] = [x.shape[3], w.shape[3], w.shape[0]].map(|n| n as usize);
-        let filter = self.window.taps() as usize * depth;
+        let filter = window.taps() as usize * depth;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [xs, ws] = self.sum.numbers(x, w)?;
         let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             let x = &xs[from * x_channels..][..x_channels];
             for (channel, sum) in sums[pixel * channels..][..channels].iter_mut().enumerate() {
                 let group = channel / (channels / groups);

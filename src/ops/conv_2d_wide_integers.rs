@@ -11,7 +11,7 @@ use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
 use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected_int16::sums_have_32_bits;
-use super::scaled_sum::{bias, weight_scales};
+use super::scaled_sum::{bias, fits, weight_scales};
 use super::windows;
 use crate::cache;
 use crate::error::Unsupported;
@@ -137,7 +137,8 @@ impl Conv2dWideIntegers {
     /// Where the weight of a channel's element `k` is, and how many elements a channel has.
     fn place(&self, w: &Shape) -> (impl Fn(usize, usize) -> usize + use<>, usize) {
         let (depthwise, channels) = (self.depthwise, w.channels() as usize);
-        let count = w.elements() as usize / self.factors.len().max(1);
+        let all = if depthwise { channels } else { w[0] as usize };
+        let count = w.elements() as usize / all.max(1);
         let place = move |channel: usize, k: usize| {
             if depthwise { k * channels + channel } else { channel * count + k }
         };
@@ -178,10 +179,13 @@ impl Conv2dWideIntegers {
 
 impl Operator for Conv2dWideIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        let w = operand(inputs, 1)?;
+        let window = self.window.sized(&w);
+        fits(&self.factors, inputs, 2, [4, if self.depthwise { 3 } else { 0 }])?;
         if self.depthwise {
-            return DepthwiseConv2d { window: self.window }.infer(inputs);
+            return DepthwiseConv2d { window }.infer(inputs);
         }
-        Conv2d { window: self.window }.infer(inputs)
+        Conv2d { window }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -231,7 +235,8 @@ impl Operator for Conv2dWideIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [depth, group_channels] = self.groups(&x.shape, &w.shape)?.map(|n| n as usize);
         let [x_channels, channels] = [x.shape[3], shape[3]].map(|n| n as usize);
@@ -242,7 +247,7 @@ impl Operator for Conv2dWideIntegers {
             let bias = bias.to_i64()?;
             sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias);
         }
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             for (channel, sum) in sums[pixel * channels..][..channels].iter_mut().enumerate() {
                 let first = from * x_channels + channel / group_channels * depth;
                 let product = |c: usize| xs[first + c] * ws[place(channel, tap * depth + c)];
@@ -253,7 +258,8 @@ impl Operator for Conv2dWideIntegers {
         let mut places = 0..sums.len();
         let y = HostTensor::moved(DType::I16, shape, |_| {
             let i = places.next().unwrap_or(0);
-            let element = scaled(self.factors[i % channels], self.twice, sums[i]).clamp(least, most);
+            let element = scaled(self.factors[i % channels % self.factors.len()], self.twice, sums[i])
+                .clamp(least, most);
             Scalar::int(DType::I16, element.into()).bits
         })?;
         Ok(vec![y])

@@ -21,7 +21,7 @@ use crate::unsupported;
 
 use super::depthwise_conv_2d::{DepthwiseConv2d, Strips, multiplier};
 use super::direct_convolution::{DirectConvolution, reads_computed};
-use super::scaled_sum::ScaledSum;
+use super::scaled_sum::{ScaledSum, fits};
 use super::windows;
 
 pub(super) const DEFS: &[Def] = &[Def {
@@ -60,7 +60,9 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 impl Operator for DepthwiseConv2dIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        DepthwiseConv2d { window: self.window }.infer(inputs)
+        let w = operand(inputs, 1)?;
+        fits(&self.sum.scalings, inputs, 2, [4, 3])?;
+        DepthwiseConv2d { window: self.window.sized(&w) }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
@@ -140,13 +142,14 @@ impl Operator for DepthwiseConv2dIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let multiplier = multiplier(&x.shape, &w.shape)? as usize;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [x_channels, channels] = [x.shape[3], w.shape[3]].map(|n| n as usize);
         let [xs, ws] = self.sum.numbers(x, w)?;
         let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             let x = &xs[from * x_channels..][..x_channels];
             let w = &ws[tap * channels..][..channels];
             for (c, (sum, w)) in sums[pixel * channels..][..channels].iter_mut().zip(w).enumerate() {

@@ -81,6 +81,7 @@ impl DirectConvolution {
 
     /// A convolution with OHWI weights, or, if `depthwise`, of each channel with weights `[1, height, width, channels]`.
     pub fn windowed(window: &Window, [x, w, y]: [&Shape; 3], depthwise: bool) -> Result<Self, Unsupported> {
+        let window = window.sized(w);
         let [h, v] = window.extents(x)?;
         let (channels, depth) = (w.channels(), w.channels());
         let (depth, group_channels, weight_strides) = if depthwise {
@@ -120,9 +121,15 @@ impl DirectConvolution {
     }
 
     /// Emits the kernel.
-    pub fn emit(self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+    pub fn emit(mut self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
+        if self.scalings.windows(2).all(|pair| pair[0] == pair[1]) {
+            self.scalings.truncate(1);
+        }
         let [x, w, bias] = self.operands;
         let y_shape = cx.output(0).shape;
+        if y_shape.elements() == 0 {
+            return Ok(());
+        }
         let channels = y_shape.channels();
         if self.scalings.len() != 1 && self.scalings.len() != channels as usize {
             unsupported!("{} scales for {channels} channels", self.scalings.len());
@@ -131,12 +138,16 @@ impl DirectConvolution {
         let constant = if has_bias { cx.constant(bias).cloned() } else { None };
         let computed = has_bias && constant.is_none();
         let (rounding, scalings) = (self.scalings[0].code(), self.scalings);
-        let scales = cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
-            let starts = constant.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
-            let start = |c: usize| starts.as_ref().map_or(0, |starts| starts[c]);
-            let channel = |c: usize| (start(c), scalings[if scalings.len() > 1 { c } else { 0 }]);
-            wide_product::pack((0..channels as usize).map(channel), bytes);
-        })?;
+        let scales = cx.belonging(
+            &format!("scales/{channels}"),
+            wide_product::BYTES * u64::from(channels),
+            move |bytes| {
+                let starts = constant.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
+                let start = |c: usize| starts.as_ref().map_or(0, |starts| starts[c]);
+                let channel = |c: usize| (start(c), scalings[if scalings.len() > 1 { c } else { 0 }]);
+                wide_product::pack((0..channels as usize).map(channel), bytes);
+            },
+        )?;
         let step = |d: usize| if self.transposed { self.stride[d] } else { 1 };
         let [rows, columns] = [0, 1].map(|d| u64::from(self.taps[d].div_ceil(step(d))));
         let at_once = (4 / cx.element().bytes()).max(1);

@@ -11,6 +11,7 @@ use super::batch_matmul_int16::{WideProduct, around_zero, one_scale};
 use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected::FullyConnected;
 use super::fully_connected_integers::target;
+use super::scaled_sum::fits;
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
 use crate::ir::wide_product::{self, WideScaling};
@@ -154,7 +155,7 @@ fn scalings(in_doubles: bool, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[WideS
 
 impl FullyConnectedInt16 {
     fn scaling(&self, channel: usize) -> WideScaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
+        self.scalings[channel % self.scalings.len()]
     }
 
     /// Uploads what each channel's sums begin with, and their scaling.
@@ -162,7 +163,7 @@ impl FullyConnectedInt16 {
         let channels = cx.input(1).shape[0];
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let op = self.clone();
-        cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
+        cx.belonging(&format!("scales/{channels}"), wide_product::BYTES * u64::from(channels), move |bytes| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
             let channel = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c]), op.scaling(c));
             wide_product::pack((0..channels as usize).map(channel), bytes);
@@ -172,11 +173,15 @@ impl FullyConnectedInt16 {
 
 impl Operator for FullyConnectedInt16 {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 2, [2, 0])?;
         self.shapes.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (w, y) = (cx.input(1).shape, cx.output(0).shape);
+        if cx.output(0).shape.elements() == 0 {
+            return Ok(());
+        }
         if reads_computed(cx, [2, 2]) {
             let direct = DirectConvolution::product(y.rows(), w[1], w[0]);
             let (zero_points, scalings) = ([0, self.zero_point], self.scalings.to_vec());

@@ -12,7 +12,7 @@ use super::conv_2d::Geometry;
 use super::conv_2d_integers;
 use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected::FullyConnected;
-use super::scaled_sum::{Followers, ScaledSum, signed, zero_point};
+use super::scaled_sum::{Followers, ScaledSum, fits, signed, zero_point};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -134,16 +134,13 @@ impl FullyConnectedIntegers {
     /// Uploads what each channel's sums begin with, the bias, and their scaling.
     fn biases(&self, cx: &mut Lower<'_>) -> Result<BufferId, Unsupported> {
         let channels = cx.input(1).shape[0] as usize;
-        if self.sum.scalings.len() != channels {
-            unsupported!("{} scales for {channels} channels", self.sum.scalings.len());
-        }
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let scalings = self.sum.scalings.clone();
         let places = channels.next_multiple_of(4);
-        cx.belonging("scales", requantize::packed_bytes(places as u64), move |to| {
+        cx.belonging(&format!("scales/{channels}"), requantize::packed_bytes(places as u64), move |to| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
             let number = |c: usize| bias.as_ref().map_or(0, |bias| bias[c] as i32);
-            let place = |c: usize| (c < channels).then(|| (number(c), scalings[c]));
+            let place = |c: usize| (c < channels).then(|| (number(c), scalings[c % scalings.len()]));
             requantize::pack((0..places).map(place), to);
         })
     }
@@ -151,12 +148,16 @@ impl FullyConnectedIntegers {
 
 impl Operator for FullyConnectedIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.sum.scalings, inputs, 2, [2, 0])?;
         self.shapes.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (w, rows) = (cx.input(1), cx.output(0).shape.rows());
         let (channels, depth) = (w.shape[0], w.shape[1]);
+        if cx.output(0).shape.elements() == 0 {
+            return Ok(());
+        }
         if reads_computed(cx, [2, 2]) || cx.output(0).dtype != cx.input(0).dtype {
             return self.sum.direct(DirectConvolution::product(rows, depth, channels)).emit(cx);
         }

@@ -16,7 +16,7 @@ use crate::ir::requantize::{self, Scaling, Target};
 use crate::ir::wide_product::WideScaling;
 use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType, is_scale};
 use crate::lower::Lower;
-use crate::op::Follower;
+use crate::op::{Follower, operand};
 use crate::options::Integers;
 use crate::program::BufferId;
 use crate::tflite::NodeView;
@@ -178,6 +178,34 @@ impl ScaledSum {
             };
             requantize::pack((0..places as usize).map(|place| channel(place).map(one)), bytes);
         })
+    }
+}
+
+/// Requires that operand 1, weights whose shape may change if they are computed, has this rank and elements; and that
+/// scales, one for all or one for each channel, and a bias, operand `bias` if present, suit its channels, which are
+/// dimension `axis`.
+pub(super) fn fits<T: PartialEq>(
+    scalings: &[T],
+    inputs: &[Option<Shape>],
+    bias: usize,
+    [rank, axis]: [usize; 2],
+) -> Result<(), Unsupported> {
+    let w = operand(inputs, 1)?;
+    // A matrix without rows makes a result without columns.
+    let sized = |(d, n): (usize, &u32)| *n > 0 || rank == 2 && d == axis;
+    if w.len() != rank || !w.iter().enumerate().all(sized) {
+        unsupported!("weights {w}");
+    }
+    let channels = w[axis];
+    let alike = scalings.windows(2).all(|pair| pair[0] == pair[1]);
+    if !alike && scalings.len() != channels as usize {
+        unsupported!("{} scales for {channels} channels", scalings.len());
+    }
+    match inputs.get(bias).copied().flatten() {
+        Some(bias) if bias.elements() != channels.into() => {
+            unsupported!("a bias of {bias} for {channels} channels")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::batch_matmul_int16::around_zero;
 use super::direct_convolution::DirectConvolution;
 use super::fully_connected_int16::{check_bias, sums_have_32_bits};
 use super::fully_connected_integers::target;
+use super::scaled_sum::fits;
 use super::transpose_conv::{TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
@@ -71,7 +72,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 impl TransposeConvInt16 {
     fn scaling(&self, channel: usize) -> WideScaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
+        self.scalings[channel % self.scalings.len()]
     }
 }
 
@@ -85,6 +86,7 @@ impl Operator for TransposeConvInt16 {
     }
 
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 3, [4, 0])?;
         self.conv.infer(inputs)
     }
 

@@ -11,7 +11,7 @@ use super::affine::scaling;
 use super::batch_matmul_integers::flip;
 use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected_integers::{check_bias, target};
-use super::scaled_sum::{weight_scales, zero_point};
+use super::scaled_sum::{fits, weight_scales, zero_point};
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -132,6 +132,7 @@ impl Operator for TransposeConvIntegers {
     }
 
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 3, [4, 0])?;
         self.conv.infer(inputs)
     }
 
@@ -203,7 +204,7 @@ impl Operator for TransposeConvIntegers {
         let y = self.conv.sums(x, w, x.dtype(), |channel, terms| {
             let product = |[x, w]: [Scalar; 2]| (x.to_i64() - x_zero_point) * (w.to_i64() - w_zero_point);
             let sum = terms.map(product).sum::<i64>() + bias.as_ref().map_or(0, |bias| bias[channel]);
-            let y = self.target.element(sum as i32, self.scalings[channel]);
+            let y = self.target.element(sum as i32, self.scalings[channel % self.scalings.len()]);
             Scalar::int(x.dtype(), y.into())
         })?;
         Ok(vec![y])

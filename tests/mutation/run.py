@@ -65,6 +65,8 @@ EXCEPTIONS = [
         "where weights are integers the CPU rounds float operands to 8 bits (docs/precision.md)",
     ),
     ("fully_connected", "an operand [", "of elements that fill no rows the CPU leaves some out"),
+    ("FULLY_CONNECTED", "an operand [", "of elements that fill no rows the CPU leaves some out"),
+    ("FULLY_CONNECTED", ",0]", "of weights without columns the CPU makes what rows it finds"),
     ("", "rank 7 (6 at most)", "a resize beyond rank 6 is an error, with that reason"),
     ("POW int", "error", "C++ leaves open what a power beyond an integer type becomes"),
     ("", "STRIDED_SLICE [0]: index ", "the stock kernel reads an element that the tensor does not have"),

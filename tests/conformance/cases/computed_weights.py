@@ -85,9 +85,35 @@ def other_types(name, dtypes, shape, n, *, bias="int32", count=1, scales=(0.02, 
     return Case(g, oldest=False, values=[x], exact=True)
 
 
+def resized():
+    """Windows and channels that change with the weights of one scale."""
+    for operator, options in (("CONV_2D", {}), ("DEPTHWISE_CONV_2D", {"depth_multiplier": 1})):
+        for dtype, bias in (("int8", "int32"), ("uint8", "int32"), ("int16", "int64")):
+            g = Graph(f"{operator} {dtype} with windows that change")
+            zeros = {"int8": (3, 0, -5), "uint8": (130, 121, 100), "int16": (0, 0, 0)}[dtype]
+            stored = "int8" if dtype == "int16" else dtype
+            low, high = np.iinfo(stored).min + (stored == "int8"), np.iinfo(stored).max + 1
+            shapes = [[(1, 7, 6, 4), (5, 3, 2, 4), (5,)], [(2, 5, 6, 4), (3, 1, 1, 4), (3,)]]
+            shapes += [[(1, 7, 6, 4), (6, 2, 5, 4), (6,)], [(1, 7, 6, 2), (4, 3, 3, 2), (4,)]]
+            if operator != "CONV_2D":
+                shapes = [[x, (1, *w[1:]), (x[3],)] for x, w, _ in shapes]
+            kinds = [(dtype, 0.05, zeros[0]), (stored, 0.004, zeros[1]), (bias, 0.05 * 0.004, 0)]
+            ranges = [(low, high), (low, high), (-3000, 3000)]
+            operands = [
+                g.input(*dims, dtype=kind, low=least, high=most, quantisation=(scale, zero, 0))
+                for dims, (kind, scale, zero), (least, most) in zip(shapes[0], kinds, ranges)
+            ]
+            step = {"padding": "SAME", "stride_h": 2, "stride_w": 1}
+            step |= {"dilation_h_factor": 1, "dilation_w_factor": 1, "activation": "NONE"}
+            result = {"dtype": dtype, "quantisation": (0.08, zeros[2], 0), "version": 5}
+            g.output(g.op(operator, *operands, **step, **result, **options))
+            yield Case(g, oldest=False, exact=True, resizes=shapes[1:])
+
+
 def cases():
     """Each operator and type, with weights, bias or both computed."""
     kinds = list(KINDS)
+    yield from resized()
     for dtype in ENDS:
         for n, (shape, channels, kh, kw, options) in enumerate(WINDOWS):
             yield computed(conv(shape, channels, kh, kw, dtype=dtype, **options), kinds[n % 3])
