@@ -64,6 +64,7 @@ layout(constant_id = 15) const bool SPLIT = false;
 layout(constant_id = 16) const bool WIDENED = false;      // elements of x and y lie in words
 layout(constant_id = 17) const bool UNSIGNED = false;     // they are
 layout(constant_id = 18) const bool W_ZERO_POINT = false; // w has one
+layout(constant_id = 19) const bool FLUSHES = false;      // sums may have more products than floats hold exactly
 
 int half_of(uint pair, int at) { return bitfieldExtract(int(pair), at, 16); }
 #define y_zero_point half_of(zero_points, 16)
@@ -91,14 +92,19 @@ uint packed_word(uvec4 v) {
     return v.x | v.y << 8 | v.z << 16 | v.w << 24;
 }
 
-// The four elements from `at` on, which counts quads if VEC_X and elements else.
+// The four elements from `at` on, which counts quads if VEC_X and elements else; words of a WIDENED operand.
+uvec4 words_at(int at) {
+    if (VEC_X) return uvec4(x[4 * at], x[4 * at + 1], x[4 * at + 2], x[4 * at + 3]);
+    uvec4 v;
+    [[unroll]] for (int k = 0; k < 4; ++k) v[k] = x[clamp(at + k, 0, int(x_last))];
+    return v;
+}
+
+// The same as bytes.
 uint word_at(int at) {
     uint word;
     if (WIDENED) {
-        int i = VEC_X ? 4 * at : at;
-        uvec4 v;
-        [[unroll]] for (int k = 0; k < 4; ++k) v[k] = x[clamp(i + k, 0, int(x_last))];
-        word = packed_word(v);
+        word = packed_word(words_at(at));
     } else if (VEC_X) {
         word = x[at];
     } else {
@@ -109,51 +115,72 @@ uint word_at(int at) {
     return UNSIGNED ? word ^ 0x80808080 : word;
 }
 
+#ifdef DOT_PACKED
+#define OPERAND uint
+#define OUTSIDE_OPERAND outside
+#define operand_at word_at
+
 // `word` with x's zero point in the place of the elements before `first` and from `end` on.
 uint bordered(uint word, int first, int end) {
     uint keep = first >= 4 || end <= 0 ? 0 : ~0u << (8 * max(first, 0));
     if (end < 4 && end > 0) keep &= ~0u >> (32 - 8 * end);
     return word & keep | outside & ~keep;
 }
+#else
+#define OPERAND vec4
+#define OUTSIDE_OPERAND vec4(bitfieldExtract(int(outside), 0, 8))
+#define TOP_BYTE 5.9604644775390625e-8  // 2^-24
 
-vec4 bytes_of(int word) { return vec4((ivec4(word) << ivec4(24, 16, 8, 0)) >> 24); }
+// The four bytes, times 2^24. Some software drivers shift each lane by itself.
+vec4 top_bytes(int word) { return vec4(word * ivec4(1 << 24, 1 << 16, 1 << 8, 1) & ivec4(0xff000000)); }
+
+vec4 operand_at(int at) {
+    if (WIDENED) return vec4(ivec4(words_at(at)) - (UNSIGNED ? 128 : 0));
+    return top_bytes(int(word_at(at))) * TOP_BYTE;
+}
+
+// `v` with x's zero point in the place of the elements before `first` and from `end` on.
+vec4 bordered(vec4 v, int first, int end) {
+    ivec4 at = ivec4(0, 1, 2, 3);
+    return mix(OUTSIDE_OPERAND, v, lessThan(uvec4(at - first), uvec4(max(end - first, 0))));
+}
+#endif
 
 ivec4 tile[TM * TN];
 int x_sums[TM];
 int tile_at[TM];
 const int OUTSIDE = -1;
 
+#define MOST_STEPS 256u
 #ifdef DOT_PACKED
-#define MOST_STEPS ~0u
+#define ONE_WAY false
 void flush() {}
-#define BEGIN_STEP
 #define X_SUM(m) x_sums[m] += dotPacked4x8EXT(int(v[m]), int(ones));
 #define ADD(sum, m, i) tile[sum][i] += dotPacked4x8EXT(int(v[m]), q[i]);
 #else
-#define MOST_STEPS 256u
+// Software drivers take both ways of a branch.
+#define ONE_WAY true
 vec4 part_sums[TM * TN];
 float x_part_sums[TM];
 void flush() {
     [[unroll]] for (int i = 0; i < TM * TN; ++i) {
-        tile[i] += ivec4(part_sums[i]);
+        tile[i] += ivec4(part_sums[i] * TOP_BYTE);
         part_sums[i] = vec4(0);
     }
     [[unroll]] for (int m = 0; m < TM; ++m) {
-        x_sums[m] += int(x_part_sums[m]);
+        x_sums[m] += int(x_part_sums[m] * TOP_BYTE);
         x_part_sums[m] = 0;
     }
 }
-#define BEGIN_STEP vec4 f[TM]; [[unroll]] for (int m = 0; m < TM; ++m) f[m] = bytes_of(int(v[m]));
-#define X_SUM(m) x_part_sums[m] += dot(f[m], bytes_of(int(ones)));
-#define ADD(sum, m, i) part_sums[sum][i] += f[m].x * g.x + f[m].y * g.y + f[m].z * g.z + f[m].w * g.w;
+#define X_SUM(m) x_part_sums[m] += dot(v[m], top_bytes(int(ones)));
+#define ADD(sum, m, i) part_sums[sum][i] += v[m].x * g.x + v[m].y * g.y + v[m].z * g.z + v[m].w * g.w;
 #endif
 uint held = 0;
 
 // Adds the product of a word for each row, LOAD(m), and a row of weights.
 #define TILE_STEP(LOAD) { \
-    uint v[TM]; \
+    OPERAND v[TM]; \
     [[unroll]] for (int m = 0; m < TM; ++m) v[m] = LOAD(m); \
-    BEGIN_STEP \
     if (W_ZERO_POINT) { \
         uint ones = VEC_X || left >= 4 ? ONES : ONES >> (8 * (4 - left)); \
         [[unroll]] for (int m = 0; m < TM; ++m) { X_SUM(m) } \
@@ -170,21 +197,24 @@ uint held = 0;
 #ifdef DOT_PACKED
 #define STEP_WEIGHT
 #else
-#define STEP_WEIGHT vec4 g = bytes_of(q[i]);
+#define STEP_WEIGHT vec4 g = top_bytes(q[i]);
 #endif
 
-uint within(int m, uint word) { return tile_at[m] == OUTSIDE ? outside : word; }
+OPERAND within(int m, OPERAND v) { return tile_at[m] == OUTSIDE ? OUTSIDE_OPERAND : v; }
 
 // The steps of a run of `count` elements.
 #define TILE_STEPS(LOAD) { \
     int left = int(count); \
     while (left > 0) { \
-        if (held == MOST_STEPS) { \
-            flush(); \
-            held = 0; \
+        int pause = 0; \
+        if (FLUSHES) { \
+            if (held == MOST_STEPS) { \
+                flush(); \
+                held = 0; \
+            } \
+            pause = max(left - 4 * int(MOST_STEPS - held), 0); \
+            held += uint(left - pause + 3) / 4; \
         } \
-        int pause = max(left - 4 * int(min(MOST_STEPS - held, 0x1fffffffu)), 0); \
-        held += uint(left - pause + 3) / 4; \
         for (; left > pause; left -= 4) { \
             TILE_STEP(LOAD) \
             at += VEC_X ? 1 : 4; \
@@ -193,9 +223,9 @@ uint within(int m, uint word) { return tile_at[m] == OUTSIDE ? outside : word; }
 }
 
 // Loads are unconditional: those of a branch would not overlap.
-#define ANYWHERE(m) within(m, word_at(tile_at[m] == OUTSIDE ? 0 : tile_at[m] + at))
-#define IN_LINE(m) word_at(at + m * pitch)
-#define AT_BORDER(m) bordered(word_at(at + m * pitch), line_start - at - m * pitch, line_end - at - m * pitch)
+#define ANYWHERE(m) within(m, operand_at(tile_at[m] == OUTSIDE ? 0 : tile_at[m] + at))
+#define IN_LINE(m) operand_at(at + m * pitch)
+#define AT_BORDER(m) bordered(operand_at(at + m * pitch), line_start - at - m * pitch, line_end - at - m * pitch)
 
 // Adds a run of elements of each row, the rows `pitch` apart from `at` on; gives the place of the next weights.
 uint add_line(uint count, uint w, int at, int pitch) {
@@ -241,15 +271,16 @@ void add_taps(uint count, uint channel, uint w, uint line, uint start) {
             int last = column + (TM - 1) * step;
             int at = POINTWISE ? int(start * x_channels) : line_start + column * int(x_channels);
             at += int(channel);
-            if (BORDER && (beyond || VEC_X && (column < 0 || last >= int(x_size.y)))) {
+            if (BORDER && VEC_X && (ONE_WAY || beyond || column < 0 || last >= int(x_size.y))) {
                 [[unroll]] for (int m = 0; m < TM; ++m) {
                     bool inside = !beyond && uint(column + m * step) < x_size.y;
                     tile_at[m] = inside ? PLACE(at + m * step * int(x_channels)) : OUTSIDE;
                 }
                 w = add_anywhere(count, w);
-            } else if (BORDER && !VEC_X &&
-                       (column < 0 || last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
-                w = add_border(count, w, at, pitch, line_start, line_start + int(x_size.y * x_channels));
+            } else if (BORDER && !VEC_X && (ONE_WAY || beyond || column < 0 ||
+                       last * int(x_channels) + int(run) > int(x_size.y * x_channels))) {
+                int line_end = beyond ? line_start : line_start + int(x_size.y * x_channels);
+                w = add_border(count, w, at, pitch, line_start, line_end);
             } else {
                 w = add_line(count, w, PLACE(at), pitch);
             }

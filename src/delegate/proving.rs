@@ -4,7 +4,7 @@ use super::bisection::{Attempt, Part, search};
 use super::compiler::{Compiler, Reshaped};
 use super::on_device::OnDevice;
 use super::precision::{EffectivePrecision, Trial, Verdict};
-use super::probe::{FirstRun, Probe};
+use super::probe::{FirstRun, LIMIT, LIMIT_OF_PARTS, Probe};
 use super::recorded::Recorded;
 use crate::compile::Compiled;
 use crate::error::{Error, Result};
@@ -84,14 +84,14 @@ impl Proving {
             let narrow = compiler.compile(imported, &wide.shapes, &Mix::of(trial.asked))?;
             let Some(compiled) = &narrow.compiled else { unreachable!("nothing is tried without outputs") };
             let recording = record(&mut session, compiled)?;
-            match fp32.judge(&mut session, &recording, graph(&narrow), first)? {
+            match fp32.judge(&mut session, &recording, graph(&narrow), first, LIMIT)? {
                 None => Ok((Verdict::Holds, Some((narrow, recording)))),
                 Some(moved) => {
                     drop(recording);
                     let verdict =
                         bisect(&compiler, &mut session, &wide.graph, &trial, moved, |session, compiled| {
                             let recording = record(session, compiled)?;
-                            fp32.judge(session, &recording, &compiled.graph, first)
+                            fp32.judge(session, &recording, &compiled.graph, first, LIMIT_OF_PARTS)
                         })?;
                     Ok((verdict, None))
                 }

@@ -13,6 +13,8 @@ use crate::unsupported;
 const DEEP: u32 = 256;
 /// Rows of a register tile: some compilers take seconds for twice as many.
 const TM: u32 = 4;
+/// So many words of products floats add up exactly.
+const EXACT_STEPS: u64 = 256;
 /// The fewest input channels of a partial sum.
 const PART: u32 = 32;
 
@@ -121,6 +123,7 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
         widened,
         unsigned: dtype == DType::U8,
         w_zero_point: w_zero_point != 0,
+        flushes: dot == Dot::Plain && runs.words() > EXACT_STEPS,
         rounding: sum.rounding(),
         ..Spec::default()
     };
