@@ -118,7 +118,7 @@ fuzz: system
 	@cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' CARGO_TARGET_DIR=target cargo build --release --target $(FUZZ_HOST)
 	@cd fuzz && for target in $(FUZZ_TARGETS); do \
 	    mkdir -p corpus/$$target artifacts/$$target; echo "== $$target"; \
-	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -timeout=20 \
+	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -len_control=0 -timeout=20 \
 	        -rss_limit_mb=4096 -artifact_prefix=artifacts/$$target/ -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 

@@ -53,7 +53,7 @@ impl Host {
         host.registration.builtin_code = code as i32;
         let usual = TYPES[from.below(TYPES.len())];
         let largest = def.takes.iter().map(|(_, version)| *version).max().unwrap_or(1);
-        host.registration.version = if from.bit() { largest } else { from.size() };
+        host.registration.version = if from.bit() { from.size() } else { largest };
         let form = forms::of(code);
         let formed = from.byte() < 160;
         let outputs = 1 + if formed { usize::from(from.byte() > 220) } else { from.below(3) };
@@ -137,7 +137,8 @@ impl Host {
         outputs: usize,
     ) {
         let sizes: [i32; 26] = std::array::from_fn(|_| 0);
-        let sizes = sizes.map(|_| if from.byte() > 240 { from.size() } else { 1 + from.below(6) as i32 });
+        let sizes =
+            sizes.map(|_| if from.byte() > 240 { from.size() } else { [4, 1, 2, 3, 5, 8][from.below(6)] });
         let dims = |text: &str| -> Vec<i32> {
             let size = |letter: char| match letter.to_digit(10) {
                 Some(size) => size as i32,
@@ -191,8 +192,9 @@ impl Host {
         let elements = dims.iter().fold(1usize, |all, n| all.saturating_mul((*n).max(0) as usize));
         if constant && elements <= 1 << 12 {
             let mut bytes = vec![0u8; elements * size];
-            for element in bytes.chunks_exact_mut(size).take(48) {
-                let number = if numbers { from.below(4) as i64 - 1 } else { from.byte().into() };
+            for (i, element) in bytes.chunks_exact_mut(size).take(48).enumerate() {
+                let number =
+                    if numbers { [i as i64, 0, 1, -1, 2][from.below(5)] } else { from.byte().into() };
                 let whole = match type_ {
                     sys::kTfLiteFloat32 => u64::from(float(from).to_bits()),
                     sys::kTfLiteBool => (number & 1) as u64,
@@ -233,7 +235,7 @@ impl Host {
     /// Words, of which those that hold booleans are made such.
     fn parameters(&mut self, code: u32, from: &mut Bytes<'_>, small: bool) {
         let mut words = [0; WORDS];
-        words.iter_mut().for_each(|word| *word = if small { from.below(3) as i32 } else { from.size() });
+        words.iter_mut().for_each(|word| *word = if small { [1, 2, 0][from.below(3)] } else { from.size() });
         if from.byte() > 200 {
             words[0] = float(from).to_bits() as i32;
         }

@@ -108,7 +108,11 @@ impl Copy {
         for (f, t) in from.dims.iter().zip(&to.dims).filter(|(f, _)| f.size != 1) {
             let size = i64::from(f.size);
             match axes.last_mut() {
-                Some(outer) if outer.from == f.stride * size && outer.to == t.stride * size => {
+                Some(outer)
+                    if Some(outer.from) == f.stride.checked_mul(size)
+                        && Some(outer.to) == t.stride.checked_mul(size)
+                        && outer.size.checked_mul(f.size).is_some() =>
+                {
                     *outer = Axis { size: outer.size * f.size, from: f.stride, to: t.stride };
                 }
                 _ => axes.push(Axis { size: f.size, from: f.stride, to: t.stride }),
