@@ -60,6 +60,7 @@ pub(super) fn of_library(_: *const c_void) -> Option<[u32; 2]> {
     None
 }
 
+#[cfg(any(unix, test))]
 fn parsed(version: &str) -> Option<[u32; 2]> {
     let mut numbers = version.split('.').map(str::parse);
     match (numbers.next(), numbers.next()) {
