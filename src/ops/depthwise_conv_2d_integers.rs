@@ -28,7 +28,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "DEPTHWISE_CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinDepthwiseConv2d),
     typed_by: 0,
-    takes: &[(DType::I8, 7), (DType::U8, 7)],
+    takes: &[(DType::I8, 6), (DType::U8, 6)],
     parse,
 }];
 

@@ -245,11 +245,17 @@ pub fn bias(node: &NodeView<'_>, channels: u32) -> Result<Option<DType>, Unsuppo
     Ok(Some(node.known(2)?.map_or(ty.dtype, |constant| constant.stored)))
 }
 
+/// The most channels: each has a scale, a multiplier and a shift in memory, though the model may store but one scale.
+const MAX_CHANNELS: u32 = 1 << 22;
+
 /// The scale of each of so many channels along `axis`, and the zero point of all.
 pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<f32>, i32), Unsupported> {
     let Some(Quantization { scale, zero_point, axis: along }) = w.quant.as_deref() else {
         unsupported!("weights {w} are not quantised");
     };
+    if channels > MAX_CHANNELS {
+        unsupported!("{channels} channels ({MAX_CHANNELS} at most)");
+    }
     if scale.len() > 1 && (*along != axis || scale.len() != channels as usize) {
         unsupported!("weights with {} scales along dimension {along} for {channels} channels", scale.len());
     }
@@ -277,7 +283,9 @@ mod tests {
         let quant = |dtype, scale: &[f32], zero_point: &[i32], axis| {
             let quant = Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis };
             let ty = TensorType { shape: Shape::from([2, 2]), dtype, quant: Some(Arc::new(quant)) };
-            weight_scales(&ty, 0, 2)
+            let [some, too_many] = [2, MAX_CHANNELS + 1].map(|channels| weight_scales(&ty, 0, channels));
+            assert!(too_many.is_err());
+            some
         };
         assert_eq!(quant(DType::I8, &[0.5], &[0], 0), Ok((vec![0.5; 2], 0)));
         assert_eq!(quant(DType::I8, &[0.5, 1.0], &[0, 0], 0), Ok((vec![0.5, 1.0], 0)));
