@@ -20,19 +20,21 @@ OLDEST := build/venv-2.14/.done
 
 ANDROID := build/android/rust/version
 .NOTPARALLEL:
-.PHONY: help demo test test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
-.PHONY: table android ios lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
+.PHONY: help demo test test-arm64 test-doors test-java-real test-swift fuzz memcheck kernels bench bench-kernels bench-mobile build
+.PHONY: table android ios windows lint fmt system drivers models clean wheel wheel-x86_64 wheel-aarch64 dist
 
 help:
 	@echo 'make demo      find a face, its mesh and the person in a picture, on Vulkan: build/demo/*.png'
 	@echo 'make test      run every test, on two CPU drivers under the validation layer'
 	@echo 'make test-doors   run them with the library for Android as well; some 20 minutes'
+	@echo 'make test-arm64   a part of them, with the libraries for arm64 under qemu; some 30 minutes'
 	@echo 'make build     $(LIBRARY)'
 	@echo 'make wheel     dist/*.whl, for x86-64 and arm64'
 	@echo 'make dist      what a release consists of: dist/'
 	@echo 'make kernels   compile the kernels that changed, into kernels/compiled'
 	@echo 'make android   the AARs: build/android/*.aar, without an NDK'
 	@echo 'make ios       the Swift package build/ios/TFLiteVulkan, without Xcode'
+	@echo 'make windows   a .dll by MinGW; it is not tested'
 	@echo 'make lint      rustfmt, clippy, cargo doc, cargo deny, ruff'
 	@echo 'make fuzz      feed options, cache files, node parameters and sparse metadata to libFuzzer'
 	@echo 'make memcheck  the tests of the C interface under valgrind, on lavapipe'
@@ -57,6 +59,30 @@ test-doors: android build models drivers
 	@build/venv/bin/python python/fetch.py build litert-lm
 	@build/venv/bin/python -m pytest -q --delegate $(LIBRARY) tests/android
 	@build/venv/bin/python tests/android/run.py tests/test_java.py tests/conformance
+
+# The libraries for arm64, of Linux and of Android: models whose reference this machine computes, and a part of the
+# conformance suite. Under qemu a case takes a second or two.
+ARM64_MODELS := iris_landmark or palm_detection_lite or face_detection_short_range or hand_recrop
+ARM64_CASES  := $(foreach group,softmax stored_weights transpose_conv reshape conv_2d,fp32-$(group)- or) activation_ties
+test-arm64: PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+test-arm64: android wheel-aarch64 models drivers build/arm64-test/version
+	@for kind in linux android; do \
+	    build/venv/bin/python tests/arm64/run.py $$kind tests/test_models.py -k '$(ARM64_MODELS)' && \
+	    build/venv/bin/python tests/arm64/run.py $$kind tests/conformance -k '$(ARM64_CASES)' || exit 1; \
+	done
+
+build/arm64-test/version: tests/arm64/fetch.sh $(VENV) | system
+	@echo 'fetching qemu, and Python and lavapipe for arm64 (150 MB)'
+	@tests/arm64/fetch.sh $(@D) $(CURDIR)/build/venv/bin/pip
+
+# Never run: there is no Windows here. The loader is vulkan-1.dll, part of every GPU's driver.
+WINDOWS := x86_64-pc-windows-gnu
+windows: PACKAGES += gcc-mingw-w64-x86-64
+windows: system
+	@test -d "$$(rustc --print target-libdir --target $(WINDOWS))" || \
+	    { echo 'run `rustup target add $(WINDOWS)`' >&2; exit 1; }
+	cargo rustc --release --lib --crate-type cdylib --target $(WINDOWS) --target-dir build/windows
+	@echo build/windows/$(WINDOWS)/release/tflite_vulkan.dll
 
 # The Swift class on Linux; needs root, and 2.5 GB for a Swift of its own.
 test-swift: build drivers build/swift/version
@@ -92,7 +118,7 @@ fuzz: system
 	@cd fuzz && RUSTFLAGS='$(FUZZ_FLAGS)' CARGO_TARGET_DIR=target cargo build --release --target $(FUZZ_HOST)
 	@cd fuzz && for target in $(FUZZ_TARGETS); do \
 	    mkdir -p corpus/$$target artifacts/$$target; echo "== $$target"; \
-	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -timeout=20 \
+	    target/$(FUZZ_HOST)/release/$$target corpus/$$target -runs=$(FUZZ_RUNS) -max_len=600 -len_control=0 -timeout=20 \
 	        -rss_limit_mb=4096 -artifact_prefix=artifacts/$$target/ -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 

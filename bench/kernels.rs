@@ -99,7 +99,7 @@ fn wall(device: &Arc<Device>, count: u32, chained: bool) -> Result<Duration, Box
             copy::Bind { x: BufferId(i), y: BufferId(i + 1) },
             [1, 1, 1],
         );
-        Dispatch::new(launch, "four", &[], Cost::default())
+        Dispatch::new(launch, "four", [], Cost::default())
     };
     let program = Program {
         buffers: (0..=count).map(buffer).collect(),

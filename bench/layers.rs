@@ -236,7 +236,7 @@ pub fn graph(case: &Case) -> Result<Graph, Box<dyn Error>> {
         inputs: operands.into_iter().map(Some).collect(),
         outputs: vec![output],
         epilogue,
-        origin: vec![0],
+        origin: [0].into(),
         label: LABEL.into(),
     });
     graph.set_interface(inputs, vec![output]);

@@ -569,6 +569,24 @@ typedef struct TfLiteFullyConnectedParams {
     bool asymmetric_quantize_inputs;
 } TfLiteFullyConnectedParams;
 
+/* What hosts that know version 8 of CONV_2D keep there. */
+typedef struct TfLiteConvParamsVersion8 {
+    TfLiteConvParams older;
+    TfLiteType quantized_bias_type;
+} TfLiteConvParamsVersion8;
+
+/* What hosts that know version 11 of FULLY_CONNECTED keep there. */
+typedef struct TfLiteFullyConnectedParamsVersion11 {
+    TfLiteFullyConnectedParams older;
+    TfLiteType quantized_bias_type;
+} TfLiteFullyConnectedParamsVersion11;
+
+/* What hosts that know version 5 of TRANSPOSE_CONV keep there. */
+typedef struct TfLiteTransposeConvParamsVersion5 {
+    TfLiteTransposeConvParams older;
+    TfLiteType quantized_bias_type;
+} TfLiteTransposeConvParamsVersion5;
+
 typedef struct TfLiteBatchMatMulParams {
     bool adj_x;
     bool adj_y;
@@ -751,6 +769,9 @@ SIZE(TfLiteConvParams, 24);
 SIZE(TfLiteDepthwiseConvParams, 28);
 SIZE(TfLiteTransposeConvParams, 16);
 SIZE(TfLiteFullyConnectedParams, 12);
+PLACE(TfLiteConvParamsVersion8, quantized_bias_type, 24);
+PLACE(TfLiteFullyConnectedParamsVersion11, quantized_bias_type, 12);
+PLACE(TfLiteTransposeConvParamsVersion5, quantized_bias_type, 16);
 SIZE(TfLitePoolParams, 40);
 SIZE(TfLiteReshapeParams, 36);
 SIZE(TfLiteShapeParams, 4);

@@ -13,6 +13,7 @@ import struct
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+import symbols  # noqa: E402
 from cross import ROOT, environment, flags, run, version  # noqa: E402
 
 HERE = ROOT / "ios"
@@ -37,7 +38,10 @@ def build(target):
     print(f"building for {target}; the first time takes two to five minutes on two cores", flush=True)
     strip = ["--config", 'profile.release.strip="none"']
     run(["cargo", "rustc", "--quiet", "--release", "--target", target, *CARGO, *strip], env)
-    return BUILD / "target" / target / "release" / "libtflite_vulkan.a"
+    library = BUILD / "target" / target / "release" / "libtflite_vulkan.a"
+    if unlisted := symbols.unlisted(library):
+        sys.exit(f"{target} needs names that ios/symbols.txt does not list: {' '.join(unlisted)}")
+    return library
 
 
 def universal(archives, to):

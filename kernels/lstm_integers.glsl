@@ -4,7 +4,7 @@
 //   STAGE_STEPS  a workgroup takes an image of the batch through steps in time: y, state and cell as 32-bit integers
 //   STAGE_PACK   y = integers a in the form of y
 // Constants are, in words: numbers of the layer, the weights of gates, four to a word, the biases of gates, the weights
-// of the projection and its biases. Tables are of all 16-bit integers, two to a word.
+// of the projection and its biases, and what cells are multiplied by on their way to the gates. Tables are of all 16-bit integers, two to a word.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/elements.glsl"
 #include "lib/fixed_point.glsl"
@@ -30,6 +30,7 @@ layout(constant_id = 14) const bool TIME_MAJOR = false;
 layout(constant_id = 15) const bool COUPLED = false;     // the input gate is what the forget gate leaves
 layout(constant_id = 16) const bool PROJECTION = false;
 layout(constant_id = 17) const bool SQUASHED = true;     // cells are, by the third table; else the input gate stands for it
+layout(constant_id = 18) const bool PEEPHOLES = false;
 #define STAGE_INPUT 0u
 #define STAGE_STEPS 1u
 #define STAGE_PACK 2u
@@ -39,6 +40,8 @@ layout(constant_id = 17) const bool SQUASHED = true;     // cells are, by the th
 #define NUMBER_CELL_CLIP 22u
 #define NUMBER_PROJECTION_CLIP 23u
 #define NUMBER_CELL_SHIFT 24u
+// Two for each of the gates that see cells: input, forget and output.
+#define NUMBER_PEEPHOLES 25u
 #define NUMBERS 32u
 // The most cells, and the most elements of a row of y.
 #define LSTM_MOST 1024u
@@ -60,6 +63,8 @@ uint output_words() { return (outputs + 3u) / 4u; }
 uint cell_words() { return (cells + 3u) / 4u; }
 uint biases() { return NUMBERS + 4u * cells * (input_words() + output_words()); }
 uint projection() { return biases() + 8u * cells; }
+
+uint peepholes() { return projection() + (PROJECTION ? outputs * (cell_words() + 1u) : 0u); }
 
 ivec4 unpacked(int word) {
     return ivec4(word << 24 >> 24, word << 16 >> 24, word << 8 >> 24, word >> 24);
@@ -95,23 +100,27 @@ void input_part(uint item) {
     gates[item] = in_16_bits(scaled(sum, gate * 4u));
 }
 
-// Gate number `gate` of cell c, before its activation.
-int gate_of(uint row, uint gate, uint c) {
+// Gate number `gate` of cell c, which holds `now`, before its activation. As many cells as results are seen.
+int gate_of(uint row, uint gate, uint c, int now) {
     uint words = output_words(), from = NUMBERS + (gate * cells + c) * (input_words() + words) + input_words();
     int sum = constants[biases() + (gate * cells + c) * 2u + 1u];
     SUM_OF_PRODUCTS(sum, from, words, held_number)
-    return in_16_bits(gates[(row * 4u + gate) * cells + c] + scaled(sum, gate * 4u + 2u));
+    int v = in_16_bits(gates[(row * 4u + gate) * cells + c] + scaled(sum, gate * 4u + 2u));
+    if (!PEEPHOLES || gate == 2u || c >= outputs) return v;
+    uint n = min(gate, 2u);
+    int seen = constants[peepholes() + n * outputs + c] * now;
+    return in_16_bits(v + scaled(seen, NUMBER_PEEPHOLES + 2u * n));
 }
 
 void advance_cell(uint row, uint c) {
-    int forget = look_up(0u, gate_of(row, 1u, c));
-    int into = COUPLED ? 32767 - forget : look_up(0u, gate_of(row, 0u, c));
+    int forget = look_up(0u, gate_of(row, 1u, c, inner[c]));
+    int into = COUPLED ? 32767 - forget : look_up(0u, gate_of(row, 0u, c, inner[c]));
     int kept = in_16_bits(rounding_right(forget * inner[c], 15));
-    int added = rounding_right(into * look_up(1u, gate_of(row, 2u, c)), constants[NUMBER_CELL_SHIFT]);
+    int added = rounding_right(into * look_up(1u, gate_of(row, 2u, c, 0)), constants[NUMBER_CELL_SHIFT]);
     // The product is cut to 16 bits.
     int now = in_16_bits(kept + (added << 16 >> 16)), clip = constants[NUMBER_CELL_CLIP];
     if (clip > 0) now = clamp(now, -clip, clip);
-    int product = look_up(0u, gate_of(row, 3u, c)) * (SQUASHED ? look_up(2u, now) : into);
+    int product = look_up(0u, gate_of(row, 3u, c, now)) * (SQUASHED ? look_up(2u, now) : into);
     int zero_point = constants[NUMBER_HIDDEN + 2u];
     inner[c] = now;
     hidden[c] = clamp(scaled(product, NUMBER_HIDDEN) + (PROJECTION ? -zero_point : zero_point), -128, 127);

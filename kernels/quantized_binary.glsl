@@ -28,6 +28,7 @@ layout(constant_id = 10) const uint FORM = 0;
 layout(constant_id = 11) const uint FUNCTION = 0;
 layout(constant_id = 12) const uint ROUNDING = 0;
 layout(constant_id = 13) const bool WIDE = true;
+layout(constant_id = 15) const uint B_FORM = 0;  // of b, that of the others if WIDE
 layout(constant_id = 14) const int LEFT = 0;    // bits that operands are shifted by before they are scaled
 
 #define FUNCTION_ADD 0u
@@ -102,7 +103,7 @@ uvec2 value(uint i) {
         b_at += k * b_stride[d];
     }
     int x = int(load_a(FORM, a_at + rest * a_stride[0]).x);
-    int e = int(load_b(FORM, b_at + rest * b_stride[0]).x);
+    int e = int(load_b(B_FORM, b_at + rest * b_stride[0]).x);
     return uvec2(computed(x, e), 0u);
 }
 

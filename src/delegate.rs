@@ -4,6 +4,7 @@ mod bisection;
 mod bound;
 mod compiler;
 mod disk;
+mod fixed;
 mod kernel;
 mod life;
 mod look;

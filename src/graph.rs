@@ -25,7 +25,7 @@ pub struct NodeId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Value {
     /// The tensor's name in the model.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its type.
     pub ty: TensorType,
     /// Its contents, if known.
@@ -48,9 +48,9 @@ pub struct Node {
     /// Elementwise steps applied to the (first) result before it is stored.
     pub epilogue: Vec<Step>,
     /// The TFLite nodes that it stands for.
-    pub origin: Vec<u32>,
+    pub origin: Arc<[u32]>,
     /// Their names, for people: `CONV_2D+RELU`.
-    pub label: String,
+    pub label: Arc<str>,
 }
 
 /// The nodes around a value.
@@ -67,7 +67,7 @@ pub struct Graph {
     values: Vec<Value>,
     /// Who computes and who reads each value; kept by [`link`](Self::link) and [`unlink`](Self::unlink).
     links: Vec<Links>,
-    nodes: Vec<Option<Node>>,
+    nodes: Vec<Option<Arc<Node>>>,
     inputs: Vec<ValueId>,
     outputs: Vec<ValueId>,
 }
@@ -76,7 +76,7 @@ impl Graph {
     /// Adds a value.
     pub fn add_value(
         &mut self,
-        name: impl Into<String>,
+        name: impl Into<Arc<str>>,
         ty: TensorType,
         constant: Option<Constant>,
     ) -> ValueId {
@@ -97,25 +97,27 @@ impl Graph {
     fn link(&mut self, id: NodeId, node: Node) {
         for value in node.inputs.iter().flatten() {
             let readers = &mut self.links[value.0 as usize].readers;
-            let at = readers.partition_point(|reader| *reader <= id);
-            readers.insert(at, id);
+            readers.insert(readers.partition_point(|reader| *reader <= id), id);
         }
         for value in &node.outputs {
             self.links[value.0 as usize].producer = Some(id);
         }
-        self.nodes[id.0 as usize] = Some(node);
+        self.nodes[id.0 as usize] = Some(Arc::new(node));
     }
 
     /// Takes a node out of its place.
     fn unlink(&mut self, id: NodeId) -> Node {
         let node = self.nodes[id.0 as usize].take().unwrap_or_else(|| unreachable!("{id:?} was removed"));
         for value in node.inputs.iter().flatten() {
-            self.links[value.0 as usize].readers.retain(|reader| *reader != id);
+            let readers = &mut self.links[value.0 as usize].readers;
+            if let Ok(at) = readers.binary_search(&id) {
+                readers.remove(at);
+            }
         }
         for value in &node.outputs {
             self.links[value.0 as usize].producer = None;
         }
-        node
+        Arc::unwrap_or_clone(node)
     }
 
     /// Declares what the host provides and what it wants.
@@ -145,12 +147,12 @@ impl Graph {
 
     /// The node with this id, if it still exists.
     pub fn node(&self, id: NodeId) -> Option<&Node> {
-        self.nodes[id.0 as usize].as_ref()
+        self.nodes[id.0 as usize].as_deref()
     }
 
     /// The nodes in order.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> {
-        self.nodes.iter().enumerate().filter_map(|(i, n)| Some((NodeId(i as u32), n.as_ref()?)))
+        self.nodes.iter().enumerate().filter_map(|(i, n)| Some((NodeId(i as u32), n.as_deref()?)))
     }
 
     /// Ids of the nodes that exist now, in order.
@@ -194,6 +196,12 @@ impl Graph {
     /// Makes a value a constant.
     pub fn set_constant(&mut self, value: ValueId, constant: Constant) {
         self.values[value.0 as usize].constant = Some(constant);
+    }
+
+    /// Makes a constant one more input.
+    pub fn make_input(&mut self, value: ValueId) {
+        self.values[value.0 as usize].constant = None;
+        self.inputs.push(value);
     }
 
     /// Says between which numbers an input is.
@@ -243,16 +251,15 @@ impl Graph {
             merged.epilogue.push(step);
         };
         push(step, operand);
-        for step in behind.epilogue {
+        for step in &behind.epilogue {
             let value = match step.operand {
                 Operand::Input { input, .. } => behind.inputs[input],
                 _ => None,
             };
-            push(step, value);
+            push(*step, value);
         }
+        (merged.origin, merged.label) = joined(&merged, &behind);
         merged.outputs = behind.outputs;
-        merged.origin.extend(behind.origin);
-        merged.label = format!("{}+{}", merged.label, behind.label);
         self.link(follower, merged);
     }
 
@@ -271,9 +278,8 @@ impl Graph {
             merged.inputs.push(Some(value));
         }
         merged.op = op;
+        (merged.origin, merged.label) = joined(&merged, &behind);
         merged.outputs = behind.outputs;
-        merged.origin.extend(behind.origin);
-        merged.label = format!("{}+{}", merged.label, behind.label);
         self.link(follower, merged);
     }
 
@@ -290,10 +296,15 @@ impl Graph {
         let (before, mut merged) = (self.unlink(first), self.unlink(node));
         merged.inputs[0] = before.inputs[0];
         merged.op = op;
-        merged.origin.splice(0..0, before.origin);
-        merged.label = format!("{}+{}", before.label, merged.label);
+        (merged.origin, merged.label) = joined(&before, &merged);
         self.link(node, merged);
     }
+}
+
+/// What a node stands for, and its name, that computes what `first` and `second` do.
+fn joined(first: &Node, second: &Node) -> (Arc<[u32]>, Arc<str>) {
+    let origin = first.origin.iter().chain(&*second.origin).copied().collect();
+    (origin, format!("{}+{}", first.label, second.label).into())
 }
 
 impl fmt::Display for Graph {

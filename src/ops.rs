@@ -21,6 +21,7 @@ pub mod depth_to_space;
 pub mod depthwise_conv_2d;
 pub mod depthwise_conv_2d_integers;
 pub mod dequantize;
+mod direct_convolution;
 pub mod fill;
 pub mod fully_connected;
 pub mod fully_connected_hybrid;

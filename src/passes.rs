@@ -7,6 +7,7 @@ mod fold_tables;
 mod fuse_depthwise;
 mod fuse_elementwise;
 mod fuse_followers;
+mod fuse_residuals;
 mod outcome;
 
 pub use outcome::Outcome;
@@ -23,6 +24,7 @@ pub fn run(graph: &mut Graph, caps: &Caps, storage: &Storage) -> Result<Vec<Outc
         fold_padding::run(graph),
         fold_tables::run(graph),
         fuse_followers::run(graph),
+        fuse_residuals::run(graph, caps),
         fuse_elementwise::run(graph, storage),
         fuse_depthwise::run(graph, caps, storage),
     ])

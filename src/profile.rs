@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,11 @@ const NUMBERS: usize = 100_000;
 
 /// One dispatch, and how long it took in the last runs.
 struct Row {
-    label: String,
+    label: Arc<str>,
     kernel: &'static str,
     grid: [u32; 3],
     /// The TFLite nodes it stands for; none for conversions at the borders.
-    nodes: Vec<u32>,
+    nodes: Arc<[u32]>,
     cost: Cost,
     /// Seconds that the work takes at the device's peaks (roofline).
     attainable: Option<f64>,

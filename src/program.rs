@@ -48,17 +48,17 @@ pub struct Buffer {
     /// How the host has it; `None` for what the host never sees, or sees byte by byte as kernels do.
     pub host: Option<HostForm>,
     /// The value it holds, for people.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl Buffer {
     /// A buffer for at least so many bytes, which may be 0.
-    pub fn new(bytes: u64, kind: BufferKind, name: String) -> Self {
-        Self { bytes: bytes.max(WORD).next_multiple_of(WORD), kind, host: None, name }
+    pub fn new(bytes: u64, kind: BufferKind, name: impl Into<Arc<str>>) -> Self {
+        Self { bytes: bytes.max(WORD).next_multiple_of(WORD), kind, host: None, name: name.into() }
     }
 
     /// An input or output that the host has as `host`.
-    pub fn of_host(host: HostForm, kind: BufferKind, name: String) -> Self {
+    pub fn of_host(host: HostForm, kind: BufferKind, name: impl Into<Arc<str>>) -> Self {
         Self { host: Some(host), ..Self::new(host.device_bytes(), kind, name) }
     }
 
@@ -164,18 +164,23 @@ pub struct Dispatch {
     /// Workgroups in x, y, z.
     pub grid: [u32; 3],
     /// The node it stands for, as `CONV_2D+ADD+RELU`.
-    pub label: String,
+    pub label: Arc<str>,
     /// Indices of the TFLite nodes it stands for.
-    pub origin: Vec<u32>,
+    pub origin: Arc<[u32]>,
     /// Its least cost in operations and bytes.
     pub cost: Cost,
 }
 
 impl Dispatch {
     /// A launch on behalf of the TFLite nodes `origin`.
-    pub fn new(launch: Launch, label: impl Into<String>, origin: &[u32], cost: Cost) -> Self {
+    pub fn new(
+        launch: Launch,
+        label: impl Into<Arc<str>>,
+        origin: impl Into<Arc<[u32]>>,
+        cost: Cost,
+    ) -> Self {
         let Launch { kernel, spec, push, bindings, grid } = launch;
-        Self { kernel, spec, push, bindings, grid, label: label.into(), origin: origin.to_vec(), cost }
+        Self { kernel, spec, push, bindings, grid, label: label.into(), origin: origin.into(), cost }
     }
 
     /// The buffers that it reads.
@@ -214,7 +219,7 @@ pub struct Program {
 
 impl Program {
     /// Adds a buffer of at least `bytes` bytes; `name` is for people.
-    pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: String) -> BufferId {
+    pub fn add_buffer(&mut self, bytes: u64, kind: BufferKind, name: impl Into<Arc<str>>) -> BufferId {
         self.add(Buffer::new(bytes, kind, name))
     }
 
@@ -292,9 +297,9 @@ mod tests {
         ];
         for (elements, dtype, element, bytes, host_bytes) in cases {
             let host = HostForm { elements, dtype, element };
-            let buffer = Buffer::of_host(host, BufferKind::Input(0), String::new());
+            let buffer = Buffer::of_host(host, BufferKind::Input(0), "");
             assert_eq!((buffer.bytes, buffer.host_bytes()), (bytes, host_bytes), "{host:?}");
         }
-        assert_eq!(Buffer::new(5, BufferKind::Temp, String::new()).host_bytes(), 8);
+        assert_eq!(Buffer::new(5, BufferKind::Temp, "").host_bytes(), 8);
     }
 }

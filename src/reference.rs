@@ -16,7 +16,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
         graph.inputs().iter().copied().zip(inputs.iter().cloned()).collect();
     for (id, value) in graph.values() {
         if let Some(constant) = &value.constant {
-            let model = |e: Unsupported| Error::Model { node: value.name.clone(), what: e.0 };
+            let model = |e: Unsupported| Error::Model { node: value.name.to_string(), what: e.0 };
             values.insert(id, constant.on_host().map_err(model)?);
         }
     }
@@ -32,7 +32,7 @@ pub fn run(graph: &Graph, inputs: &[HostTensor]) -> Result<Vec<HostTensor>> {
     }
     let output = |id: &ValueId| {
         values.get(id).cloned().ok_or_else(|| Error::Model {
-            node: graph.value(*id).name.clone(),
+            node: graph.value(*id).name.to_string(),
             what: "no node computes this output".into(),
         })
     };

@@ -10,6 +10,7 @@ mod array;
 mod checks;
 mod context;
 mod erfc;
+mod host_version;
 #[cfg(test)]
 pub(crate) mod mock;
 mod names;

@@ -202,11 +202,11 @@ mod tests {
             let (push, spec) = (vec![0; kernel.push_bytes as usize], vec![1; kernel.spec.len()]);
             let at = program.buffers.len() as u32;
             for (n, kind) in [BufferKind::Input(i), BufferKind::Temp].into_iter().enumerate() {
-                program.buffers.push(Buffer { bytes: 16, kind, host: None, name: format!("{i}.{n}") });
+                program.buffers.push(Buffer { bytes: 16, kind, host: None, name: format!("{i}.{n}").into() });
             }
             let bindings = vec![BufferId(at), BufferId(at + 1)];
             let launch = Launch::new(kernel, spec, push, bindings, [1; 3]);
-            program.dispatches.push(Dispatch::new(launch, "", &[], Cost { ops: *ops, bytes: 0 }));
+            program.dispatches.push(Dispatch::new(launch, "", [], Cost { ops: *ops, bytes: 0 }));
             let candidates = vec!["a".into(), "b".into()];
             program.choices.push(Choice { key: named(key), candidates, taken: 0, dispatches: i..i + 1 });
         }

@@ -45,12 +45,14 @@ def steps(library):
     here, rust = dict(os.environ), {"TFLITE_C_LIBRARY": str(C_LIBRARY)}
     cargo_test = ["cargo", "test", "--release", "--no-fail-fast"]
     compiler = ["--release", "--package", "kernel-compiler"]
+    fuzz = ["--release", "--manifest-path", "fuzz/Cargo.toml"]
     lavapipe = drivers.environment("lavapipe", validate=True) | rust
     swiftshader = drivers.environment("swiftshader", validate=True) | rust
     return [
         *lint(),
         ("kernel compiler", ["cargo", "test", *compiler], here, 8),
         ("kernel compiler, clippy", ["cargo", "clippy", *compiler, "--all-targets", *DENY], here, 0.5),
+        ("fuzz targets, clippy", ["cargo", "clippy", *fuzz, *DENY], here, 0.5),
         ("kernels as compiled", ["cargo", "run", *compiler, "--", "--check"], here, 1),
         ("cargo test, lavapipe", cargo_test, lavapipe, 3),
         ("cargo test, SwiftShader", cargo_test, swiftshader, 1),

@@ -16,6 +16,7 @@ import threading
 import xml.etree.ElementTree
 
 import numpy as np
+from memory_scenarios import loops, one_packing, resizes_in_one  # noqa: F401  scenarios too
 from scenario_tools import (
     DEVICE,
     FOLDER,
@@ -28,53 +29,8 @@ from scenario_tools import (
     load,
     reference,
     require,
-    resident,
     shape_for,
 )
-
-LOOPS, WARM_UP = 200, 80
-# What 120 loops may add to the process's memory: less than one of the network's tensors each, 4 MiB in all.
-GROWTH = 4 << 20
-
-
-def loops():
-    """200 times create, resize twice, invoke, destroy; the memory must not grow after a warm-up.
-
-    With the word "keep" a delegate stays alive beside them, so that the device does, with its pipelines:
-    SwiftShader takes seconds to make those.
-    """
-    keeper = host.load_delegate(LIBRARY, DEVICE) if "keep" in sys.argv else None
-    for number in range(LOOPS):
-        it = interpreter("network")
-        for n in (number, number + 1):
-            x = draw(shape_for(n), n)
-            got = invoke(it, x)
-            if number % 40 == 0:
-                close(reference("network", x), got)
-        del it
-        if number == WARM_UP - 1:
-            before = resident()
-    growth = resident() - before
-    print(f"{LOOPS} loops: {growth / 1024:.0f} KiB more after the last {LOOPS - WARM_UP}")
-    del keeper
-    if "nomemory" not in sys.argv:
-        require(growth <= GROWTH, f"memory grew by {growth} bytes")
-
-
-def resizes_in_one():
-    """200 resizes of one interpreter, same bounds."""
-    it = interpreter("network")
-    for number in range(LOOPS):
-        x = draw(shape_for(number), number)
-        got = invoke(it, x)
-        if number % 40 == 0:
-            close(reference("network", x), got)
-        if number == WARM_UP - 1:
-            before = resident()
-    growth = resident() - before
-    print(f"{LOOPS} resizes: {growth / 1024:.0f} KiB more after the last {LOOPS - WARM_UP}")
-    if "nomemory" not in sys.argv:
-        require(growth <= GROWTH, f"memory grew by {growth} bytes")
 
 
 def several():
@@ -198,6 +154,23 @@ def malformed():
         require(taken["delegated"] == 0 and left <= set(taken["left"]), f"{model}, taken: {taken}")
         if model in ("twice", "int_result", "wide_index", "wide_shape"):
             close(reference(model, x), invoke(it, x))
+
+
+def filled_input():
+    """An input for which the model's file has contents: these count until the caller gives others."""
+    for options in ({}, {"precision": "fp16"}):
+        it, content = interpreter("filled", **options), (FOLDER / "filled.tflite").read_bytes()
+        ours, stock = it, host.reference(content)
+        for seed in range(4):
+            for it in (ours, stock):
+                if not seed:
+                    it.allocate_tensors()
+                x, w = (d["index"] for d in it.get_input_details())
+                it.set_tensor(x, draw((2, 8), seed))
+                if seed > 1:
+                    it.set_tensor(w, draw((2, 8), 10 + seed))
+                it.invoke()
+            close(host.results(stock)[0], host.results(ours)[0], 1e-2 if options else 1e-6)
 
 
 def one_partition():

@@ -178,3 +178,26 @@ def test_swift_sets_every_option():
     fields = set(re.findall(r"(\w+);", struct_text)) - {"size"}
     swift = (ROOT / "ios" / "Sources" / "TFLiteVulkan" / "VulkanDelegate.swift").read_text()
     assert len(fields) > 8 and fields == set(re.findall(r"\braw\.(\w+) =", swift))
+
+
+def test_names_beyond_the_list_are_found(tmp_path):
+    """What no object of a library defines, and iOS's list lacks."""
+    symbols = load(ROOT / "ios" / "symbols.py")
+    archive = b"!<arch>\n"
+    for name, text in (
+        ("a", "void ours(void); void beyond(void); void f(void) { ours(); beyond(); }"),
+        ("b", "void abort(void); void ours(void) { abort(); } int common;"),
+    ):
+        source, made = tmp_path / f"{name}.c", tmp_path / f"{name}.o"
+        source.write_text(text)
+        read(
+            "clang", "-target", "arm64-apple-ios15.0", "-ffreestanding", "-fcommon", "-c", "-o", made, source
+        )
+        data = made.read_bytes()
+        data += b"\0" * (len(data) % 2)
+        long = f"{name}.o".encode().ljust(8, b"\0")
+        archive += b"#1/8".ljust(48) + str(8 + len(data)).encode().ljust(10) + b"`\n" + long + data
+    library = tmp_path / "library.a"
+    library.write_bytes(archive)
+    assert symbols.undefined(library) == {"_beyond", "_abort"}
+    assert symbols.unlisted(library) == ["_beyond"]

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use tflite_vulkan::cache::{Cache, Facts, FileKind, Identity};
 
-const IDENTITY: Identity = Identity { device: [7; 16], ids: [1, 2], driver: 9, compiler: [3; 16], library: 5 };
+const IDENTITY: Identity =
+    Identity { device: [7; 16], ids: [1, 2], driver: 9, compiler: [3; 16], library: 5 };
 
 static DIRECTORY: LazyLock<PathBuf> =
     LazyLock::new(|| std::env::temp_dir().join(format!("tflite-vulkan-fuzz-{}", std::process::id())));

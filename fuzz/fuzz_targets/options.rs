@@ -8,11 +8,15 @@ fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     // A digit in the place of the key picks one that is known.
     let key = |name: &str| -> String {
-        let known = name.bytes().next().filter(|_| name.len() == 1).and_then(|b| KEYS.get(usize::from(b) % 16));
+        let known =
+            name.bytes().next().filter(|_| name.len() == 1).and_then(|b| KEYS.get(usize::from(b) % 16));
         known.map_or(name, |key| key.name).to_owned()
     };
-    let pairs: Vec<(String, &str)> =
-        text.lines().map(|line| line.split_once('=').unwrap_or((line, ""))).map(|(k, v)| (key(k), v)).collect();
+    let pairs: Vec<(String, &str)> = text
+        .lines()
+        .map(|line| line.split_once('=').unwrap_or((line, "")))
+        .map(|(k, v)| (key(k), v))
+        .collect();
     let parsed = Options::parse(pairs.iter().map(|(k, v)| (k.as_str(), *v)));
     match parsed {
         Ok(options) => {

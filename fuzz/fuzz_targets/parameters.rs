@@ -11,6 +11,7 @@ use tflite_vulkan::tflite::{Partition, Subgraph};
 use tflite_vulkan::{ops, reference};
 
 mod bytes;
+mod forms;
 mod host;
 
 /// What the host computes at most, in elements of all values.
@@ -30,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     let outputs = node.output_tensors().to_vec();
     let partition = Partition { nodes: vec![0], inputs: (0..tensors).collect(), outputs };
     let view = subgraph.partition(&partition).expect("the node is there");
-    let Ok(mut graph) = import(&view) else { return };
+    let Ok((mut graph, _)) = import(&view) else { return };
     let shapes: Vec<_> = graph.inputs().iter().map(|id| graph.value(*id).ty.shape).collect();
     if reshape(&mut graph, &shapes).is_err() {
         return;
@@ -39,9 +40,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = compile(graph.clone(), &Caps::minimum(), &Precision::Fp32.into(), &heuristic);
     let elements = graph.values().map(|(_, value)| value.ty.shape.elements()).fold(0, u64::saturating_add);
     if elements <= MOST {
-        let zeros = |ty: &tflite_vulkan::ir::TensorType| {
-            HostTensor::from_bytes(ty, &vec![0; ty.bytes() as usize])
-        };
+        let zeros =
+            |ty: &tflite_vulkan::ir::TensorType| HostTensor::from_bytes(ty, &vec![0; ty.bytes() as usize]);
         let inputs: Result<Vec<_>, _> = graph.inputs().iter().map(|id| zeros(&graph.value(*id).ty)).collect();
         if let Ok(inputs) = inputs {
             let _ = reference::run(&graph, &inputs);

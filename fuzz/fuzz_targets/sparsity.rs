@@ -13,7 +13,8 @@ fuzz_target!(|data: &[u8]| {
     let mut from = bytes::Bytes(data);
     let stored = [DType::F32, DType::F16, DType::I8, DType::I32][from.below(4)];
     let dims: Vec<u32> = (0..from.below(5)).map(|_| from.size() as u32).collect();
-    let traversal: Vec<usize> = (0..from.below(7)).map(|i| if from.bit() { i } else { from.below(9) }).collect();
+    let traversal: Vec<usize> =
+        (0..from.below(7)).map(|i| if from.bit() { i } else { from.below(9) }).collect();
     let block_map: Vec<usize> = (0..from.below(4)).map(|_| from.below(5)).collect();
     let dimension = |_| match from.bit() {
         true => SparseDimension::Dense(from.size() as u32),
@@ -28,6 +29,7 @@ fuzz_target!(|data: &[u8]| {
         stored,
         bytes: Arc::new(from.0.to_vec()),
         sparsity: Some(Arc::new(Sparsity { traversal, block_map, dimensions })),
+        quant: None,
     };
     let good = constant.check().is_ok();
     if constant.shape.elements() <= 1 << 16 {

@@ -41,6 +41,9 @@ pub struct Machine {
     pub fast_16: bool,
     /// Whether a dot product of four packed 8-bit integers is one instruction.
     pub fast_dot: bool,
+    /// Whether convolutions of integers one behind the other are one dispatch where a kernel computes them so; `None`:
+    /// where that costs less by estimate.
+    pub fuses_integers: Option<bool>,
     /// The most rounds of all loops of one invocation. Mesa's llvmpipe ends them in silence after some 65,500.
     pub max_rounds: u32,
 }
@@ -86,6 +89,8 @@ impl Machine {
             },
             fast_16: vendor != BROADCOM && kind != DeviceKind::Software,
             fast_dot: false,
+            // A dispatch costs a driver on the CPU next to nothing.
+            fuses_integers: (kind == DeviceKind::Software).then_some(false),
             max_rounds: if kind == DeviceKind::Software { FEW_ROUNDS } else { u32::MAX },
         }
     }

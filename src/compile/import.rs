@@ -1,6 +1,7 @@
 //! From TFLite's nodes to a [`Graph`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Node, NodeId, ValueId};
@@ -55,8 +56,8 @@ pub fn import(partition: &PartitionView<'_>) -> Result<(Graph, Vec<i32>)> {
             inputs,
             outputs,
             epilogue: parsed.steps,
-            origin: vec![view.index() as u32],
-            label: view.name(),
+            origin: Arc::new([view.index() as u32]),
+            label: view.name().into(),
         });
     }
     let mut interface = |tensors: Vec<TensorView<'_>>| -> Result<Vec<ValueId>> {

@@ -85,5 +85,5 @@ fn copy_output(caps: &Caps, copy: &OutputCopy) -> Result<Dispatch, Unsupported> 
     let spec = Spec { wg_x, ..Default::default() };
     let push = Push { words: words as u32, row_items };
     let launch = dispatch(kernel(), spec, push, Bind { x: from, y: to }, grid);
-    Ok(Dispatch::new(launch, "copy", &[], Cost { ops: 0, bytes: 8 * words }))
+    Ok(Dispatch::new(launch, "copy", [], Cost { ops: 0, bytes: 8 * words }))
 }

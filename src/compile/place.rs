@@ -139,5 +139,5 @@ fn constant_buffer(
     };
     let key = WeightKey { constant: id.0, packing };
     program.weights.push(Weights { key, bytes: bytes.next_multiple_of(16).max(16), fill: Arc::new(fill) });
-    program.add_buffer(bytes, BufferKind::Weights(program.weights.len() - 1), name.into())
+    program.add_buffer(bytes, BufferKind::Weights(program.weights.len() - 1), name)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bound::{Interface, Job, Taken, Wait};
+use super::fixed::Fixed;
 use super::life::Life;
 use super::partition::{Outline, Refusal};
 use super::setup::Setup;
@@ -26,6 +27,8 @@ pub struct DelegateKernel {
     inputs: Vec<i32>,
     /// The tensor of each of the graph's outputs.
     outputs: Vec<i32>,
+    /// Constants that may turn out to be inputs.
+    fixed: Vec<Fixed>,
     interface: Interface,
     setup: Arc<Setup>,
     life: Life,
@@ -35,7 +38,7 @@ pub struct DelegateKernel {
 
 impl DelegateKernel {
     /// Compiles the graph for the shapes that it has now, pipelines included; `inputs` and `outputs` are the
-    /// tensors that its own stand for. A partition that is known to lose too much in fp16 is compiled in
+    /// tensors that its own stand for, `fixed` the constants among its values. A partition that is known to lose too much in fp16 is compiled in
     /// fp32.
     ///
     /// # Errors
@@ -44,13 +47,14 @@ impl DelegateKernel {
         graph: Graph,
         inputs: Vec<i32>,
         outputs: Vec<i32>,
+        fixed: Vec<Fixed>,
         setup: &Arc<Setup>,
     ) -> Result<Self, Refusal> {
         let life = Life::begin(&graph, setup)?;
         let tensors = inputs.iter().chain(&outputs).copied().collect();
         let interface =
             Interface { context: 0, nodes: Vec::new(), tensors, on_cpu: Vec::new(), inner: Vec::new() };
-        Ok(Self { graph, inputs, outputs, interface, setup: setup.clone(), life, entered: false })
+        Ok(Self { graph, inputs, outputs, fixed, interface, setup: setup.clone(), life, entered: false })
     }
 
     /// Tells it which nodes of which subgraph it stands for; `nodes` are all of the subgraph, of which those `taken`
@@ -157,6 +161,7 @@ impl DelegateKernel {
     /// # Errors
     /// As there, and if a buffer does not suit.
     pub fn invoke_with(&mut self, context: &mut Context<'_>, lent: HashMap<i32, External>) -> Result<()> {
+        self.follow_changes(context)?;
         let taken = self.setup.bindings.take(&self.interface);
         if taken.is_some() || !lent.is_empty() {
             let mut taken = taken.unwrap_or_default();
@@ -175,6 +180,29 @@ impl DelegateKernel {
             self.setup.save();
         }
         run
+    }
+
+    /// Makes inputs of the constants that the application has changed.
+    fn follow_changes(&mut self, context: &Context<'_>) -> Result<()> {
+        let changed = |fixed: &&Fixed| fixed.has_changed(context);
+        let changed: Vec<&Fixed> = self.fixed.iter().filter(changed).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let mut graph = self.graph.clone();
+        changed.iter().for_each(|fixed| graph.make_input(fixed.value));
+        let tensors: Vec<i32> = changed.iter().map(|fixed| fixed.tensor).collect();
+        let inputs = [&self.inputs[..], &tensors].concat();
+        let shapes: Vec<Shape> = inputs.iter().map(|i| context.shape(*i)).collect::<Result<_>>()?;
+        let refused =
+            |why| Error::Host(format!("the constants {tensors:?} have changed, and are no inputs: {why}"));
+        let mut life = Life::begin(&graph, &self.setup).map_err(|refusal| refused(refusal.why))?;
+        life.prepare(&graph, &shapes)?;
+        log::info!("tensors {tensors:?} were taken for constants, and are inputs");
+        self.fixed.retain(|fixed| !tensors.contains(&fixed.tensor));
+        (self.graph, self.inputs, self.life) = (graph, inputs, life);
+        self.interface.tensors = self.inputs.iter().chain(&self.outputs).copied().collect();
+        Ok(())
     }
 
     /// As [`invoke`](Self::invoke), with some inputs or outputs in buffers of the device, or something to wait for.

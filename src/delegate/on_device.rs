@@ -56,7 +56,7 @@ impl OnDevice {
     }
 
     /// Makes a recording for inputs of these shapes the one in use. Those for other shapes are given up where
-    /// memory does not suffice beside them.
+    /// memory does not suffice beside them, or where they read other packings of the weights.
     ///
     /// # Errors
     /// If an operator refuses the shapes; see [`Session::prepare`] too.
@@ -80,6 +80,13 @@ impl OnDevice {
             Some(reshaped) if reshaped.shapes == shapes => reshaped,
             _ => self.compiler.compile(imported, shapes, self.precision.mix())?,
         };
+        if let Some(compiled) = &reshaped.compiled
+            && !self.session.has_room(&compiled.program)
+        {
+            log::debug!("weights are packed anew: these shapes read others than those before");
+            self.recorded.clear();
+            self.session.clear_weights();
+        }
         let profile = self.compiler.setup.options.profile.as_deref();
         let recorded = Recorded::new(&mut self.session, reshaped, profile)?;
         self.recorded.insert(0, recorded);

@@ -72,7 +72,7 @@ mod tests {
             inputs: vec![Some(x), Some(x)],
             outputs: vec![y],
             epilogue: Vec::new(),
-            origin: vec![0],
+            origin: [0].into(),
             label: "MUL".into(),
         });
         graph.set_interface(vec![x], vec![y]);

@@ -109,6 +109,9 @@ fn record(session: &mut Session, compiled: &Compiled, profile: Option<&str>) -> 
 
 /// Tells the log what was compiled.
 fn report(compiled: &Compiled) {
+    if !log::log_enabled!(log::Level::Info) {
+        return;
+    }
     let Compiled { graph, storage, outcomes, program, memory, barriers } = compiled;
     let pipelines: HashSet<_> = program.dispatches.iter().map(|d| (d.kernel.name, &d.spec)).collect();
     let ratio = memory.arena_bytes as f64 / memory.lower_bound.max(1) as f64;

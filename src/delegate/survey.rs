@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::fixed::Fixed;
 use super::kernel::DelegateKernel;
 use super::look::look;
 use super::partition::{self, Outline, Refusal, SubgraphHost};
@@ -41,7 +42,8 @@ pub fn select(context: &Context<'_>, setup: &Arc<Setup>) -> Vec<(Partition, Dele
 fn choose(context: &Context<'_>, setup: &Arc<Setup>) -> Result<Vec<(Partition, DelegateKernel)>> {
     let plan = context.execution_plan()?;
     let findings = Findings::default();
-    let subgraph = Subgraph::new(context).with(&findings).rounding_as(setup.options.integers);
+    let integers = context.kernels(setup.options.integers);
+    let subgraph = Subgraph::new(context).with(&findings).rounding_as(integers);
     let mut nodes = Vec::new();
     for index in plan {
         match subgraph.node(index) {
@@ -128,6 +130,7 @@ impl SubgraphHost for Survey<'_> {
         let (mut graph, states) = timed("partition imported", || import(&view)).map_err(Refusal::unknown)?;
         outputs.extend(states);
         describe(&mut graph, self.subgraph, &self.nodes, partition, [&inputs, &outputs]);
-        DelegateKernel::new(graph, inputs, outputs, self.setup)
+        let fixed = Fixed::of(&graph, self.subgraph.context());
+        DelegateKernel::new(graph, inputs, outputs, fixed, self.setup)
     }
 }

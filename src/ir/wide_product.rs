@@ -2,7 +2,7 @@
 //! `kernels/lib/wide_product.glsl` computes the same.
 
 use super::FixedPoint;
-use super::requantize::{Target, double_words};
+use super::requantize::{Scaling, Target, double_words};
 use crate::codes::wide_product as code;
 
 /// The product of a sum of 64 bits and the quotient of scales, as an integer.
@@ -21,10 +21,25 @@ pub enum WideScaling {
     Twice(FixedPoint),
 }
 
+impl From<Scaling> for WideScaling {
+    /// That of sums of 32 bits. The float of a scaling in floats becomes a double.
+    fn from(scaling: Scaling) -> Self {
+        match scaling {
+            Scaling::Fixed(factor) => Self::Twice(factor),
+            Scaling::Double(factor) => Self::Double(factor),
+            Scaling::Float(factor) => Self::Double(factor.into()),
+        }
+    }
+}
+
 impl WideScaling {
     /// In fixed point; `None` if it is not positive or too large.
     pub fn once(factor: f64) -> Option<Self> {
-        let FixedPoint { multiplier, shift } = FixedPoint::new(factor)?;
+        Self::of(FixedPoint::new(factor)?)
+    }
+
+    /// The same of a factor in fixed point; `None` if it is too large.
+    pub fn of(FixedPoint { multiplier, shift }: FixedPoint) -> Option<Self> {
         let multiplier = ((i64::from(multiplier) + (1 << 15)) >> 16).min(0x7fff) as u32;
         (shift < 8).then(|| Self::Once { multiplier, shift: (15 - shift).cast_unsigned() })
     }

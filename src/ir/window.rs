@@ -150,6 +150,15 @@ impl Window {
         Ok([self.extent(0, h)?, self.extent(1, w)?])
     }
 
+    /// The same windows with the size of weights of this shape, whose dimensions 1 and 2 are height and width.
+    #[must_use]
+    pub fn sized(mut self, w: &Shape) -> Self {
+        if let [_, height, width, ..] = w[..] {
+            self.size = [height, width];
+        }
+        self
+    }
+
     /// The same windows over an operand without the zeros that a PAD had put around it.
     #[must_use]
     pub fn absorb(mut self, zeros: SpatialPadding) -> Self {

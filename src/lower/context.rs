@@ -269,7 +269,8 @@ impl<'a> Lower<'a> {
         touched.dedup();
         let bytes = touched.iter().map(|id| self.program.buffer(*id).bytes).sum();
         let cost = Cost { ops, bytes };
-        self.program.dispatches.push(Dispatch::new(launch, self.site.label, self.site.origin, cost));
+        let (label, origin) = (self.site.label.clone(), self.site.origin.clone());
+        self.program.dispatches.push(Dispatch::new(launch, label, origin, cost));
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! A node as lowering sees it.
 
+use std::sync::Arc;
+
 use crate::ir::{Constant, Step, TensorType};
 use crate::program::{BufferId, Element, Store};
 
@@ -9,7 +11,7 @@ pub struct OperandSite<'a> {
     /// A number that tells values apart.
     pub value: u32,
     /// Its name in the model.
-    pub name: &'a str,
+    pub name: &'a Arc<str>,
     /// Its type.
     pub ty: &'a TensorType,
     /// How it is stored; of no meaning for constants of floats.
@@ -37,9 +39,9 @@ pub struct ResultSite<'a> {
 #[derive(Clone, Debug)]
 pub struct Site<'a> {
     /// The operator and what was fused behind it, for people: `CONV_2D+RELU`.
-    pub label: &'a str,
+    pub label: &'a Arc<str>,
     /// The TFLite nodes that it stands for.
-    pub origin: &'a [u32],
+    pub origin: &'a Arc<[u32]>,
     /// By TFLite's position, then those of the steps. `None`: an optional one left out.
     pub operands: Vec<Option<OperandSite<'a>>>,
     /// Its results.

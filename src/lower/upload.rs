@@ -63,7 +63,7 @@ impl Lower<'_> {
         bytes: u64,
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
-        let name = self.operand(i).name.to_owned();
+        let name = self.operand(i).name.clone();
         self.upload(WeightKey { constant: self.operand(i).value, packing: packing.into() }, bytes, name, fill)
     }
 
@@ -76,7 +76,7 @@ impl Lower<'_> {
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         let key = WeightKey { constant: self.site.results[0].value, packing: packing.into() };
-        self.upload(key, bytes, format!("{} {packing}", self.site.label), fill)
+        self.upload(key, bytes, format!("{} {packing}", self.site.label).into(), fill)
     }
 
     /// Uploads numbers that are the node's own, as elements of result 0 are stored; `fill` gives as many as `count`.
@@ -90,7 +90,7 @@ impl Lower<'_> {
         let result = &self.site.results[0];
         let (element, dtype) = (result.element, result.ty.dtype);
         let key = WeightKey { constant: result.value, packing: format!("table {number}/{element:?}") };
-        let name = format!("{} table", self.site.label);
+        let name = format!("{} table", self.site.label).into();
         self.upload(key, count * element.bytes(), name, move |to| {
             let numbers = fill().into_iter().map(|n| Scalar::int(dtype, n.into()).bytes());
             element.write(dtype, &numbers.collect::<Vec<_>>().concat(), to);
@@ -101,7 +101,7 @@ impl Lower<'_> {
         &mut self,
         key: WeightKey,
         bytes: u64,
-        name: String,
+        name: Arc<str>,
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<BufferId, Unsupported> {
         if let Some(buffer) = self.weights.get(&key) {
@@ -133,7 +133,7 @@ impl Lower<'_> {
         let key = WeightKey { constant: self.site.results[0].value, packing: format!("counters/{counters}") };
         Ok([
             self.scratch(bytes),
-            self.upload(key, counters * 4, format!("{} counters", self.site.label), |_| ())?,
+            self.upload(key, counters * 4, format!("{} counters", self.site.label).into(), |_| ())?,
         ])
     }
 }

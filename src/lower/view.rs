@@ -79,7 +79,7 @@ impl View {
     }
 
     fn elements(&self) -> u64 {
-        self.dims.iter().map(|d| u64::from(d.size)).product()
+        self.dims.iter().fold(1, |all: u64, d| all.saturating_mul(d.size.into()))
     }
 }
 
@@ -108,7 +108,11 @@ impl Copy {
         for (f, t) in from.dims.iter().zip(&to.dims).filter(|(f, _)| f.size != 1) {
             let size = i64::from(f.size);
             match axes.last_mut() {
-                Some(outer) if outer.from == f.stride * size && outer.to == t.stride * size => {
+                Some(outer)
+                    if Some(outer.from) == f.stride.checked_mul(size)
+                        && Some(outer.to) == t.stride.checked_mul(size)
+                        && outer.size.checked_mul(f.size).is_some() =>
+                {
                     *outer = Axis { size: outer.size * f.size, from: f.stride, to: t.stride };
                 }
                 _ => axes.push(Axis { size: f.size, from: f.stride, to: t.stride }),

@@ -69,7 +69,7 @@ impl BatchMatmul {
             let mut stride = 1;
             for d in (0..BATCH_RANK).rev() {
                 strides[d] = if own[d] == 1 { 0 } else { stride };
-                stride *= own[d];
+                stride = Shape::slice(&[stride, own[d]]);
             }
             strides
         });

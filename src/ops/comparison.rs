@@ -2,8 +2,8 @@
 //!
 //! Both operands spread over the result by NumPy's rule. Taken for floats, where NaN is different from every
 //! number as in C, for 16, 32 and 64-bit integers and, if only equality is asked, for booleans. 8-bit integers
-//! are quantised: TFLite brings both to 2⁻⁸ in fixed point first, so what differs by less is equal. It does so
-//! for scales below 1; others are not taken.
+//! are quantised, and so may those of 16 bits be that are asked for equality: TFLite brings both to 2⁻⁸ in fixed point
+//! first, so what differs by less is equal. It does so for scales below 1; others are not taken.
 
 use super::arithmetic::{launch, same_types, spec};
 use crate::codes::integer_binary as code;
@@ -15,7 +15,7 @@ use crate::op::{Def, Operator, Parsed, operand};
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
-/// A table entry; booleans have no order, and TFLite leaves NOT_EQUAL of int16 unwritten.
+/// A table entry; booleans have no order.
 macro_rules! def {
     ($name:literal, $code:ident, $version:literal, $relation:expr $(, $more:ident)*) => {
         Def {
@@ -38,7 +38,7 @@ macro_rules! def {
 
 pub(super) const DEFS: &[Def] = &[
     def!("EQUAL", kTfLiteBuiltinEqual, 5, Relation::Equal, I16, Bool),
-    def!("NOT_EQUAL", kTfLiteBuiltinNotEqual, 4, Relation::NotEqual, Bool),
+    def!("NOT_EQUAL", kTfLiteBuiltinNotEqual, 4, Relation::NotEqual, I16, Bool),
     def!("GREATER", kTfLiteBuiltinGreater, 2, Relation::Greater, I16),
     def!("GREATER_EQUAL", kTfLiteBuiltinGreaterEqual, 3, Relation::GreaterEqual, I16),
     def!("LESS", kTfLiteBuiltinLess, 3, Relation::Less, I16),
@@ -79,7 +79,15 @@ fn parse(node: &NodeView<'_>, relation: Relation) -> Result<Parsed, Unsupported>
     node.expect(2..=2, 1)?;
     same_types(node, 0, 1)?;
     node.input_type(0)?.shape.joined(&node.input_type(1)?.shape)?;
-    let quantised = matches!(node.input_type(0)?.dtype, DType::I8 | DType::U8);
+    let x = node.input_type(0)?;
+    let quantised = match x.dtype {
+        DType::I8 | DType::U8 => true,
+        DType::I16 => matches!(relation, Relation::Equal | Relation::NotEqual) && x.quant.is_some(),
+        _ => false,
+    };
+    if x.dtype == DType::I16 && relation == Relation::NotEqual && !quantised {
+        unsupported!("{x} is not quantised, whose result TFLite leaves unwritten");
+    }
     let scaling = if quantised { Some([Scaling::of(node, 0)?, Scaling::of(node, 1)?]) } else { None };
     Ok(Parsed::new(Comparison { relation, scaling }).gives(DType::Bool))
 }

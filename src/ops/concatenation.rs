@@ -64,7 +64,7 @@ impl Concatenation {
             if shape.len() != dims.len() || !(0..dims.len()).all(fits) {
                 unsupported!("{} and {shape} side by side in dimension {}", shapes[0], self.axis);
             }
-            dims[self.axis] += shape[self.axis];
+            dims[self.axis] = dims[self.axis].saturating_add(shape[self.axis]);
         }
         Ok(Shape::new(&dims))
     }
@@ -127,14 +127,15 @@ pub(super) fn side_by_side(
 ) -> Result<(), Unsupported> {
     use table::concatenation::{Bind, Push, Spec, dispatch, kernel};
     let (size, words) = cx.element().size();
-    let widths: Vec<u32> = widths.iter().map(|n| n * words).collect();
+    let widths: Vec<u32> = widths.iter().map(|n| n.saturating_mul(words)).collect();
     let wide = widths.iter().all(|n| n % 4 == 0);
     let lanes = if wide { 4 } else { 1 };
     let widths: Vec<u32> = widths.iter().map(|n| n / lanes).collect();
-    let y_width = widths.iter().sum();
+    let sum = |widths: &[u32]| widths.iter().fold(0u32, |sum, n| sum.saturating_add(*n));
+    let y_width = sum(&widths);
     let mut y_start = 0;
     for (chunk, widths) in widths.chunks(MATRICES).enumerate() {
-        let width: u32 = widths.iter().sum();
+        let width = sum(widths);
         let items = u64::from(rows) * u64::from(width);
         let (grid, row_items, wg_x) = cx.linear_grid(items)?;
         let x = &operands[chunk * MATRICES..];
@@ -146,11 +147,11 @@ pub(super) fn side_by_side(
             width,
             y_width,
             y_start,
-            start: std::array::from_fn(|i| widths.iter().take(i).sum()),
+            start: std::array::from_fn(|i| sum(&widths[..i.min(widths.len())])),
         };
         let bind = Bind { a: x(0), b: x(1), c: x(2), d: x(3), y: cx.y(0) };
         cx.dispatch(dispatch(kernel(size), Spec { wg_x, ..Default::default() }, push, bind, grid), 0)?;
-        y_start += width;
+        y_start = sum(&[y_start, width]);
     }
     Ok(())
 }

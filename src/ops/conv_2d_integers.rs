@@ -1,7 +1,7 @@
 //! CONV_2D of quantised integers: `y[n,i,j,o] = scaled(Σ x[n, i·stride + ky·dilation − pad, …, c] · w[o,ky,kx,c])`.
 //!
 //! Types and scales are those of `scaled_sum`; windows, groups and padding are all that TFLite has. Weights and bias
-//! are constant. Taps beyond the border count as the operand's zero point.
+//! are constant or computed. Taps beyond the border count as the operand's zero point.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 use super::conv_2d::{Conv2d, Geometry};
-use super::scaled_sum::ScaledSum;
+use super::direct_convolution::{DirectConvolution, reads_computed};
+use super::scaled_sum::{ScaledSum, fits};
 use super::windows;
 
 mod cooperative;
@@ -25,7 +26,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "CONV_2D",
     builtin: Some(sys::kTfLiteBuiltinConv2d),
     typed_by: 0,
-    takes: &[(DType::I8, 6), (DType::U8, 6)],
+    takes: &[(DType::I8, 8), (DType::U8, 8)],
     parse,
 }];
 
@@ -65,11 +66,16 @@ pub fn emit(cx: &mut Lower<'_>, conv: &Geometry, sum: &ScaledSum) -> Result<(), 
 
 impl Operator for Conv2dIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        Conv2d { window: self.window }.infer(inputs)
+        let w = operand(inputs, 1)?;
+        fits(&self.sum.scalings, inputs, 2, [4, 0])?;
+        Conv2d { window: self.window.sized(&w) }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x, w, y) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        if reads_computed(cx, [1, 2]) {
+            return self.sum.direct(DirectConvolution::windowed(&self.window, [&x, &w, &y], false)?).emit(cx);
+        }
         let [h, v] = self.window.extents(&x)?;
         let (groups, depth) = (Conv2d::groups(&x, &w)?, w.channels());
         let border = h.border || v.border;
@@ -102,14 +108,15 @@ impl Operator for Conv2dIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let groups = Conv2d::groups(&x.shape, &w.shape)? as usize;
         let [x_channels, depth, channels] = [x.shape[3], w.shape[3], w.shape[0]].map(|n| n as usize);
-        let filter = self.window.taps() as usize * depth;
+        let filter = window.taps() as usize * depth;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [xs, ws] = self.sum.numbers(x, w)?;
         let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             let x = &xs[from * x_channels..][..x_channels];
             for (channel, sum) in sums[pixel * channels..][..channels].iter_mut().enumerate() {
                 let group = channel / (channels / groups);

@@ -1,20 +1,23 @@
 //! CONV_2D and DEPTHWISE_CONV_2D of 16-bit integers with weights of 8 bits.
 //!
-//! Zero points are 0; weights have one scale or a scale for each channel. With a bias of 64 bits, or none, sums have 64
-//! bits and scales 16; with one of 32 bits, which
-//! only CONV_2D takes, sums have 32 bits and are scaled as those of int8. Weights and bias are
-//! constant. Windows, groups, multipliers and padding are all that TFLite has.
+//! Zero points are 0; weights have one scale or a scale for each channel. Sums have 64 bits
+//! and scales 16; where `quantized_bias_type` of CONV_2D says so, sums have 32 bits and are scaled as those of int8.
+//! Weights and bias are constant or computed. Windows, groups, multipliers and padding are all that TFLite has.
 
 use std::sync::Arc;
 
 use super::affine::{bounds, scaling};
 use super::conv_2d::Conv2d;
 use super::depthwise_conv_2d::DepthwiseConv2d;
-use super::scaled_sum::{bias, weight_scales};
+use super::direct_convolution::{DirectConvolution, reads_computed};
+use super::fully_connected_int16::sums_have_32_bits;
+use super::scaled_sum::{bias, fits, weight_scales};
 use super::windows;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
+use crate::ir::requantize::Target;
+use crate::ir::wide_product::WideScaling;
 use crate::ir::{DType, FixedPoint, HostTensor, Scalar, Shape, SpatialPadding, Window};
 use crate::kernel::table::conv_2d_wide_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
@@ -68,15 +71,15 @@ fn parse(node: &NodeView<'_>, depthwise: bool) -> Result<Parsed, Unsupported> {
     if w.dtype != DType::I8 || y.dtype != DType::I16 {
         unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
     }
-    node.constant(1)?.check()?;
+    node.known(1)?;
     let attributes = if depthwise { windows::depthwise_conv_2d } else { windows::conv_2d };
     let (window, activation) = attributes(node, &w.shape)?;
     let axis = if depthwise { 3 } else { 0 };
     let channels = w.shape[axis];
     let twice = match bias(node, channels)? {
-        Some(DType::I32) if !depthwise => true,
-        Some(DType::I64) | None => false,
-        Some(other) => unsupported!("a bias of {other}"),
+        Some(other) if !matches!(other, DType::I64 | DType::I32) => unsupported!("a bias of {other}"),
+        Some(DType::I32) if depthwise => unsupported!("a bias of i32"),
+        bias => sums_have_32_bits(node, bias)?,
     };
     let ((x_scale, x_zero), (y_scale, y_zero)) = (scaling(&x)?, scaling(&y)?);
     if [x_zero, y_zero] != [0, 0] {
@@ -111,6 +114,18 @@ fn scaled(factor: FixedPoint, twice: bool, sum: i64) -> i32 {
 }
 
 impl Conv2dWideIntegers {
+    /// The scaling of each channel as kernels have it that read computed weights.
+    fn wide_scalings(&self) -> Result<Vec<WideScaling>, Unsupported> {
+        let scaling = |factor: &FixedPoint| match self.twice {
+            true => Ok(WideScaling::Twice(*factor)),
+            false => {
+                let wide = WideScaling::of(*factor);
+                wide.ok_or_else(|| Unsupported(format!("a factor of {factor:?} with computed weights")))
+            }
+        };
+        self.factors.iter().map(scaling).collect()
+    }
+
     /// Channels of the operand that one channel of the result depends on, and channels of the result for those.
     fn groups(&self, x: &Shape, w: &Shape) -> Result<[u32; 2], Unsupported> {
         if self.depthwise {
@@ -122,7 +137,8 @@ impl Conv2dWideIntegers {
     /// Where the weight of a channel's element `k` is, and how many elements a channel has.
     fn place(&self, w: &Shape) -> (impl Fn(usize, usize) -> usize + use<>, usize) {
         let (depthwise, channels) = (self.depthwise, w.channels() as usize);
-        let count = w.elements() as usize / self.factors.len().max(1);
+        let all = if depthwise { channels } else { w[0] as usize };
+        let count = w.elements() as usize / all.max(1);
         let place = move |channel: usize, k: usize| {
             if depthwise { k * channels + channel } else { channel * count + k }
         };
@@ -163,14 +179,23 @@ impl Conv2dWideIntegers {
 
 impl Operator for Conv2dWideIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        let w = operand(inputs, 1)?;
+        let window = self.window.sized(&w);
+        fits(&self.factors, inputs, 2, [4, if self.depthwise { 3 } else { 0 }])?;
         if self.depthwise {
-            return DepthwiseConv2d { window: self.window }.infer(inputs);
+            return DepthwiseConv2d { window }.infer(inputs);
         }
-        Conv2d { window: self.window }.infer(inputs)
+        Conv2d { window }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x, w, y) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        if reads_computed(cx, [1, 2]) {
+            let direct = DirectConvolution::windowed(&self.window, [&x, &w, &y], self.depthwise)?;
+            let target = Target { zero_point: 0, bounds: self.bounds };
+            let scalings = self.wide_scalings()?;
+            return DirectConvolution { scalings, target, narrow: self.twice, ..direct }.emit(cx);
+        }
         let [h, v] = self.window.extents(&x)?;
         let [depth, group_channels] = self.groups(&x, &w)?;
         let products = u64::from(self.window.taps()) * u64::from(depth);
@@ -210,7 +235,8 @@ impl Operator for Conv2dWideIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [depth, group_channels] = self.groups(&x.shape, &w.shape)?.map(|n| n as usize);
         let [x_channels, channels] = [x.shape[3], shape[3]].map(|n| n as usize);
@@ -221,7 +247,7 @@ impl Operator for Conv2dWideIntegers {
             let bias = bias.to_i64()?;
             sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = *bias);
         }
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             for (channel, sum) in sums[pixel * channels..][..channels].iter_mut().enumerate() {
                 let first = from * x_channels + channel / group_channels * depth;
                 let product = |c: usize| xs[first + c] * ws[place(channel, tap * depth + c)];
@@ -232,7 +258,8 @@ impl Operator for Conv2dWideIntegers {
         let mut places = 0..sums.len();
         let y = HostTensor::moved(DType::I16, shape, |_| {
             let i = places.next().unwrap_or(0);
-            let element = scaled(self.factors[i % channels], self.twice, sums[i]).clamp(least, most);
+            let element = scaled(self.factors[i % channels % self.factors.len()], self.twice, sums[i])
+                .clamp(least, most);
             Scalar::int(DType::I16, element.into()).bits
         })?;
         Ok(vec![y])

@@ -51,12 +51,13 @@ fn parse(node: &NodeView<'_>, block: i32, to_space: bool) -> Result<Parsed, Unsu
 impl DepthToSpace {
     fn shape(&self, x: Shape) -> Result<Shape, Unsupported> {
         let b = self.block;
+        let pixels = Shape::slice(&[b, b]);
         match x[..] {
-            [n, h, w, c] if self.to_space && c % (b * b) == 0 => {
-                Ok(Shape::from([n, h * b, w * b, c / (b * b)]))
+            [n, h, w, c] if self.to_space && c % pixels == 0 => {
+                Ok(Shape::from([n, Shape::slice(&[h, b]), Shape::slice(&[w, b]), c / pixels]))
             }
             [n, h, w, c] if !self.to_space && h % b == 0 && w % b == 0 => {
-                Ok(Shape::from([n, h / b, w / b, c * b * b]))
+                Ok(Shape::from([n, h / b, w / b, Shape::slice(&[c, b, b])]))
             }
             _ => unsupported!("{x} does not divide into blocks of {b}"),
         }

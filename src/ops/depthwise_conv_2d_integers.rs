@@ -2,7 +2,7 @@
 //! · w[0,ky,kx,o])`.
 //!
 //! Types and scales are those of `scaled_sum`; windows, padding and multipliers are all that TFLite has. Weights and
-//! bias are constant. Taps beyond the border count as the operand's zero point.
+//! bias are constant or computed. Taps beyond the border count as the operand's zero point.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
 use super::depthwise_conv_2d::{DepthwiseConv2d, Strips, multiplier};
-use super::scaled_sum::ScaledSum;
+use super::direct_convolution::{DirectConvolution, reads_computed};
+use super::scaled_sum::{ScaledSum, fits};
 use super::windows;
 
 pub(super) const DEFS: &[Def] = &[Def {
@@ -59,11 +60,17 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 impl Operator for DepthwiseConv2dIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
-        DepthwiseConv2d { window: self.window }.infer(inputs)
+        let w = operand(inputs, 1)?;
+        fits(&self.sum.scalings, inputs, 2, [4, 3])?;
+        DepthwiseConv2d { window: self.window.sized(&w) }.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x_shape, w_shape, y_shape) = (cx.input(0).shape, cx.input(1).shape, cx.output(0).shape);
+        if reads_computed(cx, [1, 2]) {
+            let shapes = [&x_shape, &w_shape, &y_shape];
+            return self.sum.direct(DirectConvolution::windowed(&self.window, shapes, true)?).emit(cx);
+        }
         let [h, v] = self.window.extents(&x_shape)?;
         let multiplier = multiplier(&x_shape, &w_shape)?;
         let channels = y_shape.channels();
@@ -135,13 +142,14 @@ impl Operator for DepthwiseConv2dIntegers {
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {
         let (x, w) = (operand(inputs, 0)?, operand(inputs, 1)?);
-        let extents = self.window.extents(&x.shape)?;
+        let window = self.window.sized(&w.shape);
+        let extents = window.extents(&x.shape)?;
         let multiplier = multiplier(&x.shape, &w.shape)? as usize;
         let shape = self.infer(&[Some(x.shape), Some(w.shape)])?[0];
         let [x_channels, channels] = [x.shape[3], w.shape[3]].map(|n| n as usize);
         let [xs, ws] = self.sum.numbers(x, w)?;
         let mut sums = self.sum.begin(inputs, filled(shape.elements(), 0, &shape)?)?;
-        self.window.visit(&x.shape, extents, |pixel, tap, from| {
+        window.visit(&x.shape, extents, |pixel, tap, from| {
             let x = &xs[from * x_channels..][..x_channels];
             let w = &ws[tap * channels..][..channels];
             for (c, (sum, w)) in sums[pixel * channels..][..channels].iter_mut().zip(w).enumerate() {

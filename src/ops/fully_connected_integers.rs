@@ -1,7 +1,7 @@
 //! FULLY_CONNECTED of integers: `y[r,o]` is the element of the sum `bias[o] + Σ (x[r,k] - x₀) · (w[o,k] - w₀)`.
 //!
 //! Shapes are those of floats. Taken for int8 and uint8 with weights of the same type, constant or computed. int8
-//! weights may have a scale for each channel. Sums have 32 bits. Today's reference kernels scale them in doubles, those
+//! weights may have a scale for each channel; uint8 may become int16, with today's reference kernels. Sums have 32 bits. Today's reference kernels scale them in doubles, those
 //! of 2.14 in fixed point with two roundings, XNNPACK in floats.
 
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use super::affine::{bounds, scaling};
 use super::batch_matmul_integers::Product;
 use super::conv_2d::Geometry;
 use super::conv_2d_integers;
+use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected::FullyConnected;
-use super::scaled_sum::{Followers, ScaledSum, signed, zero_point};
+use super::scaled_sum::{Followers, ScaledSum, fits, signed, zero_point};
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
@@ -38,6 +39,8 @@ pub struct FullyConnectedIntegers {
     pub shapes: FullyConnected,
     /// How sums become elements.
     pub sum: ScaledSum,
+    /// The type of these elements.
+    pub dtype: DType,
 }
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
@@ -50,12 +53,16 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if w.dtype != x.dtype || w.shape.len() != 2 || w.shape.contains(&0) {
         unsupported!("weights {w} for {}", x.dtype);
     }
+    let to_int16 = x.dtype == DType::U8 && y.dtype == DType::I16 && node.integers() != Integers::Reference214;
+    if y.dtype != x.dtype && !to_int16 {
+        unsupported!("{} becomes {}", x.dtype, y.dtype);
+    }
     let shapes = FullyConnected { keep_num_dims: p.keep_num_dims };
     shapes.infer(&[Some(x.shape), Some(w.shape)])?;
     check_bias(node, 2, w.shape[0])?;
-    // XNNPACK takes no computed weights, nor rows of nibbles that end within a byte.
+    // XNNPACK takes no computed weights nor biases, nor rows of nibbles that end within a byte.
     let takes = |weights: TensorView<'_>| {
-        weights.is_constant() && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
+        !to_int16 && !node.is_computed(&[1, 2]) && (!weights.holds_nibbles() || w.shape[1].is_multiple_of(2))
     };
     let taken = node.input(1).is_some_and(takes) && (w.dtype == DType::U8 || is_around_zero(&w));
     let by_xnnpack = node.integers() == Integers::Xnnpack && taken;
@@ -64,7 +71,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     let x_zero_point = zero_point(&x)?;
     let followers = Followers::default();
     let sum = ScaledSum { x_zero_point, w_zero_point, scalings, target, followers };
-    Ok(Parsed::new(FullyConnectedIntegers { shapes, sum }))
+    Ok(Parsed::new(FullyConnectedIntegers { shapes, sum, dtype: y.dtype }).gives(y.dtype))
 }
 
 /// The result that elements are computed for; its bounds are XNNPACK's, if `xnnpack`.
@@ -77,7 +84,7 @@ fn is_around_zero(ty: &TensorType) -> bool {
     ty.quant.as_deref().is_some_and(|quant| quant.zero_point.iter().all(|n| *n == 0))
 }
 
-/// Requires that operand `i`, if present, is a constant of 32-bit integers, one for each channel.
+/// Requires that operand `i`, if present, has 32-bit integers, one for each channel.
 pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result<(), Unsupported> {
     if node.input(i).is_none() {
         return Ok(());
@@ -86,7 +93,7 @@ pub(super) fn check_bias(node: &NodeView<'_>, i: usize, channels: u32) -> Result
     if ty.dtype != DType::I32 || ty.shape != Shape::from([channels]) {
         unsupported!("a bias {ty} for {channels} channels");
     }
-    node.constant(i)?.check()
+    node.known(i).map(drop)
 }
 
 /// The scaling of each channel for operand, weights and result of these types, and the weights' zero point. They are
@@ -130,10 +137,10 @@ impl FullyConnectedIntegers {
         let bias = if cx.has_input(2) { cx.constant(2).cloned() } else { None };
         let scalings = self.sum.scalings.clone();
         let places = channels.next_multiple_of(4);
-        cx.belonging("scales", requantize::packed_bytes(places as u64), move |to| {
+        cx.belonging(&format!("scales/{channels}"), requantize::packed_bytes(places as u64), move |to| {
             let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
             let number = |c: usize| bias.as_ref().map_or(0, |bias| bias[c] as i32);
-            let place = |c: usize| (c < channels).then(|| (number(c), scalings[c]));
+            let place = |c: usize| (c < channels).then(|| (number(c), scalings[c % scalings.len()]));
             requantize::pack((0..places).map(place), to);
         })
     }
@@ -141,12 +148,19 @@ impl FullyConnectedIntegers {
 
 impl Operator for FullyConnectedIntegers {
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.sum.scalings, inputs, 2, [2, 0])?;
         self.shapes.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (w, rows) = (cx.input(1), cx.output(0).shape.rows());
         let (channels, depth) = (w.shape[0], w.shape[1]);
+        if cx.output(0).shape.elements() == 0 {
+            return Ok(());
+        }
+        if reads_computed(cx, [2, 2]) || cx.output(0).dtype != cx.input(0).dtype {
+            return self.sum.direct(DirectConvolution::product(rows, depth, channels)).emit(cx);
+        }
         if cx.constant(1).is_some() {
             return conv_2d_integers::emit(cx, &Geometry::product(rows, depth, channels), &self.sum);
         }
@@ -178,12 +192,12 @@ impl Operator for FullyConnectedIntegers {
                 *sum = row.iter().zip(weights).fold(*sum, |sum, (x, w)| sum.wrapping_add(x * w));
             }
         }
-        Ok(vec![self.sum.elements(inputs, x.dtype(), shape, sums)?])
+        Ok(vec![self.sum.elements(inputs, self.dtype, shape, sums)?])
     }
 
     fn followed_by(&self, follower: &Follower<'_>) -> Option<Arc<dyn Operator>> {
         let sum = self.sum.followed_by(follower)?;
-        Some(Arc::new(Self { shapes: self.shapes.clone(), sum }))
+        Some(Arc::new(Self { shapes: self.shapes.clone(), sum, dtype: self.dtype }))
     }
 }
 
@@ -203,6 +217,7 @@ mod tests {
                 target: Target { zero_point: -3, bounds: [-128, 0] },
                 followers: Followers::default(),
             },
+            dtype: DType::I8,
         };
         let tensor = |shape: &[u32], data| HostTensor { shape: Shape::new(shape), data };
         let x = tensor(&[1, 2, 2], Data::I8(vec![3, 5, 127, -128]));

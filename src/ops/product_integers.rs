@@ -5,6 +5,7 @@
 
 use super::affine::scaling;
 use super::reduce::{Reduce, ReduceKind, attributes, groups, three};
+use super::reduce_integers::parse_numbers;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{DType, FixedPoint, HostTensor, MAX_RANK, Scalar, Shape};
@@ -50,12 +51,15 @@ impl Factor {
 
 fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
+    if node.input_type(0)?.quant.is_none() {
+        return parse_numbers(node, ReduceKind::Product);
+    }
     let [x, y] = [scaling(&node.input_type(0)?)?, scaling(&node.output_type(0)?)?];
     let reduce = attributes(node, ReduceKind::Product)?;
     let op = ProductIntegers { reduce, scales: [x.0, y.0], zero_points: [x.1, y.1] };
-    let shape = node.input_type(0)?.shape;
-    let results = op.infer(&[Some(shape)])?[0].elements();
-    op.factor(shape.elements().checked_div(results).unwrap_or(0))?;
+    // The largest and the smallest factor that any shape may need.
+    op.factor(1)?;
+    op.factor(u64::MAX)?;
     Ok(Parsed::new(op))
 }
 
@@ -65,8 +69,7 @@ impl ProductIntegers {
         let [x, y] = self.scales.map(f64::from);
         let real = x / y.powf(1.0 / n.max(1) as f64);
         match FixedPoint::new(real) {
-            // TFLite's own limit.
-            Some(FixedPoint { multiplier, shift }) if shift < 8 => {
+            Some(FixedPoint { multiplier, shift }) if shift < 15 => {
                 let multiplier =
                     if multiplier < 0x7fff_0000 { (multiplier + (1 << 15)) >> 16 } else { 0x7fff };
                 Ok(Factor { multiplier, right: 15 - shift })
@@ -161,5 +164,15 @@ mod tests {
         assert_eq!(run([1.0, 1.0], [0, 0], vec![2, -3, 5]), Data::I8(vec![-30]));
         assert_eq!(run([0.5, 0.25], [1, 0], vec![7, 5]), Data::I8(vec![24]));
         assert_eq!(run([1.0, 1.0], [0, 100], vec![50, 50]), Data::I8(vec![127]));
+    }
+
+    #[test]
+    fn one_element_has_the_largest_factor() {
+        let reduce = Reduce { kind: ReduceKind::Product, axes: vec![0], keep_dims: false };
+        let op = |x, y| ProductIntegers { reduce: reduce.clone(), scales: [x, y], zero_points: [0, 0] };
+        let x = HostTensor { shape: Shape::from([1]), data: Data::I8(vec![-3]) };
+        let y = op(0.02, 0.0004).reference(&[Some(&x)]).unwrap().remove(0).data;
+        assert_eq!(y, Data::I8(vec![-128]));
+        assert!(op(1.0, 1e-5).factor(1).is_err());
     }
 }

@@ -1,12 +1,13 @@
 //! ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and PRELU of quantised integers: int8, uint8 and, as far as TFLite has
-//! them, int16.
+//! them, int16. ADD and MUL of int16 that is not quantised are the module `arithmetic`'s.
 //!
 //! Both operands spread over the result by NumPy's rule. Operands and result have one scale each; zero points of
-//! int16 are 0. A fused activation is a pair of bounds. A divisor of 0, which TFLite leaves undefined, gives what
+//! int16 are 0, but for PRELU, whose slopes are int8 then. A fused activation is a pair of bounds. A divisor of 0, which TFLite leaves undefined, gives what
 //! stands for 0.
 
 mod function;
 
+use super::arithmetic;
 use crate::codes::quantized_binary as code;
 use crate::error::Unsupported;
 use crate::ir::{Activation, DType, HostTensor, Scalar, Shape};
@@ -38,7 +39,7 @@ pub(super) const DEFS: &[Def] = &[
     def!("MUL", kTfLiteBuiltinMul, 7, parse_mul, I16, I8, U8),
     def!("DIV", kTfLiteBuiltinDiv, 2, parse_div, I16, I8, U8),
     def!("SQUARED_DIFFERENCE", kTfLiteBuiltinSquaredDifference, 2, parse_squared_difference, I8),
-    def!("PRELU", kTfLiteBuiltinPrelu, 1, parse_prelu, I8, U8),
+    def!("PRELU", kTfLiteBuiltinPrelu, 1, parse_prelu, I16, I8, U8),
 ];
 
 /// Applies a function to two operands, which are broadcast against each other.
@@ -79,14 +80,24 @@ fn parse(
 ) -> Result<Parsed, Unsupported> {
     node.expect(2..=2, 1)?;
     let (a, b, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
-    if a.dtype != b.dtype || a.dtype != y.dtype {
+    let activation = Activation::from_code(activation)?;
+    let plain = match function {
+        Function::Add => a.quant.is_none().then_some(arithmetic::Function::Add),
+        Function::Mul => y.quant.is_none().then_some(arithmetic::Function::Mul),
+        _ => None,
+    };
+    if let Some(function) = plain.filter(|_| a.dtype == DType::I16) {
+        return arithmetic::parse(node, function, activation);
+    }
+    // Slopes of int16 operands have 8 bits.
+    let other = if function == Function::Prelu && a.dtype == DType::I16 { DType::I8 } else { a.dtype };
+    if b.dtype != other || a.dtype != y.dtype {
         unsupported!("from {} and {} to {}", a.dtype, b.dtype, y.dtype);
     }
     let shape = a.shape.joined(&b.shape)?;
     if function == Function::Prelu && shape != a.shape {
         unsupported!("{} by slopes of shape {}", a.shape, b.shape);
     }
-    let activation = Activation::from_code(activation)?;
     let op = QuantizedFunction::of(
         function,
         [&a, &b, &y],
@@ -119,13 +130,15 @@ impl Operator for QuantizedBinary {
         let words = cx.word_grid()?;
         let lanes = 4 / cx.element().bytes() as u32;
         let last = &mut spread.shape[spread.rank as usize - 1];
-        let wide = spread.rank == 1 || *last % lanes == 0;
+        let alike = cx.element_of(1) == cx.element();
+        let wide = alike && (spread.rank == 1 || *last % lanes == 0);
         if wide {
             *last = last.div_ceil(lanes);
         }
         let spec = Spec {
             wg_x: words.wg_x,
             form: form(cx.element()),
+            b_form: form(cx.element_of(1)),
             function: op.function.code(),
             rounding: op.rounding.code(),
             wide,

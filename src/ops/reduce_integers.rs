@@ -1,17 +1,21 @@
 //! REDUCE_MAX and REDUCE_MIN, and of booleans REDUCE_ANY and REDUCE_ALL: the largest or smallest element over any set
-//! of dimensions.
+//! of dimensions. SUM, MEAN and REDUCE_PROD of integers that are not quantised.
 //!
-//! Taken for every element type up to rank 6 with constant axes. Quantised operands and results have equal scales and
-//! zero points. Floats are reduced as in `reduce.rs`.
+//! The largest and the smallest are taken for every element type up to rank 6 with constant axes; quantised operands and
+//! results have equal scales and zero points. Floats are reduced as in `reduce.rs`. Sums and products wrap; the sum
+//! behind a mean has 64 bits, and the mean is rounded towards zero. The mean of nothing, which TFLite leaves undefined,
+//! is 0.
 
 use super::reduce::{self, Reduce, ReduceKind, groups, three};
+use crate::codes::reduce_integers as code;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::{DType, HostTensor, MAX_RANK, Scalar, Shape};
 use crate::kernel::table::reduce_integers::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
 use crate::lower::elements::form;
-use crate::op::{Def, Operator, Parsed, every, operand};
+use crate::op::{Def, Operator, Parsed, every, of, operand};
+use crate::program::Element;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -44,9 +48,30 @@ pub(super) const DEFS: &[Def] = &[
         takes: &[(DType::Bool, 1)],
         parse: |n| parse(n, ReduceKind::Smallest),
     },
+    Def {
+        name: "MEAN",
+        builtin: Some(sys::kTfLiteBuiltinMean),
+        typed_by: 0,
+        takes: &of([DType::I64, DType::I32], 3),
+        parse: |n| parse_numbers(n, ReduceKind::Mean),
+    },
+    Def {
+        name: "SUM",
+        builtin: Some(sys::kTfLiteBuiltinSum),
+        typed_by: 0,
+        takes: &of([DType::I64, DType::I32], 2),
+        parse: |n| parse_numbers(n, ReduceKind::Sum),
+    },
+    Def {
+        name: "REDUCE_PROD",
+        builtin: Some(sys::kTfLiteBuiltinReduceProd),
+        typed_by: 0,
+        takes: &of([DType::I64, DType::I32, DType::U8], 2),
+        parse: |n| parse_numbers(n, ReduceKind::Product),
+    },
 ];
 
-/// The largest or smallest integer.
+/// A function of integers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReduceIntegers(pub Reduce);
 
@@ -60,15 +85,44 @@ fn parse(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
     Ok(Parsed::new(ReduceIntegers(reduce::attributes(node, kind)?)))
 }
 
+/// The operator for a node of integers that are not quantised.
+pub(super) fn parse_numbers(node: &NodeView<'_>, kind: ReduceKind) -> Result<Parsed, Unsupported> {
+    node.expect(2..=2, 1)?;
+    let x = node.input_type(0)?;
+    if kind == ReduceKind::Product && x.quant.is_some() {
+        unsupported!("the product of {x}");
+    }
+    Ok(Parsed::new(ReduceIntegers(reduce::attributes(node, kind)?)))
+}
+
 impl ReduceIntegers {
-    fn largest(&self) -> bool {
-        self.0.kind == ReduceKind::Largest
+    fn code(&self) -> u32 {
+        match self.0.kind {
+            ReduceKind::Largest => code::FUNCTION_LARGEST,
+            ReduceKind::Smallest => code::FUNCTION_SMALLEST,
+            ReduceKind::Sum | ReduceKind::Mean => code::FUNCTION_SUM,
+            ReduceKind::Product => code::FUNCTION_PRODUCT,
+        }
+    }
+
+    fn apply(&self, a: i64, b: i64) -> i64 {
+        match self.0.kind {
+            ReduceKind::Largest => a.max(b),
+            ReduceKind::Smallest => a.min(b),
+            ReduceKind::Sum | ReduceKind::Mean => a.wrapping_add(b),
+            ReduceKind::Product => a.wrapping_mul(b),
+        }
     }
 
     /// What the result is of nothing.
     fn start(&self, dtype: DType) -> Result<i64, Unsupported> {
         let Some([least, most]) = dtype.range() else { unsupported!("{dtype} is no type of integers") };
-        Ok(if self.largest() { least } else { most })
+        Ok(match self.0.kind {
+            ReduceKind::Largest => least,
+            ReduceKind::Smallest => most,
+            ReduceKind::Sum | ReduceKind::Mean => 0,
+            ReduceKind::Product => 1,
+        })
     }
 }
 
@@ -89,20 +143,23 @@ impl Operator for ReduceIntegers {
         if results == 0 {
             return Ok(());
         }
-        let element = cx.element();
+        let (mut from, element) = (cx.element(), cx.element());
+        let mean = self.0.kind == ReduceKind::Mean;
+        let all = (x_shape.elements() / results) as u32;
         let start = self.start(cx.input(0).dtype)?;
         let groups = if empty { Vec::new() } else { groups(&x_shape, &self.0.reduced(&x_shape)?) };
         let ([mut keep_shape, mut keep_stride], [mut reduce_shape, mut reduce_stride]) =
             (three(&groups, false), three(&groups, true));
         // What has no elements has no memory to bind, and is not read.
         let mut x = if empty { cx.y(0) } else { cx.x(0)? };
-        let mut terms = (x_shape.elements() / results) as u32;
+        let mut terms = all;
         loop {
             let part = part(terms);
             let parts = terms.div_ceil(part).max(1);
             let items = results * u64::from(parts);
-            let y = if parts == 1 { cx.y(0) } else { cx.scratch(items * element.bytes()) };
-            let words = items.div_ceil((4 / element.bytes()).max(1));
+            let to = if mean && parts > 1 { Element::I64 } else { element };
+            let y = if parts == 1 { cx.y(0) } else { cx.scratch(items * to.bytes()) };
+            let words = items.div_ceil((4 / to.bytes()).max(1));
             let (grid, row_items, wg_x) = cx.linear_grid(words)?;
             let push = Push {
                 items: words as u32,
@@ -116,13 +173,15 @@ impl Operator for ReduceIntegers {
                 keep_stride,
                 reduce_shape,
                 reduce_stride,
+                divisor: if mean && parts == 1 { all } else { 1 },
             };
-            let spec = Spec { wg_x, form: form(element), largest: self.largest(), ..Default::default() };
+            let (form, result) = (form(from), form(to));
+            let spec = Spec { wg_x, form, result, function: self.code(), ..Default::default() };
             cx.dispatch(dispatch(kernel(), spec, push, Bind { x, y }, grid), items * u64::from(part))?;
             if parts == 1 {
                 return Ok(());
             }
-            (x, terms) = (y, parts);
+            (x, terms, from) = (y, parts, to);
             ([keep_shape, keep_stride], [reduce_shape, reduce_stride]) =
                 ([[1, 1, results as u32], [0, 0, 1]], [[1, 1, parts], [0, 0, results as u32]]);
         }
@@ -139,11 +198,12 @@ impl Operator for ReduceIntegers {
         let mut y = filled(kept.elements(), start, &kept)?;
         HostTensor::moved(dtype, x.shape, |i| {
             let place = i.iter().zip(strides).map(|(i, stride)| i * *stride as usize).sum::<usize>();
-            let (y, x) = (&mut y[place], x.scalar(i).to_i64());
-            *y = if self.largest() { x.max(*y) } else { x.min(*y) };
+            y[place] = self.apply(y[place], x.scalar(i).to_i64());
             0
         })?;
-        let mut next = y.into_iter();
+        let terms = x.shape.elements().checked_div(kept.elements()).unwrap_or(0).max(1) as i64;
+        let divisor = if self.0.kind == ReduceKind::Mean { terms } else { 1 };
+        let mut next = y.into_iter().map(|y| y / divisor);
         let y = HostTensor::moved(dtype, self.infer(&[Some(x.shape)])?[0], |_| {
             Scalar::int(dtype, next.next().unwrap_or(start)).bits
         })?;
@@ -168,6 +228,10 @@ mod tests {
         assert_eq!(reduce(ReduceKind::Largest, &[0], [0, 2], Data::U8(vec![])), Data::U8(vec![0, 0]));
         let none = Data::Bool(vec![]);
         assert_eq!(reduce(ReduceKind::Smallest, &[1], [2, 0], none), Data::Bool(vec![true, true]));
+        let x = || Data::I32(vec![i32::MAX, i32::MAX, -3, 4]);
+        assert_eq!(reduce(ReduceKind::Sum, &[1], [2, 2], x()), Data::I32(vec![-2, 1]));
+        assert_eq!(reduce(ReduceKind::Mean, &[1], [2, 2], x()), Data::I32(vec![i32::MAX, 0]));
+        assert_eq!(reduce(ReduceKind::Product, &[0], [2, 2], x()), Data::I32(vec![-2147483645, -4]));
         let x = Data::I64(vec![i64::MIN, 1 << 40, -1, (1 << 40) + 1]);
         assert_eq!(reduce(ReduceKind::Largest, &[0, 1], [2, 2], x), Data::I64(vec![(1 << 40) + 1]));
     }

@@ -8,13 +8,15 @@
 use std::sync::Arc;
 
 use super::affine::{bounds, scaling};
+use super::direct_convolution::DirectConvolution;
 use crate::cache;
 use crate::error::Unsupported;
 use crate::ir::bounded::filled;
 use crate::ir::requantize::{self, Scaling, Target};
+use crate::ir::wide_product::WideScaling;
 use crate::ir::{Activation, DType, HostTensor, Quantization, Scalar, Shape, TensorType, is_scale};
 use crate::lower::Lower;
-use crate::op::Follower;
+use crate::op::{Follower, operand};
 use crate::options::Integers;
 use crate::program::BufferId;
 use crate::tflite::NodeView;
@@ -40,14 +42,14 @@ pub struct ScaledSum {
 }
 
 impl ScaledSum {
-    /// That of a node with operand, constant weights, and a bias, if it has one, as its inputs. `axis` is the
+    /// That of a node with operand, weights, and a bias, if it has one, as its inputs. `axis` is the
     /// dimension of the weights that the channels of the result are.
     pub fn parse(node: &NodeView<'_>, axis: usize, activation: Activation) -> Result<Self, Unsupported> {
         let (x, w, y) = (node.input_type(0)?, node.input_type(1)?, node.output_type(0)?);
         if w.dtype != x.dtype || y.dtype != x.dtype {
             unsupported!("{} by weights of {} to {}", x.dtype, w.dtype, y.dtype);
         }
-        node.constant(1)?.check()?;
+        node.known(1)?;
         let Some(count) = w.shape.get(axis).copied().filter(|_| !w.shape.contains(&0)) else {
             unsupported!("weights {w}");
         };
@@ -57,8 +59,9 @@ impl ScaledSum {
         }
         let (scales, w_zero_point) = weight_scales(&w, axis, count)?;
         let (x_scale, y_scale) = (scaling(&x)?.0, scaling(&y)?.0);
-        // XNNPACK takes no depthwise convolution of uint8.
-        let by_xnnpack = node.integers() == Integers::Xnnpack && (x.dtype == DType::I8 || axis == 0);
+        // XNNPACK takes no depthwise convolution of uint8, and no computed weights.
+        let takes = !node.is_computed(&[1, 2]) && (x.dtype == DType::I8 || axis == 0);
+        let by_xnnpack = node.integers() == Integers::Xnnpack && takes;
         let scaling = |w_scale: f32| {
             let scaling = match x.dtype {
                 _ if by_xnnpack => Scaling::float(x_scale, w_scale, y_scale),
@@ -77,6 +80,17 @@ impl ScaledSum {
     /// The same with a function of the elements; `None` if kernels do not compute it.
     pub fn followed_by(&self, follower: &Follower<'_>) -> Option<Self> {
         Some(Self { followers: self.followers.with(follower)?, ..self.clone() })
+    }
+
+    /// A convolution whose sums become elements so. They are not XNNPACK's.
+    pub(super) fn direct(&self, conv: DirectConvolution) -> DirectConvolution {
+        DirectConvolution {
+            zero_points: [self.x_zero_point, self.w_zero_point],
+            scalings: self.scalings.iter().map(|scaling| WideScaling::from(*scaling)).collect(),
+            target: self.target,
+            narrow: true,
+            ..conv
+        }
     }
 
     /// The scaling of a channel.
@@ -167,6 +181,34 @@ impl ScaledSum {
     }
 }
 
+/// Requires that operand 1, weights whose shape may change if they are computed, has this rank and elements; and that
+/// scales, one for all or one for each channel, and a bias, operand `bias` if present, suit its channels, which are
+/// dimension `axis`.
+pub(super) fn fits<T: PartialEq>(
+    scalings: &[T],
+    inputs: &[Option<Shape>],
+    bias: usize,
+    [rank, axis]: [usize; 2],
+) -> Result<(), Unsupported> {
+    let w = operand(inputs, 1)?;
+    // A matrix without rows makes a result without columns.
+    let sized = |(d, n): (usize, &u32)| *n > 0 || rank == 2 && d == axis;
+    if w.len() != rank || !w.iter().enumerate().all(sized) {
+        unsupported!("weights {w}");
+    }
+    let channels = w[axis];
+    let alike = scalings.windows(2).all(|pair| pair[0] == pair[1]);
+    if !alike && scalings.len() != channels as usize {
+        unsupported!("{} scales for {channels} channels", scalings.len());
+    }
+    match inputs.get(bias).copied().flatten() {
+        Some(bias) if bias.elements() != channels.into() => {
+            unsupported!("a bias of {bias} for {channels} channels")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// An element as kernels count it, which take 128 from unsigned ones.
 pub fn signed(dtype: DType, x: i32) -> i32 {
     if dtype == DType::U8 { x - 128 } else { x }
@@ -191,24 +233,29 @@ pub fn zero_point(ty: &TensorType) -> Result<i32, Unsupported> {
     }
 }
 
-/// The element type of operand 2, if there is one: a constant number for each of so many channels.
+/// The element type of operand 2, if there is one: a number for each of so many channels.
 pub fn bias(node: &NodeView<'_>, channels: u32) -> Result<Option<DType>, Unsupported> {
     if node.input_count() <= 2 || node.input(2).is_none() {
         return Ok(None);
     }
-    let constant = node.constant(2)?;
-    constant.check()?;
-    if constant.shape.elements() != channels.into() {
-        unsupported!("a bias of {} for {channels} channels", constant.shape);
+    let ty = node.input_type(2)?;
+    if ty.shape.elements() != channels.into() {
+        unsupported!("a bias of {} for {channels} channels", ty.shape);
     }
-    Ok(Some(constant.stored))
+    Ok(Some(node.known(2)?.map_or(ty.dtype, |constant| constant.stored)))
 }
+
+/// The most channels: each has a scale, a multiplier and a shift in memory, though the model may store but one scale.
+const MAX_CHANNELS: u32 = 1 << 22;
 
 /// The scale of each of so many channels along `axis`, and the zero point of all.
 pub fn weight_scales(w: &TensorType, axis: usize, channels: u32) -> Result<(Vec<f32>, i32), Unsupported> {
     let Some(Quantization { scale, zero_point, axis: along }) = w.quant.as_deref() else {
         unsupported!("weights {w} are not quantised");
     };
+    if channels > MAX_CHANNELS {
+        unsupported!("{channels} channels ({MAX_CHANNELS} at most)");
+    }
     if scale.len() > 1 && (*along != axis || scale.len() != channels as usize) {
         unsupported!("weights with {} scales along dimension {along} for {channels} channels", scale.len());
     }
@@ -236,7 +283,9 @@ mod tests {
         let quant = |dtype, scale: &[f32], zero_point: &[i32], axis| {
             let quant = Quantization { scale: scale.to_vec(), zero_point: zero_point.to_vec(), axis };
             let ty = TensorType { shape: Shape::from([2, 2]), dtype, quant: Some(Arc::new(quant)) };
-            weight_scales(&ty, 0, 2)
+            let [some, too_many] = [2, MAX_CHANNELS + 1].map(|channels| weight_scales(&ty, 0, channels));
+            assert!(too_many.is_err());
+            some
         };
         assert_eq!(quant(DType::I8, &[0.5], &[0], 0), Ok((vec![0.5; 2], 0)));
         assert_eq!(quant(DType::I8, &[0.5, 1.0], &[0, 0], 0), Ok((vec![0.5, 1.0], 0)));

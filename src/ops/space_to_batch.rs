@@ -88,17 +88,17 @@ impl SpaceToBatch {
         let border = [self.border[0], if one { [0, 0] } else { self.border[1] }];
         let x = if one { [x[0], x[1], 1, x[2]] } else { [x[0], x[1], x[2], x[3]] };
         let before = [0, border[0][0], border[1][0], 0];
-        let around = border.map(|[before, after]| before + after);
-        let images = block[0] * block[1];
+        let around = border.map(|[before, after]| before.saturating_add(after));
+        let images = Shape::slice(&block);
         if self.to_batch {
-            let space = [x[0], x[1] + around[0], x[2] + around[1], x[3]];
+            let space = [x[0], x[1].saturating_add(around[0]), x[2].saturating_add(around[1]), x[3]];
             if space[1] % block[0] != 0 || space[2] % block[1] != 0 {
                 unsupported!("{} rows and {} columns in blocks of {block:?}", space[1], space[2]);
             }
-            let batch = [x[0] * images, space[1] / block[0], space[2] / block[1], x[3]];
+            let batch = [Shape::slice(&[x[0], images]), space[1] / block[0], space[2] / block[1], x[3]];
             return Ok(BlockGeometry { batch, space, block, before, inner: x });
         }
-        let space = [x[0] / images, x[1] * block[0], x[2] * block[1], x[3]];
+        let space = [x[0] / images, Shape::slice(&[x[1], block[0]]), Shape::slice(&[x[2], block[1]]), x[3]];
         if x[0] % images != 0 || space[1] < around[0] || space[2] < around[1] {
             unsupported!("{x:?} in blocks of {block:?} without {border:?}");
         }

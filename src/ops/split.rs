@@ -119,9 +119,9 @@ impl Split {
 
 /// `sizes` with -1 replaced by what is left of `size`.
 fn given(sizes: &[i64], size: u32) -> Result<Vec<u32>, Unsupported> {
-    let known: i64 = sizes.iter().filter(|n| **n != -1).sum();
+    let known = sizes.iter().filter(|n| **n != -1).fold(0i64, |sum, n| sum.saturating_add(*n));
     let open = sizes.iter().filter(|n| **n == -1).count();
-    let left = i64::from(size) - known;
+    let left = i64::from(size).saturating_sub(known);
     let fits = sizes.iter().all(|n| *n >= -1) && if open == 0 { left == 0 } else { open == 1 && left >= 0 };
     if !fits {
         unsupported!("{size} indices into {sizes:?}");

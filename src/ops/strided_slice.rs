@@ -87,6 +87,9 @@ fn parse_strided_slice(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
             begin.len()
         );
     }
+    if p.ellipsis_mask.count_ones() > 1 {
+        unsupported!("ellipsis mask {:#b}: one ellipsis at most", p.ellipsis_mask);
+    }
     let entry = |i: usize| {
         let set = |mask: i32| mask >> i & 1 == 1;
         if set(p.ellipsis_mask) {

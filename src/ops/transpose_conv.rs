@@ -21,7 +21,7 @@ pub(super) const DEFS: &[Def] = &[
         name: "TRANSPOSE_CONV",
         builtin: Some(sys::kTfLiteBuiltinTransposeConv),
         typed_by: 2,
-        takes: &[(DType::F32, 4)],
+        takes: &[(DType::F32, 5)],
         parse: parse_builtin,
     },
     Def {

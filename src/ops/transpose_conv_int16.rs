@@ -2,24 +2,24 @@
 //! `bias[o] + Σ x[n,i,j,c] · w[o,ky,kx,c]`.
 //!
 //! Shapes are those of floats. Taken for int16 operands and results with int8 weights, all around 0; weights may have a
-//! scale for each channel. Sums have 64 bits and are scaled by a multiplier of 15 bits with one rounding, or, with a bias
-//! of int32, 32 bits and are scaled in fixed point with two roundings, whichever kernels results have to equal.
+//! scale for each channel. Sums have 64 bits and are scaled by a multiplier of 15 bits with one rounding, or, where
+//! `quantized_bias_type` says so, 32 bits and are scaled in fixed point with two roundings, whichever kernels results
+//! have to equal.
 
 use std::sync::Arc;
 
 use super::batch_matmul_int16::around_zero;
-use super::fully_connected_int16::check_bias;
+use super::direct_convolution::DirectConvolution;
+use super::fully_connected_int16::{check_bias, sums_have_32_bits};
 use super::fully_connected_integers::target;
-use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
+use super::scaled_sum::fits;
+use super::transpose_conv::{TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::Target;
-use crate::ir::wide_product::{self, WideScaling};
+use crate::ir::wide_product::WideScaling;
 use crate::ir::{DType, HostTensor, Scalar, Shape, is_scale};
-use crate::kernel::table::transpose_conv_int16::{Bind, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
-use crate::lower::elements::form;
 use crate::op::{Def, Operator, Parsed, operand};
-use crate::options::Integers;
 use crate::tflite::{NodeView, sys};
 use crate::unsupported;
 
@@ -49,10 +49,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
         unsupported!("weights {w} for {x}");
     }
     conv.check(&w.shape, &x.shape)?;
-    let narrow = check_bias(node, 3, w.shape[0])? == Some(DType::I32);
-    if narrow && node.integers() == Integers::Reference214 {
-        unsupported!("a bias of i32, which runtimes of 2.14 do not take");
-    }
+    let narrow = sums_have_32_bits(node, check_bias(node, 3, w.shape[0])?)?;
     let (x_scale, y_scale) = (around_zero(&x)?, around_zero(&y)?);
     let Some(quant) = w.quant.as_deref() else { unsupported!("weights {w} are not quantised") };
     if quant.zero_point.iter().any(|n| *n != 0) || quant.axis != 0 {
@@ -75,7 +72,7 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
 
 impl TransposeConvInt16 {
     fn scaling(&self, channel: usize) -> WideScaling {
-        self.scalings[if self.scalings.len() > 1 { channel } else { 0 }]
+        self.scalings[channel % self.scalings.len()]
     }
 }
 
@@ -89,49 +86,14 @@ impl Operator for TransposeConvInt16 {
     }
 
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 3, [4, 0])?;
         self.conv.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
-        let (x_shape, w_shape) = (cx.input(2).shape, cx.input(1).shape);
-        let OutputGeometry { y: y_shape, padding } = self.conv.place(&x_shape, &w_shape)?;
-        let (channels, depth, stride) = (w_shape[0], w_shape[3], self.conv.stride);
-        let bias = if cx.has_input(3) { cx.constant(3).cloned() } else { None };
-        let op = self.clone();
-        let scales = cx.belonging("scales", wide_product::BYTES * u64::from(channels), move |bytes| {
-            let bias = bias.as_ref().map(|bias| bias.to_i64().expect("checked by parse"));
-            let channel = |c: usize| (bias.as_ref().map_or(0, |bias| bias[c]), op.scaling(c));
-            wide_product::pack((0..channels as usize).map(channel), bytes);
-        })?;
-        let (x, w) = (cx.x(2)?, cx.x(1)?);
-        let (element, w_element) = (cx.element(), cx.element_of(1));
-        let [rows, columns] = [0, 1].map(|d| u64::from(w_shape[d + 1].div_ceil(stride[d])));
-        cx.expect_rounds(4 / element.bytes() * rows * (columns * (u64::from(depth) + 1) + 1))?;
-        let grid = cx.word_grid()?;
-        let push = Push {
-            items: grid.items,
-            row_items: grid.row_items,
-            elements: grid.elements,
-            channels,
-            depth,
-            y_zero_point: self.target.zero_point,
-            least: self.target.bounds[0],
-            most: self.target.bounds[1],
-            x_size: [x_shape[1], x_shape[2]],
-            y_size: [y_shape[1], y_shape[2]],
-            taps: [w_shape[1], w_shape[2]],
-            stride,
-            padding,
-        };
-        let spec = Spec {
-            wg_x: grid.wg_x,
-            form: form(element),
-            w_form: form(w_element),
-            rounding: self.scalings[0].code(),
-            ..Default::default()
-        };
-        let ops = 2 * x_shape.elements() * u64::from(w_shape[1] * w_shape[2] * channels);
-        cx.dispatch(dispatch(kernel(), spec, push, Bind { x, w, y: cx.y(0), scales }, grid.grid), ops)
+        let direct = DirectConvolution::transposed(&self.conv, [&cx.input(2).shape, &cx.input(1).shape])?;
+        let narrow = matches!(self.scalings[0], WideScaling::Twice(_));
+        DirectConvolution { scalings: self.scalings.to_vec(), target: self.target, narrow, ..direct }.emit(cx)
     }
 
     fn reference(&self, inputs: &[Option<&HostTensor>]) -> Result<Vec<HostTensor>, Unsupported> {

@@ -1,7 +1,7 @@
 //! TRANSPOSE_CONV of integers: `y[n, i·stride + ky − pad, …, o]` is the element of the sum
 //! `bias[o] + Σ (x[n,i,j,c] - x₀) · (w[o,ky,kx,c] - w₀)`.
 //!
-//! Shapes are those of floats. Taken for int8 and uint8 with constant weights of the same type; those of int8 are around
+//! Shapes are those of floats. Taken for int8 and uint8 with weights of the same type; those of int8 are around
 //! 0 and may have a scale for each channel. Sums have 32 bits. Reference kernels scale them in fixed point with two
 //! roundings, XNNPACK in floats.
 
@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use super::affine::scaling;
 use super::batch_matmul_integers::flip;
+use super::direct_convolution::{DirectConvolution, reads_computed};
 use super::fully_connected_integers::{check_bias, target};
-use super::scaled_sum::{weight_scales, zero_point};
+use super::scaled_sum::{fits, weight_scales, zero_point};
 use super::transpose_conv::{OutputGeometry, TransposeConv, attributes};
 use crate::error::Unsupported;
 use crate::ir::requantize::{self, Scaling, Target};
+use crate::ir::wide_product::WideScaling;
 use crate::ir::{DType, HostTensor, Scalar, Shape, TensorType};
 use crate::kernel::table::transpose_conv_integers::{Bind, Dot, Push, Spec, dispatch, kernel};
 use crate::lower::Lower;
@@ -28,7 +30,7 @@ pub(super) const DEFS: &[Def] = &[Def {
     name: "TRANSPOSE_CONV",
     builtin: Some(sys::kTfLiteBuiltinTransposeConv),
     typed_by: 2,
-    takes: &[(DType::I8, 4), (DType::U8, 4)],
+    takes: &[(DType::I8, 5), (DType::U8, 5)],
     parse,
 }];
 
@@ -51,25 +53,25 @@ fn parse(node: &NodeView<'_>) -> Result<Parsed, Unsupported> {
     if w.dtype != x.dtype || [w.shape.len(), x.shape.len()] != [4; 2] || w.shape.contains(&0) {
         unsupported!("weights {w} for {x}");
     }
-    node.constant(1)?.check()?;
+    node.known(1)?;
     conv.check(&w.shape, &x.shape)?;
     check_bias(node, 3, w.shape[0])?;
-    let (x_zero_point, target) =
-        (zero_point(&x)?, target(&y, activation, node.integers() == Integers::Xnnpack)?);
-    let (scalings, w_zero_point) = scalings(node.integers(), [&x, &w, &y])?;
+    let by_xnnpack = node.integers() == Integers::Xnnpack && !node.is_computed(&[1, 3]);
+    let (x_zero_point, target) = (zero_point(&x)?, target(&y, activation, by_xnnpack)?);
+    let (scalings, w_zero_point) = scalings(by_xnnpack, [&x, &w, &y])?;
     let zero_points = [x_zero_point, w_zero_point];
     Ok(Parsed::new(TransposeConvIntegers { conv, zero_points, scalings, target }))
 }
 
 /// The scaling of each channel for operand, weights and result of these types, and the weights' zero point.
-fn scalings(integers: Integers, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
+fn scalings(by_xnnpack: bool, [x, w, y]: [&TensorType; 3]) -> Result<(Arc<[Scaling]>, i32), Unsupported> {
     let ((x_scale, _), (y_scale, _)) = (scaling(x)?, scaling(y)?);
     let (scales, zero_point) = weight_scales(w, 0, w.shape[0])?;
     let scaling = |w_scale: f32| {
-        let scaling = match integers {
-            Integers::Xnnpack => Scaling::float(x_scale, w_scale, y_scale),
-            _ if w.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
-            _ => Scaling::fixed(x_scale, w_scale, y_scale),
+        let scaling = match by_xnnpack {
+            true => Scaling::float(x_scale, w_scale, y_scale),
+            false if w.dtype == DType::U8 => Scaling::fixed_for_all(x_scale, w_scale, y_scale),
+            false => Scaling::fixed(x_scale, w_scale, y_scale),
         };
         scaling.ok_or_else(|| Unsupported(format!("scales {x_scale} and {w_scale} become {y_scale}")))
     };
@@ -130,11 +132,18 @@ impl Operator for TransposeConvIntegers {
     }
 
     fn infer(&self, inputs: &[Option<Shape>]) -> Result<Vec<Shape>, Unsupported> {
+        fits(&self.scalings, inputs, 3, [4, 0])?;
         self.conv.infer(inputs)
     }
 
     fn lower(&self, cx: &mut Lower<'_>) -> Result<(), Unsupported> {
         let (x_shape, w_shape, dtype) = (cx.input(2).shape, cx.input(1).shape, cx.input(2).dtype);
+        if reads_computed(cx, [1, 3]) {
+            let direct = DirectConvolution::transposed(&self.conv, [&x_shape, &w_shape])?;
+            let scalings = self.scalings.iter().map(|scaling| WideScaling::from(*scaling)).collect();
+            let (zero_points, target) = (self.zero_points, self.target);
+            return DirectConvolution { zero_points, scalings, target, narrow: true, ..direct }.emit(cx);
+        }
         let OutputGeometry { y: y_shape, padding } = self.conv.place(&x_shape, &w_shape)?;
         let (channels, depth, stride) = (y_shape[3], w_shape[3], self.conv.stride);
         let (x, w, scales) = (cx.x(2)?, self.weights(cx)?, self.scales(cx)?);
@@ -195,7 +204,7 @@ impl Operator for TransposeConvIntegers {
         let y = self.conv.sums(x, w, x.dtype(), |channel, terms| {
             let product = |[x, w]: [Scalar; 2]| (x.to_i64() - x_zero_point) * (w.to_i64() - w_zero_point);
             let sum = terms.map(product).sum::<i64>() + bias.as_ref().map_or(0, |bias| bias[channel]);
-            let y = self.target.element(sum as i32, self.scalings[channel]);
+            let y = self.target.element(sum as i32, self.scalings[channel % self.scalings.len()]);
             Scalar::int(x.dtype(), y.into())
         })?;
         Ok(vec![y])

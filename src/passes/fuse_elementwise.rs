@@ -39,16 +39,17 @@ struct Candidate {
 /// computed already where the merged node stands.
 fn candidates(graph: &Graph, storage: &Storage, node: &Node, op: StepOp) -> Result<Candidate, String> {
     let mains: &[usize] = if op.is_binary() { &[0, 1] } else { &[0] };
-    let mut found = Vec::new();
-    let mut why = "no operand is computed by a node that fuses".to_string();
+    let (mut found, mut why) = (None::<Candidate>, None);
     for &main in mains {
         match fusion(graph, storage, node, op, main) {
-            Ok(fusion) => found.push(fusion),
-            Err(Some(reason)) => why = reason,
-            Err(None) => {}
+            Ok(fusion) if found.as_ref().is_none_or(|best| best.producer <= fusion.producer) => {
+                found = Some(fusion);
+            }
+            Ok(_) => {}
+            Err(reason) => why = reason.or(why),
         }
     }
-    found.into_iter().max_by_key(|f| f.producer).ok_or(why)
+    found.ok_or_else(|| why.unwrap_or_else(|| "no operand is computed by a node that fuses".into()))
 }
 
 /// `Err(None)` if operand `main` has no producer to speak of.

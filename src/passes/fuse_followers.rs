@@ -74,7 +74,8 @@ fn fusion(graph: &Graph, node: &Node, result: ValueId, main: usize) -> Result<Ca
     if from.shape != to.shape || from.dtype != to.dtype {
         return Err(Some(format!("{from} becomes {to}")));
     }
-    if let Some(weights) = behind.inputs[1].filter(|weights| graph.value(*weights).constant.is_none()) {
+    let weights = behind.inputs.iter().skip(1).take(2).flatten();
+    if let Some(weights) = weights.copied().find(|weights| graph.value(*weights).constant.is_none()) {
         return Err(Some(format!("{label} has computed weights {}", graph.value(weights).name)));
     }
     if let Some(other) = other {

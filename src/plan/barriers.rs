@@ -150,7 +150,7 @@ mod tests {
     use crate::program::{Access as A, Binding, Buffer, Cost, Dispatch, Kernel, Launch};
 
     fn dispatch(kernel: &'static Kernel, bindings: Vec<BufferId>) -> Dispatch {
-        Dispatch::new(Launch::new(kernel, vec![], vec![], bindings, [1; 3]), "", &[], Cost::default())
+        Dispatch::new(Launch::new(kernel, vec![], vec![], bindings, [1; 3]), "", [], Cost::default())
     }
 
     static COPY: Kernel = Kernel {
@@ -165,7 +165,8 @@ mod tests {
 
     /// A program of copies `(from, to)` over temporaries at the given arena offsets, 4 bytes each.
     fn program(offsets: &[u64], copies: &[(u32, u32)]) -> (Program, MemoryPlan) {
-        let buffer = |i| Buffer { bytes: 4, kind: BufferKind::Temp, host: None, name: format!("t{i}") };
+        let buffer =
+            |i| Buffer { bytes: 4, kind: BufferKind::Temp, host: None, name: format!("t{i}").into() };
         let copy = |&(x, y)| dispatch(&COPY, vec![BufferId(x), BufferId(y)]);
         let program = Program {
             buffers: (0..offsets.len()).map(buffer).collect(),

@@ -57,7 +57,7 @@ mod tests {
     fn program(millis: &[u64]) -> Program {
         let dispatch = |ms: &u64| {
             let cost = Cost { ops: ms * 1_000_000 / SLACK as u64, bytes: 0 };
-            Dispatch::new(Launch::new(&ANY, vec![], vec![], vec![], [1; 3]), "", &[], cost)
+            Dispatch::new(Launch::new(&ANY, vec![], vec![], vec![], [1; 3]), "", [], cost)
         };
         Program { dispatches: millis.iter().map(dispatch).collect(), ..Program::default() }
     }

@@ -32,13 +32,13 @@ impl Conversion {
         let kernel = convert::kernel(if to_kernels { Store::F16 } else { Store::F32 });
         let bind = convert::Bind { x: BufferId(0), y: BufferId(1) };
         let launch = convert::dispatch(kernel, spec, push, bind, grid);
-        let dispatch = Dispatch::new(launch, "convert", &[], Cost::default());
+        let dispatch = Dispatch::new(launch, "convert", [], Cost::default());
         Some(Self { dispatch, bytes: host.elements * host.dtype.bytes() })
     }
 
-    /// The key of its pipeline.
-    pub fn key(&self) -> PipelineKey {
-        key(&self.dispatch)
+    /// The key of its pipeline; `late` if the caller's buffer may be exchanged after recording.
+    pub fn key(&self, late: bool) -> PipelineKey {
+        PipelineKey { update_after_bind: late, ..key(&self.dispatch) }
     }
 
     /// Bytes of the caller's elements.
@@ -50,9 +50,9 @@ impl Conversion {
     ///
     /// # Errors
     /// If the driver refused the pipeline.
-    pub fn step(&self, pipelines: &Pipelines, from: Region, to: Region) -> Result<Step> {
+    pub fn step(&self, pipelines: &Pipelines, late: bool, from: Region, to: Region) -> Result<Step> {
         Ok(Step::Dispatch {
-            pipeline: pipelines.get(&self.key())?.clone(),
+            pipeline: pipelines.get(&self.key(late))?.clone(),
             regions: vec![from, to],
             push: self.dispatch.push.clone(),
             grid: self.dispatch.grid,

@@ -74,7 +74,7 @@ mod tests {
         ];
         for (caps, wg_y, grid, expected) in cases {
             let launch = Launch::new(&TILE, vec![1000, wg_y], vec![], vec![BufferId(0); 3], grid);
-            let dispatch = Dispatch::new(launch, "", &[], Cost::default());
+            let dispatch = Dispatch::new(launch, "", [], Cost::default());
             let got = fits(&dispatch, &caps).err().map(|e| e.0);
             match expected {
                 None => assert_eq!(got, None),

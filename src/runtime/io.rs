@@ -185,7 +185,7 @@ impl Io {
                 bytes: buffer.bytes.next_multiple_of(WORD),
                 host: buffer.host,
                 host_bytes: buffer.host_bytes() as usize,
-                name: buffer.name.clone(),
+                name: buffer.name.to_string(),
                 external: None,
             })
         };
@@ -228,11 +228,18 @@ impl Io {
             .any(|(part, wanted)| part.external.as_ref() != wanted)
     }
 
-    /// Lets parts lie in these buffers, by number, as of the next recording.
+    /// Whether the same parts as now would lie in the caller's buffers.
+    pub fn has_external_at(&self, wanted: &[Option<&External>]) -> bool {
+        let parts = self.parts.iter().zip(wanted).filter_map(|(part, wanted)| Some((part.as_ref()?, wanted)));
+        parts.into_iter().all(|(part, wanted)| part.is_external() == wanted.is_some())
+    }
+
+    /// Lets parts lie in these buffers, by number, as of the next recording or exchange. That may be an exchange if
+    /// `late` says so.
     ///
     /// # Errors
     /// If the driver refused the pipeline of a conversion.
-    pub fn bind(&mut self, wanted: &[Option<&External>], pipelines: &Pipelines) -> Result<()> {
+    pub fn bind(&mut self, wanted: &[Option<&External>], pipelines: &Pipelines, late: bool) -> Result<()> {
         for (number, (part, external)) in self.parts.iter_mut().zip(wanted).enumerate() {
             let Some(part) = part else { continue };
             part.external = external.cloned();
@@ -242,7 +249,7 @@ impl Io {
                     let own = Region { slot: part.slot, offset: 0, bytes: part.bytes };
                     let lent = Region { slot: part.lent, offset: 0, bytes: conversion.bytes() };
                     let (from, to) = if self.direction == Direction::In { (lent, own) } else { (own, lent) };
-                    part.convert = Some(conversion.step(pipelines, from, to)?);
+                    part.convert = Some(conversion.step(pipelines, late, from, to)?);
                 }
                 log::trace!("{} {number} ({}) is the caller's {external}", self.direction.name(), part.name);
             }
@@ -250,14 +257,14 @@ impl Io {
         Ok(())
     }
 
-    /// Puts every slot where its part lies now.
-    pub fn place(&self, recorder: &mut Recorder) {
-        for part in self.parts.iter().flatten() {
+    /// Where every slot lies now.
+    pub fn places(&self) -> impl Iterator<Item = (Slot, Place)> {
+        self.parts.iter().flatten().flat_map(|part| {
             let own = Place::Stretch(self.device, part.offset);
             let lent = part.external.as_ref().map_or(own.clone(), External::place);
-            recorder.place(part.slot, if part.conversion.is_some() { own } else { lent.clone() });
-            recorder.place(part.lent, lent);
-        }
+            let slot = if part.conversion.is_some() { own } else { lent.clone() };
+            [(part.slot, slot), (part.lent, lent)]
+        })
     }
 
     /// What is copied between the buffer that the host sees and that of the shaders: all at once as a rule, what does

@@ -103,7 +103,7 @@ fn best(session: &mut Session, buffers: &[u64], launch: Launch) -> Result<Option
         |bytes: &u64| Buffer { bytes: *bytes, kind: BufferKind::Temp, host: None, name: "peak".into() };
     let program = Program {
         buffers: buffers.iter().map(buffer).collect(),
-        dispatches: vec![Dispatch::new(launch, "peak", &[], Cost::default()); 3],
+        dispatches: vec![Dispatch::new(launch, "peak", [], Cost::default()); 3],
         ..Program::default()
     };
     let memory = plan::memory(&program, session.device().caps().buffer_alignment);

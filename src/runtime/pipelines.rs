@@ -80,5 +80,5 @@ impl Pipelines {
 
 /// The key of the pipeline of a dispatch.
 pub(super) fn key(dispatch: &Dispatch) -> PipelineKey {
-    PipelineKey { kernel: dispatch.kernel, spec: dispatch.spec.clone() }
+    PipelineKey { kernel: dispatch.kernel, spec: dispatch.spec.clone(), update_after_bind: false }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::conversion::Conversion;
 use super::external::{External, Input, Output};
 use super::io::{Direction, Io, Layout, Part, WORD};
 use super::pipelines::{Pipelines, key};
@@ -31,13 +30,19 @@ struct State {
     inputs: Io,
     outputs: Io,
     steps: Vec<Step>,
+    /// Buffers of inputs and outputs may be exchanged in what is recorded.
+    recorded_late: bool,
 }
 
-/// Bytes of inputs and outputs that a run has copied.
+/// What a run did besides its work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Copied {
+pub(super) struct Moved {
+    /// Bytes of inputs and outputs that the host has copied.
     pub by_host: u64,
+    /// Bytes of them that the device has copied.
     pub by_device: u64,
+    /// The commands were recorded again.
+    pub again: bool,
 }
 
 /// What a program needs to be recorded: its pipelines and weights are there.
@@ -69,10 +74,17 @@ impl Resources<'_> {
                 bytes: buffer.bytes,
             });
         }
+        let is_io = |id: &BufferId| {
+            matches!(program.buffer(program.whole(*id).0).kind, BufferKind::Input(_) | BufferKind::Output(_))
+        };
+        let late = program.dispatches.iter().filter(|d| d.bindings.iter().any(is_io));
         let capacity = Capacity {
             // Besides the program's own, a conversion of each input and output.
             dispatches: program.dispatches.len() + program.inputs.len() + program.outputs.len(),
             bindings: program.dispatches.iter().map(|d| d.bindings.len()).sum::<usize>()
+                + 2 * (program.inputs.len() + program.outputs.len()),
+            late_dispatches: late.clone().count() + program.inputs.len() + program.outputs.len(),
+            late_bindings: late.map(|d| d.bindings.len()).sum::<usize>()
                 + 2 * (program.inputs.len() + program.outputs.len()),
             timestamps: if profiled { program.dispatches.len() + 1 } else { 0 },
             seconds: plan::expected_seconds(program, &self.peaks),
@@ -122,7 +134,7 @@ impl Resources<'_> {
             steps.push(Step::Timestamp);
         }
         let io_bytes = inputs.bytes() + outputs.bytes();
-        let mut state = State { commands: None, inputs, outputs, steps };
+        let mut state = State { commands: None, inputs, outputs, steps, recorded_late: false };
         state.record(recorder)?;
         Ok(Recording { state: Mutex::new(state), submissions: starts.len() + 1, io_bytes })
     }
@@ -171,8 +183,9 @@ impl State {
     /// Records everything, inputs and outputs where they lie now.
     fn record(&mut self, mut recorder: Recorder) -> Result<()> {
         let Self { inputs, outputs, .. } = self;
-        inputs.place(&mut recorder);
-        outputs.place(&mut recorder);
+        for (slot, place) in inputs.places().chain(outputs.places()) {
+            recorder.place(slot, place);
+        }
         inputs.record_before(&mut recorder)?;
         outputs.record_before(&mut recorder)?;
         play(&self.steps, &mut recorder)?;
@@ -189,35 +202,66 @@ impl State {
         })
     }
 
-    /// Lets inputs and outputs lie in the buffers that are given. Records again if that is new.
+    /// Lets inputs and outputs lie in the buffers that are given. If that is new, buffers are exchanged where the device
+    /// allows that, or else everything is recorded again: whether it was.
     fn bind(
         &mut self,
         device: &Device,
         pipelines: &mut Pipelines,
         inputs: &[Input<'_>],
         outputs: &[Output<'_>],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let lent = inputs.iter().any(|input| input.external().is_some())
             || outputs.iter().any(|output| output.external().is_some());
         if !lent && !self.inputs.has_external() && !self.outputs.has_external() {
-            return Ok(());
+            return Ok(false);
         }
         let ins: Vec<_> = inputs.iter().map(Input::external).collect();
         let outs: Vec<_> = outputs.iter().map(Output::external).collect();
         if !self.inputs.differs(&ins) && !self.outputs.differs(&outs) {
-            return Ok(());
+            return Ok(false);
         }
         self.inputs.check(device, &ins)?;
         self.outputs.check(device, &outs)?;
         apart(&ins, &outs)?;
+        self.commands()?;
+        let late = device.has_update_after_bind() && self.use_late(pipelines)?;
         let parts = self.inputs.parts().iter().zip(&ins).chain(self.outputs.parts().iter().zip(&outs));
         let used = parts.filter_map(|(part, external)| external.and(part.as_ref())?.conversion());
-        pipelines.create(used.map(Conversion::key).collect())?;
-        self.inputs.bind(&ins, pipelines)?;
-        self.outputs.bind(&outs, pipelines)?;
-        self.commands()?;
-        let Some(commands) = self.commands.take() else { return Ok(()) };
-        self.record(Recorder::again(commands)?)
+        let used: Vec<_> = used.map(|conversion| conversion.key(late)).collect();
+        pipelines.create(used.clone())?;
+        used.iter().try_for_each(|key| pipelines.get(key).map(drop))?;
+        let same_tensors = self.inputs.has_external_at(&ins) && self.outputs.has_external_at(&outs);
+        self.inputs.bind(&ins, pipelines, late)?;
+        self.outputs.bind(&outs, pipelines, late)?;
+        if let (Some(commands), true) = (&mut self.commands, same_tensors && self.recorded_late) {
+            commands.exchange(self.inputs.places().chain(self.outputs.places()))?;
+            return Ok(false);
+        }
+        let Some(commands) = self.commands.take() else { return Ok(false) };
+        self.record(Recorder::again(commands)?)?;
+        self.recorded_late = late;
+        Ok(true)
+    }
+
+    /// Gives dispatches of inputs and outputs pipelines whose buffers may be exchanged, as of the next recording. Whether
+    /// the driver has them all.
+    fn use_late(&mut self, pipelines: &mut Pipelines) -> Result<bool> {
+        if self.recorded_late {
+            return Ok(true);
+        }
+        let slots: Vec<_> = self.inputs.places().chain(self.outputs.places()).map(|(slot, _)| slot).collect();
+        let keys: Vec<_> = self.steps.iter().map(|step| step.late_key(&slots)).collect();
+        pipelines.create(keys.iter().flatten().cloned().collect())?;
+        let made: Result<Vec<_>> = keys.iter().flatten().map(|key| pipelines.get(key).cloned()).collect();
+        let Ok(made) = made else { return Ok(false) };
+        let steps = self.steps.iter_mut().zip(&keys).filter(|(_, key)| key.is_some());
+        for ((step, _), late) in steps.zip(made) {
+            if let Step::Dispatch { pipeline, .. } = step {
+                *pipeline = late;
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -244,21 +288,21 @@ impl Recording {
         inputs: &[Input<'_>],
         outputs: &mut [Output<'_>],
         semaphores: &Semaphores,
-    ) -> Result<Copied> {
+    ) -> Result<Moved> {
         let mut state = self.state();
         state.check_lengths(inputs, outputs)?;
-        state.bind(device, pipelines, inputs, outputs)?;
+        let again = state.bind(device, pipelines, inputs, outputs)?;
         state.commands()?;
         let State { commands: Some(commands), inputs: ins, outputs: outs, .. } = &mut *state else {
             return Err(Error::DeviceLost);
         };
-        let mut copied = Copied { by_host: 0, by_device: ins.copied_bytes() + outs.copied_bytes() };
+        let mut moved = Moved { by_host: 0, by_device: ins.copied_bytes() + outs.copied_bytes(), again };
         if ins.has_own() {
             let mapped = commands.mapped(ins.host())?;
             for (input, part) in inputs.iter().zip(ins.parts()) {
                 if let (Input::Host(input), Some(part)) = (input, part) {
                     part.write(input, mapped);
-                    copied.by_host += input.len() as u64;
+                    moved.by_host += input.len() as u64;
                 }
             }
             commands.flush(ins.host())?;
@@ -271,11 +315,11 @@ impl Recording {
             for (output, part) in outputs.iter_mut().zip(outs.parts()) {
                 if let (Output::Host(output), Some(part)) = (output, part) {
                     part.read(mapped, output);
-                    copied.by_host += output.len() as u64;
+                    moved.by_host += output.len() as u64;
                 }
             }
         }
-        Ok(copied)
+        Ok(moved)
     }
 
     /// How long each dispatch of the last run took on the device; `None` before the first run, and

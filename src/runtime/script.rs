@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::vk::{Pipeline, Recorder, Region, Stage};
+use crate::vk::{Pipeline, PipelineKey, Recorder, Region, Slot, Stage};
 
 /// One step of a recording.
 pub(super) enum Step {
@@ -16,6 +16,15 @@ pub(super) enum Step {
     Timestamp,
     /// A kernel runs.
     Dispatch { pipeline: Arc<Pipeline>, regions: Vec<Region>, push: Vec<u8>, grid: [u32; 3] },
+}
+
+impl Step {
+    /// The key of the pipeline, but of one whose buffers may be exchanged, if it is a dispatch that names one of the slots.
+    pub fn late_key(&self, slots: &[Slot]) -> Option<PipelineKey> {
+        let Self::Dispatch { pipeline, regions, .. } = self else { return None };
+        let named = regions.iter().any(|region| slots.contains(&region.slot));
+        named.then(|| PipelineKey { update_after_bind: true, ..pipeline.key().clone() })
+    }
 }
 
 /// Records the steps in their order.

@@ -31,6 +31,8 @@ pub struct Stats {
     pub recordings: usize,
     /// Finished runs.
     pub runs: u64,
+    /// Runs before which the commands were recorded again, since an input or output lay elsewhere.
+    pub recorded_again: u64,
     /// Size of the arena in bytes.
     pub arena_bytes: u64,
     /// Size of all inputs and outputs in bytes, staging not counted.
@@ -103,6 +105,18 @@ impl Session {
             }
         }
         Ok(reasons)
+    }
+
+    /// Whether the weights of `program` may be added to those that are there. Shapes may want other packings of the same
+    /// constants: then all of these would be too many together, and [`clear_weights`](Self::clear_weights) is called
+    /// for.
+    pub fn has_room(&self, program: &Program) -> bool {
+        self.weights.has_room(program)
+    }
+
+    /// Gives up all weights, which go with the last recording that reads them. What is prepared next uploads its own.
+    pub fn clear_weights(&mut self) {
+        self.weights.clear();
     }
 
     /// Makes `program` ready to run: uploads weights whose key is new, creates pipelines that are
@@ -178,8 +192,9 @@ impl Session {
     }
 
     /// As [`run`](Self::run), but inputs and outputs may lie in buffers of the device, which are used where they lie:
-    /// no byte of these is copied. The first time that one lies elsewhere than in the run before, the commands are
-    /// recorded again. The device begins after what `semaphores` waits for, and signals them when it is done.
+    /// no byte of these is copied. When one lies elsewhere than in the run before, the commands are recorded again; on a
+    /// device with update after bind only when other tensors than before lie in such buffers. The device begins after
+    /// what `semaphores` waits for, and signals them when it is done.
     ///
     /// # Errors
     /// As there; [`Error::Host`] for a buffer that is too small, misaligned, of another device or shared with an
@@ -192,10 +207,11 @@ impl Session {
         semaphores: &Semaphores,
     ) -> Result<()> {
         self.device.alive()?;
-        let copied = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
-        log::trace!("{} bytes copied by the host, {} by the device", copied.by_host, copied.by_device);
-        self.stats.copied_by_host = copied.by_host;
-        self.stats.copied_by_device = copied.by_device;
+        let moved = recording.run(&self.device, &mut self.pipelines, inputs, outputs, semaphores)?;
+        log::trace!("{} bytes copied by the host, {} by the device", moved.by_host, moved.by_device);
+        self.stats.copied_by_host = moved.by_host;
+        self.stats.copied_by_device = moved.by_device;
+        self.stats.recorded_again += u64::from(moved.again);
         self.stats.runs += 1;
         Ok(())
     }

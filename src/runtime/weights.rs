@@ -21,6 +21,12 @@ const THREADS: usize = 4;
 /// How many bytes pass through host memory at once; a single larger weight passes alone.
 const CHUNK: u64 = 4 << 20;
 
+/// The most weights that other programs of a session have left, as a share of those of the one that is prepared.
+const IDLE: [u64; 2] = [3, 10];
+
+/// So many bytes of weights may be left in any case.
+const FEW: u64 = 1 << 20;
+
 /// Where weights lie.
 #[derive(Clone)]
 pub(super) struct Uploaded {
@@ -79,6 +85,19 @@ impl WeightStore {
             }
         }
         Ok(())
+    }
+
+    /// Whether the weights of `program` may be added: those that it has no use for must be few beside its own.
+    pub fn has_room(&self, program: &Program) -> bool {
+        let own: HashMap<&WeightKey, u64> = program.weights.iter().map(|w| (&w.key, w.bytes)).collect();
+        let idle = self.uploaded.iter().filter(|(key, _)| !own.contains_key(key));
+        let idle: u64 = idle.map(|(_, uploaded)| uploaded.bytes).sum();
+        idle <= (own.values().sum::<u64>() * IDLE[0] / IDLE[1]).max(FEW)
+    }
+
+    /// Forgets all weights. Their memory is free when no recording holds it any more.
+    pub fn clear(&mut self) {
+        self.uploaded.clear();
     }
 
     /// Where the weights with this key lie; they were uploaded.

@@ -84,6 +84,21 @@ impl NodeView<'_> {
         }
     }
 
+    /// The contents of operand `i` if it is constant, which are checked; `None` if it is computed, or left out.
+    pub fn known(&self, i: usize) -> Result<Option<Constant>, Unsupported> {
+        if !self.input(i).is_some_and(|tensor| tensor.is_constant()) {
+            return Ok(None);
+        }
+        let constant = self.constant(i)?;
+        constant.check()?;
+        Ok(Some(constant))
+    }
+
+    /// Whether one of these operands is present and computed.
+    pub fn is_computed(&self, operands: &[usize]) -> bool {
+        operands.iter().any(|i| self.input(*i).is_some_and(|tensor| !tensor.is_constant()))
+    }
+
     /// The numbers of operand `i`, which must be a constant of integers.
     pub fn ints(&self, i: usize) -> Result<Vec<i64>, Unsupported> {
         self.constant(i)?.to_i64().map_err(|e| Unsupported(format!("input {i}: {e}")))

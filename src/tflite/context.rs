@@ -1,16 +1,17 @@
 //! The host's context: tensors and nodes by index, and what the host does for a delegate.
 
 use std::borrow::Cow;
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::array::{IntArray, ints};
 use super::partition::Partition;
-use super::sys;
 use super::tensor_type::shape;
+use super::{host_version, sys};
 use crate::error::{Error, Result};
 use crate::ir::Shape;
+use crate::options::Integers;
 
 /// TFLite's context of one subgraph, within one callback.
 ///
@@ -45,6 +46,12 @@ impl<'a> Context<'a> {
     /// Tells contexts that exist at the same time apart.
     pub fn id(&self) -> usize {
         self.raw.as_ptr() as usize
+    }
+
+    /// The kernels that `integers` asks for: the reference kernels are this host's, if it tells its version.
+    pub fn kernels(&self, integers: Integers) -> Integers {
+        let function = self.get().GetNodeAndRegistration.map(|function| function as *const c_void);
+        host_version::of_host(integers, function.and_then(host_version::of_library))
     }
 
     fn get(&self) -> &sys::TfLiteContext {
@@ -133,6 +140,23 @@ impl<'a> Context<'a> {
         // SAFETY: the host borrows `nodes` for the call; the rest is the caller's promise.
         let status = unsafe { replace(self.raw.as_ptr(), registration, nodes.as_ptr(), delegate) };
         checked("ReplaceNodeSubsetsWithDelegateKernels", status)
+    }
+
+    /// The constants of the model.
+    pub fn constants(&self) -> Vec<i32> {
+        let is_constant = |index: &i32| {
+            self.tensor(*index).is_some_and(|tensor| tensor.allocation_type == sys::kTfLiteMmapRo)
+        };
+        (0..i32::try_from(self.tensor_count()).unwrap_or(i32::MAX)).filter(is_constant).collect()
+    }
+
+    /// The bytes of a tensor, if it has memory.
+    pub fn contents(&self, index: i32) -> Option<&[u8]> {
+        let tensor = self.tensor(index)?;
+        // SAFETY: every member of the union is a pointer.
+        let start = NonNull::new(unsafe { tensor.data.raw })?;
+        // SAFETY: the host has allocated `bytes` bytes, and changes them only under `&mut self`.
+        Some(unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), tensor.bytes) })
     }
 
     /// The present shape of a tensor; dimensions may be 0.

@@ -122,14 +122,26 @@ impl<'a> NodeView<'a> {
     }
 
     /// The builtin operator's parameters; `None` if the host gives none, or `T` belongs to another
-    /// operator.
+    /// operator or to later versions.
     pub fn params<T: BuiltinParams>(&self) -> Option<&'a T> {
         let data = self.node.builtin_data.cast::<T>();
-        if !T::CODES.contains(&self.builtin()) || !data.is_aligned() {
+        if !T::CODES.contains(&self.builtin()) || self.version() < T::SINCE || !data.is_aligned() {
             return None;
         }
-        // SAFETY: this is what the host keeps there for these operators, as long as the node lives.
+        // SAFETY: this is what the host keeps there for these operators, as long as the node lives. It knows the
+        // node's version, else it had not loaded the model.
         unsafe { data.as_ref() }
+    }
+
+    /// The type of sums, and of a bias, that a convolution or matrix product of int16 asks for; `None` if operators of
+    /// the node's version do not say.
+    pub fn quantized_bias_type(&self) -> Option<sys::TfLiteType> {
+        let conv = self.params::<sys::TfLiteConvParamsVersion8>().map(|p| p.quantized_bias_type);
+        let product =
+            || self.params::<sys::TfLiteFullyConnectedParamsVersion11>().map(|p| p.quantized_bias_type);
+        let transposed =
+            || self.params::<sys::TfLiteTransposeConvParamsVersion5>().map(|p| p.quantized_bias_type);
+        conv.or_else(product).or_else(transposed)
     }
 
     /// The custom operator's options.
@@ -233,6 +245,24 @@ mod tests {
         assert_eq!(size_of::<sys::TfLiteConvParams>(), 24);
         assert_eq!(size_of::<sys::TfLiteFullyConnectedParams>(), 12);
         assert_eq!(size_of::<sys::TfLiteTransposeConvParams>(), 16);
+    }
+
+    #[test]
+    fn parameters_of_later_versions_are_those_of_later_nodes() {
+        let mut host = Host::new();
+        let older = sys::TfLiteConvParams { stride_width: 3, ..Default::default() };
+        let params = sys::TfLiteConvParamsVersion8 { older, quantized_bias_type: sys::kTfLiteInt32 };
+        let params = host.keep(params);
+        for version in [7, 8] {
+            host.node(sys::kTfLiteBuiltinConv2d, &[], &[]).builtin_data = params.cast();
+            host.nodes.last_mut().unwrap().1.version = version;
+        }
+        let context = host.context();
+        let subgraph = Subgraph::new(&context);
+        let node = |i| subgraph.node(i).unwrap();
+        assert_eq!(node(0).quantized_bias_type(), None);
+        assert_eq!(node(1).quantized_bias_type(), Some(sys::kTfLiteInt32));
+        assert_eq!(node(1).params::<sys::TfLiteConvParams>().unwrap().stride_width, 3);
     }
 
     #[test]

@@ -6,22 +6,26 @@ use super::sys;
 ///
 /// # Safety
 /// Every host from 2.14 on keeps a `Self`, or something larger that begins like it, in
-/// `builtin_data` of the operators `CODES`, unless it is NULL.
+/// `builtin_data` of the operators `CODES`, unless it is NULL, if it knows their version `SINCE`.
 pub unsafe trait BuiltinParams {
     /// The builtin codes of the operators.
     const CODES: &'static [u32];
+    /// The version of the operators from which on nodes have it.
+    const SINCE: i32;
 }
 
 macro_rules! params {
-    ($($params:ident: $($code:ident)+;)*) => {$(
+    ($since:literal: $($params:ident: $($code:ident)+;)*) => {$(
         // SAFETY: TFLite's flatbuffer conversions (`ParseOpData`) give these operators this struct.
         unsafe impl BuiltinParams for sys::$params {
             const CODES: &'static [u32] = &[$(sys::$code),+];
+            const SINCE: i32 = $since;
         }
     )*};
 }
 
 params! {
+    1:
     TfLiteAddParams: kTfLiteBuiltinAdd;
     TfLiteArgMaxParams: kTfLiteBuiltinArgMax;
     TfLiteArgMinParams: kTfLiteBuiltinArgMin;
@@ -63,3 +67,7 @@ params! {
     TfLiteUnidirectionalSequenceLSTMParams: kTfLiteBuiltinUnidirectionalSequenceLstm;
     TfLiteUnpackParams: kTfLiteBuiltinUnpack;
 }
+
+params! { 5: TfLiteTransposeConvParamsVersion5: kTfLiteBuiltinTransposeConv; }
+params! { 8: TfLiteConvParamsVersion8: kTfLiteBuiltinConv2d; }
+params! { 11: TfLiteFullyConnectedParamsVersion11: kTfLiteBuiltinFullyConnected; }

@@ -7,20 +7,17 @@ use std::time::{Duration, Instant};
 use ash::vk;
 
 use super::buffer::Buffer;
-use super::descriptor::DescriptorPool;
+use super::descriptor::Descriptors;
 use super::fence::Fence;
 use super::logical_device::{LogicalDevice, Queue};
 use super::parked::{self, Work};
 use super::pipeline::Pipeline;
 use super::process;
+use super::region::Slot;
 use super::semaphores::Semaphores;
 use super::timestamps::Timestamps;
 use crate::caps::DeviceKind;
 use crate::error::{Error, Result};
-
-/// A buffer that the commands own or share, or a stretch of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(usize);
 
 /// What a slot stands for when it is no whole buffer.
 #[derive(Clone)]
@@ -39,14 +36,13 @@ enum Held {
 
 /// What a submission may take at least, before the device counts as lost.
 const LEAST_BOUND: Duration = Duration::from_secs(10);
-
-/// What a submission may take, over the time that is expected of it.
+/// What it may take, over the time that is expected of it.
 const BOUND: f64 = 20.0;
 
 /// What dropping waits for pending work.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// One or several `VkCommandBuffer`s that were recorded once.
+/// `VkCommandBuffer`s that were recorded once.
 pub struct Commands(ManuallyDrop<Recorded>);
 
 /// Command buffers with all that they name. Dropped only when nothing of it is pending.
@@ -55,7 +51,7 @@ pub(super) struct Recorded {
     pool: vk::CommandPool,
     /// In the order of submission; while recording, the last one is open.
     raw: Vec<vk::CommandBuffer>,
-    descriptors: DescriptorPool,
+    descriptors: Descriptors,
     timestamps: Option<Timestamps>,
     fence: Fence,
     /// How long a submission may take; for ever if `None`.
@@ -83,7 +79,7 @@ impl Commands {
     /// Nothing yet. One submission is expected to take so many `seconds`.
     pub(super) fn new(
         device: &Arc<LogicalDevice>,
-        descriptors: DescriptorPool,
+        descriptors: Descriptors,
         timestamps: Option<Timestamps>,
         seconds: f64,
     ) -> Result<Self> {
@@ -257,7 +253,11 @@ impl Commands {
         self.0.timestamps.as_mut()
     }
 
-    pub(super) fn descriptors(&mut self) -> &mut DescriptorPool {
+    pub(super) fn descriptors(&self) -> &Descriptors {
+        &self.0.descriptors
+    }
+
+    pub(super) fn descriptors_mut(&mut self) -> &mut Descriptors {
         &mut self.0.descriptors
     }
 

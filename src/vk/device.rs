@@ -215,6 +215,11 @@ impl Device {
         self.logical.sharing().timeline
     }
 
+    /// Whether recorded commands may be given other buffers.
+    pub fn has_update_after_bind(&self) -> bool {
+        self.logical.sharing().update_after_bind
+    }
+
     /// Its Vulkan handles.
     pub fn handles(&self) -> Handles {
         let raw = self.logical.raw();

@@ -19,6 +19,9 @@ pub struct PipelineKey {
     pub kernel: &'static Kernel,
     /// Values of its specialisation constants, in the order of [`Kernel::spec`].
     pub spec: Vec<u32>,
+    /// The buffers that it binds may be exchanged after recording; only where
+    /// [`Device::has_update_after_bind`](super::Device::has_update_after_bind).
+    pub update_after_bind: bool,
 }
 
 impl PipelineKey {
@@ -30,7 +33,9 @@ impl PipelineKey {
 
 impl PartialEq for PipelineKey {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.kernel, other.kernel) && self.spec == other.spec
+        std::ptr::eq(self.kernel, other.kernel)
+            && self.spec == other.spec
+            && self.update_after_bind == other.update_after_bind
     }
 }
 
@@ -40,6 +45,7 @@ impl Hash for PipelineKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::ptr::hash(self.kernel, state);
         self.spec.hash(state);
+        self.update_after_bind.hash(state);
     }
 }
 
@@ -48,11 +54,18 @@ pub(super) struct Layout {
     device: Arc<LogicalDevice>,
     set: vk::DescriptorSetLayout,
     pipeline: vk::PipelineLayout,
+    update_after_bind: bool,
 }
 
 impl Layout {
-    /// A layout for `bindings` storage buffers and `push` bytes of push constants.
-    pub fn new(device: &Arc<LogicalDevice>, bindings: u32, push: u32) -> Result<Self> {
+    /// A layout for `bindings` storage buffers and `push` bytes of push constants. With `update_after_bind` sets may be
+    /// written when commands that bind them are recorded.
+    pub fn new(
+        device: &Arc<LogicalDevice>,
+        bindings: u32,
+        push: u32,
+        update_after_bind: bool,
+    ) -> Result<Self> {
         let bindings: Vec<_> = (0..bindings)
             .map(|binding| {
                 vk::DescriptorSetLayoutBinding::default()
@@ -62,12 +75,19 @@ impl Layout {
                     .stage_flags(vk::ShaderStageFlags::COMPUTE)
             })
             .collect();
-        let info = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);
+        let late = vec![vk::DescriptorBindingFlags::UPDATE_AFTER_BIND; bindings.len()];
+        let mut late = vk::DescriptorSetLayoutBindingFlagsCreateInfo::default().binding_flags(&late);
+        let mut info = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);
+        if update_after_bind {
+            info =
+                info.flags(vk::DescriptorSetLayoutCreateFlags::UPDATE_AFTER_BIND_POOL).push_next(&mut late);
+        }
         // SAFETY: the device is alive and the structure complete.
         let set = unsafe { device.raw().create_descriptor_set_layout(&info, None) };
         let set = device.check("vkCreateDescriptorSetLayout", set)?;
         // From here on, dropping `layout` destroys what exists so far.
-        let mut layout = Self { device: device.clone(), set, pipeline: vk::PipelineLayout::null() };
+        let pipeline = vk::PipelineLayout::null();
+        let mut layout = Self { device: device.clone(), set, pipeline, update_after_bind };
         let ranges = [vk::PushConstantRange::default().stage_flags(vk::ShaderStageFlags::COMPUTE).size(push)];
         let sets = [set];
         let mut info = vk::PipelineLayoutCreateInfo::default().set_layouts(&sets);
@@ -88,6 +108,11 @@ impl Layout {
     pub fn pipeline(&self) -> vk::PipelineLayout {
         self.pipeline
     }
+
+    /// Whether its sets may be written when commands that bind them are recorded.
+    pub fn is_update_after_bind(&self) -> bool {
+        self.update_after_bind
+    }
 }
 
 impl Drop for Layout {
@@ -106,11 +131,11 @@ pub struct Pipeline {
     device: Arc<LogicalDevice>,
     raw: vk::Pipeline,
     layout: Arc<Layout>,
-    kernel: &'static Kernel,
+    key: PipelineKey,
 }
 
 impl Pipeline {
-    /// Creates a pipeline of `kernel` from its [`module`](PipelineKey::module), which may take seconds. Any
+    /// Creates the pipeline for `key` from its [`module`](PipelineKey::module), which may take seconds. Any
     /// number of threads may create pipelines at the same time.
     ///
     /// # Errors
@@ -119,12 +144,12 @@ impl Pipeline {
         device: &Arc<LogicalDevice>,
         cache: &PipelineCache,
         layout: Arc<Layout>,
-        kernel: &'static Kernel,
+        key: &PipelineKey,
         spirv: &[u32],
     ) -> Result<Self> {
         let refused = |call, result| match result {
             vk::Result::ERROR_DEVICE_LOST => device.check(call, Err(result)).map(|()| unreachable!("lost")),
-            _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), kernel.name) }),
+            _ => Err(Error::Driver { call, result: format!("{} for {}", name(result), key.kernel.name) }),
         };
         let info = vk::ShaderModuleCreateInfo::default().code(spirv);
         // SAFETY: the module was made from valid SPIR-V of the kernel table, which needs no more than the
@@ -148,7 +173,7 @@ impl Pipeline {
             Ok(_) => return refused("vkCreateComputePipelines", vk::Result::ERROR_UNKNOWN),
             Err((_, e)) => return refused("vkCreateComputePipelines", e),
         };
-        Ok(Self { device: device.clone(), raw, layout, kernel })
+        Ok(Self { device: device.clone(), raw, layout, key: key.clone() })
     }
 
     pub(super) fn raw(&self) -> vk::Pipeline {
@@ -160,7 +185,12 @@ impl Pipeline {
     }
 
     pub(super) fn kernel(&self) -> &'static Kernel {
-        self.kernel
+        self.key.kernel
+    }
+
+    /// What identifies it.
+    pub fn key(&self) -> &PipelineKey {
+        &self.key
     }
 }
 

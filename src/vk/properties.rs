@@ -3,6 +3,7 @@
 use ash::{amd, arm, nv, vk};
 
 use super::device_info::{self, DeviceInfo};
+use super::environment::variable;
 use super::features::{self, Offer};
 use super::instance::Instance;
 use super::logical_device::Limits;
@@ -11,6 +12,9 @@ use crate::caps::{Caps, Machine, Submission};
 /// Storage buffers are placed at multiples of at least this many bytes, so that kernels may read
 /// four floats at once.
 const ALIGNMENT: u64 = 16;
+
+/// Decides whether convolutions of integers one behind the other are one dispatch: 0 never, 1 wherever a kernel can.
+const FUSES_INTEGERS_VARIABLE: &str = "TFLITE_VULKAN_FUSE_INTEGERS";
 
 /// Asks a device of at least Vulkan 1.1, whose queue is of `family`.
 pub(super) fn query(
@@ -34,12 +38,15 @@ pub(super) fn query(
     // SAFETY: the handle was enumerated from this instance.
     let families = unsafe { instance.raw().get_physical_device_queue_family_properties(physical) };
     let shared_bytes = limits.max_compute_shared_memory_size;
+    let machine = Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes);
     let caps = Caps {
         name: info.name.clone(),
         kind: info.kind,
         machine: Machine {
             fast_dot: offer.fast_dot,
-            ..Machine::new(info.kind, info.vendor, cores(instance, physical), shared_bytes)
+            fuses_integers: variable(FUSES_INTEGERS_VARIABLE)
+                .map_or(machine.fuses_integers, |value| Some(value == "1")),
+            ..machine
         },
         features: offer.features,
         subgroup_size: features::subgroup(instance, physical).0,

@@ -5,37 +5,14 @@ use std::sync::Arc;
 use ash::vk;
 
 use super::buffer::Buffer;
-use super::commands::{Commands, Place, Slot};
-use super::descriptor::DescriptorPool;
+use super::commands::{Commands, Place};
+use super::descriptor::Descriptors;
 use super::device::Device;
 use super::parked;
 use super::pipeline::Pipeline;
+use super::region::{Capacity, Region, Slot};
 use super::timestamps::Timestamps;
 use crate::error::Result;
-
-/// How much a command buffer will hold.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Capacity {
-    /// Dispatches.
-    pub dispatches: usize,
-    /// Buffers bound by all dispatches together.
-    pub bindings: usize,
-    /// Timestamps.
-    pub timestamps: usize,
-    /// The time in seconds that a run is expected to take; 0 if nobody knows.
-    pub seconds: f64,
-}
-
-/// A part of a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region {
-    /// The buffer.
-    pub slot: Slot,
-    /// Where it starts, in bytes.
-    pub offset: u64,
-    /// Its size in bytes.
-    pub bytes: u64,
-}
 
 /// What a barrier stands between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +78,7 @@ impl Recorder {
         let device = device.logical();
         device.alive()?;
         parked::free_idle();
-        let descriptors = DescriptorPool::new(device, capacity.dispatches as u32, capacity.bindings as u32)?;
+        let descriptors = Descriptors::new(device, capacity);
         let timestamps = Timestamps::new(device, capacity.timestamps as u32)?;
         Self::begin(Commands::new(device, descriptors, timestamps, capacity.seconds)?)
     }
@@ -155,16 +132,10 @@ impl Recorder {
         let kernel = pipeline.kernel();
         assert_eq!(regions.len(), kernel.bindings.len(), "{} wants one buffer per binding", kernel.name);
         assert_eq!(push.len(), kernel.push_bytes as usize, "{} wants its push constants", kernel.name);
-        let buffers: Vec<_> = regions
-            .iter()
-            .map(|region| {
-                let (buffer, offset) = self.raw(region);
-                vk::DescriptorBufferInfo::default().buffer(buffer).offset(offset).range(region.bytes)
-            })
-            .collect();
+        let buffers = self.commands.bindings(regions);
         self.place_barrier();
         let layout = pipeline.layout();
-        let set = self.commands.descriptors().set(layout, &buffers)?;
+        let set = self.commands.descriptors_mut().set(layout, regions, &buffers)?;
         let device = self.commands.device().clone();
         let (raw, commands) = (device.raw(), self.commands.raw());
         // SAFETY: the command buffer is recording; pipeline, set and buffers live as long as it,
@@ -195,7 +166,8 @@ impl Recorder {
     pub fn copy(&mut self, from: Region, to: Region) {
         assert_eq!(from.bytes, to.bytes, "a copy keeps its size");
         self.place_barrier();
-        let ((source, start), (destination, to)) = (self.raw(&from), self.raw(&to));
+        self.commands.descriptors_mut().fix(&[from, to]);
+        let ((source, start), (destination, to)) = (self.commands.raw_of(&from), self.commands.raw_of(&to));
         let part = vk::BufferCopy::default().src_offset(start).dst_offset(to).size(from.bytes);
         // SAFETY: the command buffer is recording and holds both buffers; the regions lie in them.
         unsafe {
@@ -260,10 +232,12 @@ impl Recorder {
         self.commands.end()?;
         Ok(self.commands)
     }
+}
 
+impl Commands {
     /// The buffer of a region that must lie in it, and where the region starts there.
-    fn raw(&self, region: &Region) -> (vk::Buffer, u64) {
-        let (buffer, start) = self.commands.buffer(region.slot);
+    fn raw_of(&self, region: &Region) -> (vk::Buffer, u64) {
+        let (buffer, start) = self.buffer(region.slot);
         let offset = start.saturating_add(region.offset);
         let end = offset.checked_add(region.bytes);
         assert!(
@@ -272,5 +246,33 @@ impl Recorder {
             buffer.bytes()
         );
         (buffer.raw(), offset)
+    }
+
+    /// What a descriptor set says of these regions.
+    fn bindings(&self, regions: &[Region]) -> Vec<vk::DescriptorBufferInfo> {
+        let binding = |region: &Region| {
+            let (buffer, offset) = self.raw_of(region);
+            vk::DescriptorBufferInfo::default().buffer(buffer).offset(offset).range(region.bytes)
+        };
+        regions.iter().map(binding).collect()
+    }
+
+    /// Puts slots that were made by [`Recorder::slot`] elsewhere, for what is recorded, once nothing is pending. Only
+    /// dispatches of pipelines with [`update_after_bind`](super::PipelineKey::update_after_bind) may have named them.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`](crate::error::Error::DeviceLost).
+    pub fn exchange(&mut self, places: impl IntoIterator<Item = (Slot, Place)>) -> Result<()> {
+        self.wait()?;
+        self.device().alive()?;
+        for (slot, place) in places {
+            assert!(!self.descriptors().is_fixed(slot), "{slot:?} is named for good");
+            self.place(slot, place);
+        }
+        let descriptors = self.descriptors();
+        for (set, regions) in descriptors.written_late() {
+            descriptors.write(*set, &self.bindings(regions));
+        }
+        Ok(())
     }
 }

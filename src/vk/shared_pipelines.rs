@@ -13,8 +13,8 @@ use crate::error::Result;
 pub(super) struct SharedPipelines {
     device: Arc<LogicalDevice>,
     cache: PipelineCache,
-    /// By bindings and bytes of push constants.
-    layouts: Mutex<HashMap<(u32, u32), Arc<Layout>>>,
+    /// By bindings, bytes of push constants, and whether buffers may be exchanged.
+    layouts: Mutex<HashMap<(u32, u32, bool), Arc<Layout>>>,
     pipelines: Mutex<HashMap<PipelineKey, Weak<Pipeline>>>,
     created: AtomicU64,
 }
@@ -38,8 +38,7 @@ impl SharedPipelines {
     /// Creates the pipeline for `key` from its module, and shares it.
     pub fn create(&self, key: &PipelineKey, spirv: &[u32]) -> Result<Arc<Pipeline>> {
         self.device.alive()?;
-        let layout = self.layout(key.kernel.bindings.len() as u32, key.kernel.push_bytes)?;
-        let pipeline = Arc::new(Pipeline::new(&self.device, &self.cache, layout, key.kernel, spirv)?);
+        let pipeline = Arc::new(Pipeline::new(&self.device, &self.cache, self.layout(key)?, key, spirv)?);
         self.created.fetch_add(1, Ordering::Relaxed);
         let mut all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, pipeline| pipeline.strong_count() > 0);
@@ -47,14 +46,16 @@ impl SharedPipelines {
         Ok(pipeline)
     }
 
-    /// The layout for `bindings` storage buffers and `push` bytes of push constants.
-    fn layout(&self, bindings: u32, push: u32) -> Result<Arc<Layout>> {
+    /// The layout of the pipeline for `key`.
+    fn layout(&self, key: &PipelineKey) -> Result<Arc<Layout>> {
+        let (bindings, push) = (key.kernel.bindings.len() as u32, key.kernel.push_bytes);
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(layout) = layouts.get(&(bindings, push)) {
+        let place = (bindings, push, key.update_after_bind);
+        if let Some(layout) = layouts.get(&place) {
             return Ok(layout.clone());
         }
-        let layout = Arc::new(Layout::new(&self.device, bindings, push)?);
-        layouts.insert((bindings, push), layout.clone());
+        let layout = Arc::new(Layout::new(&self.device, bindings, push, key.update_after_bind)?);
+        layouts.insert(place, layout.clone());
         Ok(layout)
     }
 

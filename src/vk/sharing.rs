@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 
-use ash::{ext, khr};
+use ash::{ext, khr, vk};
+
+use super::feature_chain::Chain;
 
 /// Which ways are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,21 +19,25 @@ pub(super) struct Sharing {
     pub hardware_buffer: bool,
     /// Semaphores that count.
     pub timeline: bool,
+    /// Recorded commands may be given other buffers.
+    pub update_after_bind: bool,
 }
 
 const HARDWARE_BUFFER: [&CStr; 2] =
     [ash::android::external_memory_android_hardware_buffer::NAME, ext::queue_family_foreign::NAME];
 
 impl Sharing {
-    /// What these extensions allow.
-    pub fn new(has: impl Fn(&CStr) -> bool, timeline: bool) -> Self {
+    /// What these extensions and features allow.
+    pub fn new(has: impl Fn(&CStr) -> bool, features: &Chain) -> Self {
         let memory_fd = has(khr::external_memory_fd::NAME);
         Self {
             memory_fd,
             dma_buf: memory_fd && has(ext::external_memory_dma_buf::NAME),
             host_pointer: has(ext::external_memory_host::NAME),
             hardware_buffer: HARDWARE_BUFFER.into_iter().all(&has),
-            timeline,
+            timeline: features.timeline.timeline_semaphore == vk::TRUE,
+            update_after_bind: features.indexing.descriptor_binding_storage_buffer_update_after_bind
+                == vk::TRUE,
         }
     }
 
@@ -60,6 +66,7 @@ impl Sharing {
             host_pointer: self.host_pointer && other.host_pointer,
             hardware_buffer: self.hardware_buffer && other.hardware_buffer,
             timeline: self.timeline && other.timeline,
+            update_after_bind: self.update_after_bind && other.update_after_bind,
         }
     }
 }

@@ -18,14 +18,14 @@ LIBRARY = BUILD / "target" / "x86_64-linux-android" / "release" / "libtflite_vul
 LIBRARIES = {"libc": ["bionic.c"], "libm": [], "libdl": [], "liblog": ["log.c"]}
 
 
-def shims(folder):
-    """Makes Android's libraries out of this machine's."""
+def shims(folder, compiler="gcc"):
+    """Makes Android's libraries out of those of the compiler's machine."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sources in LIBRARIES.items():
         made = ["-shared", "-fPIC", f"-Wl,-soname,{name}.so", "-o", folder / f"{name}.so"]
         inputs = [HERE / source for source in sources] or ["-x", "c", os.devnull, "-x", "none"]
         libraries = ["-Wl,--no-as-needed", "-lm", "-ldl"]
-        command = ["gcc", "-Wall", "-Wextra", "-Werror", *made, *inputs, *libraries]
+        command = [compiler, "-Wall", "-Wextra", "-Werror", *made, *inputs, *libraries]
         subprocess.run([str(word) for word in command], check=True)
 
 

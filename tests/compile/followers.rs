@@ -18,7 +18,7 @@ use tflite_vulkan::{passes, reference};
 
 use crate::net::{Net, window};
 
-fn sum(channels: u32) -> ScaledSum {
+pub fn sum(channels: u32) -> ScaledSum {
     let scaling = Scaling::fixed(0.02, 0.3, 1.0).expect("the scales are usual");
     ScaledSum {
         x_zero_point: 3,
@@ -34,24 +34,28 @@ fn weights(net: &mut Net, dims: &[u32]) -> ValueId {
     net.integers(dims, bytes)
 }
 
-fn conv(net: &mut Net, x: ValueId, depth: u32, channels: u32) -> ValueId {
+pub fn conv(net: &mut Net, x: ValueId, depth: u32, channels: u32) -> ValueId {
     let w = weights(net, &[channels, 1, 1, depth]);
     let op = Conv2dIntegers { window: window([1, 1], [1, 1], Padding::Same), sum: sum(channels) };
     net.node_of(DType::I8, "CONV", op, &[x, w], &[])
 }
 
-fn depthwise(net: &mut Net, x: ValueId, channels: u32) -> ValueId {
+pub fn depthwise(net: &mut Net, x: ValueId, channels: u32) -> ValueId {
     let w = weights(net, &[1, 3, 3, channels]);
     let op = DepthwiseConv2dIntegers { window: window([3, 3], [1, 1], Padding::Same), sum: sum(channels) };
     net.node_of(DType::I8, "DEPTHWISE", op, &[x, w], &[])
 }
 
 fn product(net: &mut Net, x: ValueId, w: ValueId, channels: u32) -> ValueId {
-    let op = FullyConnectedIntegers { shapes: FullyConnected { keep_num_dims: false }, sum: sum(channels) };
+    let op = FullyConnectedIntegers {
+        shapes: FullyConnected { keep_num_dims: false },
+        sum: sum(channels),
+        dtype: DType::I8,
+    };
     net.node_of(DType::I8, "FULLY_CONNECTED", op, &[x, w], &[])
 }
 
-fn binary(net: &mut Net, function: Function, a: ValueId, b: ValueId) -> ValueId {
+pub fn binary(net: &mut Net, function: Function, a: ValueId, b: ValueId) -> ValueId {
     let factor = |x| FixedPoint::new(x).expect("it is positive");
     let last = if function == Function::Mul { 0.02 } else { 2.0 / f64::from(1 << 20) };
     let op = QuantizedFunction {
@@ -66,7 +70,7 @@ fn binary(net: &mut Net, function: Function, a: ValueId, b: ValueId) -> ValueId 
     net.node_of(DType::I8, label, QuantizedBinary(op), &[a, b], &[])
 }
 
-fn table(net: &mut Net, x: ValueId) -> ValueId {
+pub fn table(net: &mut Net, x: ValueId) -> ValueId {
     let numbers = (0..256).map(|i| (i * 71 + 13) % 256 - 128).collect();
     net.node_of(DType::I8, "TABLE", Lookup::Numbers { dtype: DType::I8, numbers }, &[x], &[])
 }
@@ -75,18 +79,13 @@ fn input(net: &mut Net) -> ValueId {
     net.input_of(DType::I8, &[1, 5, 7, 8])
 }
 
-fn compiled(build: fn(&mut Net) -> Vec<ValueId>) -> (Graph, compile::Compiled) {
+/// What is left of the graph on a device; its results are as before, and each node is one dispatch.
+pub fn left(caps: &Caps, build: fn(&mut Net) -> Vec<ValueId>) -> String {
     let mut net = Net::default();
     let outputs = build(&mut net);
     let before = net.outputs(&outputs);
-    let compiled = compile::compile(before.clone(), &Caps::minimum(), &Precision::Fp32.into(), &heuristic)
+    let compiled = compile::compile(before.clone(), caps, &Precision::Fp32.into(), &heuristic)
         .expect("the graph compiles");
-    (before, compiled)
-}
-
-/// What is left of the graph; its results are as before, and each node is one dispatch.
-fn left(build: fn(&mut Net) -> Vec<ValueId>) -> String {
-    let (before, compiled) = compiled(build);
     let after = &compiled.graph;
     let results = |graph: &Graph| {
         let inputs = graph.inputs().iter().enumerate().map(|(n, id)| {
@@ -196,7 +195,7 @@ fn followers_disappear_into_sums_of_products() {
         ),
     ];
     for (what, build, want) in rows {
-        assert_eq!(left(*build), *want, "{what}");
+        assert_eq!(left(&Caps::minimum(), *build), *want, "{what}");
     }
 }
 

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use tflite_vulkan::caps::{Caps, Features};
 use tflite_vulkan::compile::compile;
 use tflite_vulkan::graph::{Graph, Mix, Node, Storage};
-use tflite_vulkan::ir::{DType, Shape, TensorType};
+use tflite_vulkan::ir::requantize::{Scaling, Target};
+use tflite_vulkan::ir::{DType, FixedPoint, Padding, Shape, SpatialPadding, TensorType, Window};
 use tflite_vulkan::lower::heuristic;
 use tflite_vulkan::op::Operator;
 use tflite_vulkan::ops::arg_max::ArgMax;
 use tflite_vulkan::ops::concatenation::Concatenation;
+use tflite_vulkan::ops::conv_2d_integers::Conv2dIntegers;
+use tflite_vulkan::ops::conv_2d_wide_integers::Conv2dWideIntegers;
+use tflite_vulkan::ops::depthwise_conv_2d_integers::DepthwiseConv2dIntegers;
 use tflite_vulkan::ops::pad::{Border, Growth, Pad};
 use tflite_vulkan::ops::reduce::{Reduce, ReduceKind};
 use tflite_vulkan::ops::reduce_integers::ReduceIntegers;
 use tflite_vulkan::ops::resize::Resize;
 use tflite_vulkan::ops::resize_nearest_neighbor::ResizeNearestNeighbor;
+use tflite_vulkan::ops::scaled_sum::{Followers, ScaledSum};
 use tflite_vulkan::ops::transpose::Transpose;
 use tflite_vulkan::options::Precision;
 use tflite_vulkan::program::{BufferKind, Element};
@@ -35,7 +40,7 @@ fn graph(op: Arc<dyn Operator>, operands: &[DType], result: DType) -> Graph {
         inputs: inputs.iter().copied().map(Some).collect(),
         outputs: vec![output],
         epilogue: vec![],
-        origin: vec![0],
+        origin: [0].into(),
         label: "node".into(),
     });
     graph.set_interface(inputs, vec![output]);
@@ -62,6 +67,46 @@ fn integers_are_stored_as_such_with_and_without_small_types() {
         for graph in moved.chain([graph(found, &[dtype], DType::I64)]) {
             devices.iter().for_each(|caps| check(&graph, caps));
         }
+    }
+}
+
+/// Weights that are computed, and sums and means of numbers.
+#[test]
+fn sums_of_integers_are_stored_as_such() {
+    let window = Window {
+        size: [3, 5],
+        stride: [1, 2],
+        dilation: [1, 1],
+        padding: Padding::Same,
+        zeros: SpatialPadding::default(),
+    };
+    let scaled = |channels: usize| ScaledSum {
+        x_zero_point: 3,
+        w_zero_point: 0,
+        scalings: vec![Scaling::fixed(0.5, 0.25, 1.0).expect("a factor"); channels].into(),
+        target: Target { zero_point: -3, bounds: [-128, 127] },
+        followers: Followers::default(),
+    };
+    let wide = Conv2dWideIntegers {
+        window,
+        depthwise: true,
+        factors: vec![FixedPoint::new(0.01).expect("a factor"); 7].into(),
+        twice: false,
+        bounds: [-32_768, 32_767],
+    };
+    let of = |features| Caps { features, ..Caps::minimum() };
+    let devices = [of(Features::NONE), of(Features::STORAGE_16.with(Features::STORAGE_8))];
+    let reduce = |kind| Arc::new(ReduceIntegers(Reduce { kind, axes: vec![1, 3], keep_dims: true }));
+    let graphs = [
+        graph(Arc::new(Conv2dIntegers { window, sum: scaled(1) }), &[DType::I8; 2], DType::I8),
+        graph(Arc::new(DepthwiseConv2dIntegers { window, sum: scaled(7) }), &[DType::U8; 2], DType::U8),
+        graph(Arc::new(wide), &[DType::I16, DType::I8], DType::I16),
+        graph(reduce(ReduceKind::Sum), &[DType::I32], DType::I32),
+        graph(reduce(ReduceKind::Mean), &[DType::I64], DType::I64),
+        graph(reduce(ReduceKind::Product), &[DType::U8], DType::U8),
+    ];
+    for graph in &graphs {
+        devices.iter().for_each(|caps| check(graph, caps));
     }
 }
 

@@ -88,7 +88,7 @@ impl Net {
             inputs: inputs.iter().copied().map(Some).collect(),
             outputs: vec![output],
             epilogue: steps.to_vec(),
-            origin: vec![self.nodes],
+            origin: [self.nodes].into(),
             label: label.into(),
         });
         self.nodes += 1;

@@ -19,6 +19,7 @@ use tflite_vulkan::ops::unary::Unary;
 use tflite_vulkan::options::Precision;
 use tflite_vulkan::program::{Dispatch, TacticKey};
 
+use crate::allocations::allocations;
 use crate::net::{Net, RELU, window};
 
 /// Most operators in one graph, for pictures of any size.
@@ -132,4 +133,25 @@ fn a_larger_picture_needs_no_other_pooling() {
     let (second, none) = pipelines([2, 9, 5, 8]);
     assert_eq!((spare, none), (second.clone(), HashSet::new()));
     assert!(first.is_disjoint(&second));
+}
+
+/// Another shape of a graph of many nodes is compiled with few allocations for each of them: nodes and names are shared
+/// with the graph as imported.
+#[test]
+fn a_resize_allocates_little_per_node() {
+    const NODES: usize = 3000;
+    let mut net = Net::default();
+    let x = net.input(&[1, 64]);
+    let pair = |y, _| {
+        let sum = net.node("ADD", Binary(StepOp::Add), &[y, x], &[]);
+        net.node("TANH", Unary(StepOp::Tanh), &[sum], &[])
+    };
+    let y = (0..NODES / 2).fold(x, pair);
+    let imported = net.outputs(&[y]);
+    let count = allocations(|| {
+        let mut graph = imported.clone();
+        reshape(&mut graph, &[Shape::from([7, 64])]).unwrap();
+        compile(graph.clone(), &Caps::minimum(), &Precision::Fp32.into(), &heuristic).unwrap();
+    });
+    assert!(count <= 20 * NODES, "{count} allocations for {NODES} nodes");
 }

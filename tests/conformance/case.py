@@ -25,6 +25,7 @@ class Case:
     twin     the graph whose stock kernels it must equal instead of its own
     near     the largest error against its own stock kernels, where it has a twin
     stateful   whether a run depends on those before it
+    logs     what the log must say, with the log_level of the options
     """
 
     graph: Graph
@@ -41,6 +42,7 @@ class Case:
     twin: Graph | None = None
     near: float = 0.05
     stateful: bool = False
+    logs: str = ""
 
     @property
     def name(self):

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from .child import save_runs
 
 CHILD = drivers.ROOT / "tests" / "conformance" / "child.py"
 OLDEST = drivers.ROOT / "build" / "venv-2.14" / "bin" / "python"
+# What runs the children: `tests/arm64/run.py` gives a Python for another machine.
+PYTHON = os.environ.get("TFLITE_VULKAN_PYTHON", sys.executable)
 # What the library logs when a partition that should run in fp16 does not.
 KEPT_FP32 = "this partition runs in fp32"
 # What it logs when it computes on the host what the device cannot: a last resort, no answer.
@@ -122,16 +125,25 @@ def sections(text):
     return {name: "\n".join(lines) for name, lines in found.items()}
 
 
-def run(entries, folder, library, config, validate=True):
-    """Runs entries of `write_case` in children, another one for the rest each time that one dies."""
+def environment(name):
+    """What a group adds to the environment of its children."""
+    return getattr(importlib.import_module(f"{cases.__name__}.{name}"), "ENVIRONMENT", {})
+
+
+def run(entries, folder, library, config, validate=True, more=None):
+    """Runs entries of `write_case` in children, another one for the rest each time that one dies.
+
+    `more` adds to their environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     results, output = folder / "results.jsonl", folder / "output.txt"
     results.write_text("")
     faults, everything = {entry["name"]: [] for entry in entries} | {OUTSIDE: []}, {}
     job = {"library": str(library), "options": config.options, "limit": LIMITS[config.precision]}
     job["results"] = str(results)
-    command = [str(OLDEST if config.oldest else sys.executable), str(CHILD), str(folder / "job.json")]
-    env = drivers.environment(config.driver, validate)
+    python = sys.executable if library == "reference" else PYTHON
+    command = [str(OLDEST if config.oldest else python), str(CHILD), str(folder / "job.json")]
+    env = drivers.environment(config.driver, validate) | (more or {})
     waiting = list(entries)
     while waiting:
         (folder / "job.json").write_text(json.dumps(dict(job, cases=waiting), indent=1))

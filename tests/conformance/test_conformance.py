@@ -74,7 +74,8 @@ def run_group(config, name, texts, library, validate):
             entries.append(group.write_case(folder, number, case))
         except (RuntimeError, ValueError) as error:
             refused[case.name] = [f"the stock interpreter refuses the model: {error}"]
-    outcome = group.run(entries, folder, library, group.Config(config), validate)
+    more = group.environment(name)
+    outcome = group.run(entries, folder, library, group.Config(config), validate, more)
     outcome.faults.update(refused)
     return outcome
 
@@ -84,6 +85,9 @@ def test_case(outcomes, config, name, case):
     outcome = outcomes[config, name].result()
     if group.KEPT_FP32 in outcome.printed.get(case, "") and not group.load(name)[case].sensitive:
         outcome.faults[case].append("kept in fp32")
+    logs = group.load(name)[case].logs if case != group.OUTSIDE else ""
+    if logs not in outcome.printed.get(case, ""):
+        outcome.faults[case].append(f"the log lacks {logs!r}")
     outcome.judge(case, f"{config} {name} {case!r}, seed {SEED}")
 
 

@@ -190,7 +190,7 @@ impl Case {
             inputs: operands,
             outputs: outputs.clone(),
             epilogue: self.steps.clone(),
-            origin: vec![0],
+            origin: [0].into(),
             label: label.into(),
         });
         match &self.behind {
@@ -345,13 +345,17 @@ fn check_candidates(cases: &[Case], most: usize, sides: Sides, rounds: Option<u3
     own.machine.max_rounds = rounds.unwrap_or(own.machine.max_rounds);
     let mut gpu = Caps { kind: DeviceKind::Integrated, ..own.clone() };
     gpu.machine.fast_dot = true;
+    gpu.machine.fuses_integers = Some(true);
     let few = [Features::SUBGROUP_ARITHMETIC, Features::STORAGE_16, Features::STORAGE_8];
     let mut plain = Caps { features: few.into_iter().fold(gpu.features, Features::without), ..gpu.clone() };
     plain.machine.fast_dot = false;
+    let mut fused = own.clone();
+    fused.machine.fuses_integers = Some(true);
     let ways = match sides {
         Sides::Alike => vec![
             (Precision::Fp32, own.clone(), sides),
             (Precision::Fp16, own, sides),
+            (Precision::Fp32, fused, sides),
             (Precision::Fp32, gpu.clone(), sides),
             (Precision::Fp32, plain, sides),
             (Precision::Fp16Fast, gpu, sides),

@@ -121,7 +121,7 @@ fn refusal(op: impl Operator + 'static, x: &[u32], w: Option<&[u32]>, is_constan
         inputs: inputs.iter().copied().map(Some).collect(),
         outputs: vec![y],
         epilogue: Vec::new(),
-        origin: vec![0],
+        origin: [0].into(),
         label: "NODE".into(),
     });
     let computed = if is_constant { &inputs[..1] } else { &inputs[..] };

@@ -14,5 +14,6 @@ mod pooling;
 mod quantised;
 mod quantised_convolution;
 mod quantised_elementwise;
+mod quantised_residual;
 mod random;
 mod reduction;

@@ -119,10 +119,12 @@ fn rows() -> Vec<Case> {
 fn recurrent(coupled: bool, projected: bool, batch: u32, steps: u32) -> Case {
     let sizes = Sizes { inputs: 5, cells: 9, outputs: if projected { 6 } else { 9 } };
     let gate = Some([factor(0.03), factor(0.02)]);
+    let seen = Some(factor(1e-4));
     let product = Product { factor: factor(1e-4), zero_point: -7 };
     let layer = Layer {
         sizes,
         gates: [if coupled { None } else { gate }, gate, gate, gate],
+        peepholes: if coupled { [None; 4] } else { [seen, seen, None, seen] },
         zero_points: [3, -7],
         cell_bits: 3,
         cell_clip: 20_000,
@@ -135,6 +137,9 @@ fn recurrent(coupled: bool, projected: bool, batch: u32, steps: u32) -> Case {
         args[1 + k] = known(DType::I8, &[sizes.cells, sizes.inputs]);
         args[5 + k] = known(DType::I8, &[sizes.cells, sizes.outputs]);
         args[12 + k] = known(DType::I32, &[sizes.cells]);
+    }
+    for i in (9..12).filter(|_| !coupled) {
+        args[i] = known(DType::I16, &[sizes.cells]);
     }
     if projected {
         args[16] = known(DType::I8, &[sizes.outputs, sizes.cells]);

@@ -16,7 +16,7 @@ use tflite_vulkan::ops::scaled_sum::{Followers, ScaledSum};
 use crate::harness::{Arg, Case, Random, check, check_every_candidate};
 
 /// Integers of all sizes.
-fn elements(random: &mut Random, dims: &[u32], dtype: DType) -> HostTensor {
+pub fn elements(random: &mut Random, dims: &[u32], dtype: DType) -> HostTensor {
     let shape = Shape::new(dims);
     let bytes = (0..shape.elements()).map(|_| (random.next() * 1e4) as i64 as u8);
     let data = match dtype {
@@ -27,7 +27,7 @@ fn elements(random: &mut Random, dims: &[u32], dtype: DType) -> HostTensor {
 }
 
 /// Scalings of all kinds for so many channels.
-fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
+pub fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
     let scaling = |channel: u32| {
         let factor = 1e-3 * 1.7_f32.powi(channel as i32 % 9 - 4);
         if float { Scaling::float(factor, 1.0, 1.0) } else { Scaling::fixed(factor, 1.0, 1.0) }
@@ -48,7 +48,7 @@ fn sum(channels: u32, dtype: DType, float: bool) -> ScaledSum {
 }
 
 /// The sum with a table, a function of the result and operand 3, and a table once more.
-fn followed(sum: &ScaledSum, dtype: DType, function: Function, rounding: Rounding) -> ScaledSum {
+pub fn followed(sum: &ScaledSum, dtype: DType, function: Function, rounding: Rounding) -> ScaledSum {
     let factor = |x| FixedPoint::new(x).expect("it is positive");
     let factors = match (function, rounding) {
         (Function::Mul, Rounding::Xnnpack) => {
@@ -79,11 +79,11 @@ fn followed(sum: &ScaledSum, dtype: DType, function: Function, rounding: Roundin
     })
 }
 
-fn window(size: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: Padding) -> Window {
+pub fn window(size: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: Padding) -> Window {
     Window { size, stride, dilation, padding, zeros: SpatialPadding::default() }
 }
 
-fn bias(random: &mut Random, channels: u32) -> HostTensor {
+pub fn bias(random: &mut Random, channels: u32) -> HostTensor {
     let numbers = (0..channels).map(|_| (random.next() * 900.0) as i32).collect();
     HostTensor { shape: Shape::from([channels]), data: Data::I32(numbers) }
 }
@@ -180,6 +180,31 @@ fn depthwise_convolutions_of_integers() {
 }
 
 #[test]
+fn weights_and_biases_that_are_computed() {
+    let mut random = Random(11);
+    let mut cases = Vec::new();
+    let window = window([3, 2], [1, 2], [2, 1], Padding::Same);
+    for (n, dtype) in [DType::I8, DType::U8, DType::I8, DType::U8].into_iter().enumerate() {
+        let channels = [6, 8][n % 2];
+        let mut args = |x: &[u32], filter: &[u32], channels: u32| {
+            let [w, b] = [elements(&mut random, filter, dtype), bias(&mut random, channels)];
+            let x = Arg::Elements(elements(&mut random, x, dtype));
+            vec![x, if n < 2 { Arg::Elements(w) } else { Arg::Known(w) }, Arg::Elements(b)]
+        };
+        let conv = args(&[2, 7, 5, 4], &[channels, 3, 2, 2], channels);
+        cases.push(Case::new(Conv2dIntegers { window, sum: sum(channels, dtype, false) }, conv).gives(dtype));
+        let depthwise = args(&[1, 6, 7, 3], &[1, 3, 2, 9], 9);
+        cases.push(
+            Case::new(DepthwiseConv2dIntegers { window, sum: sum(9, dtype, false) }, depthwise).gives(dtype),
+        );
+        let (shapes, sum) = (FullyConnected { keep_num_dims: true }, sum(channels, dtype, false));
+        let product = args(&[5, 3], &[channels, 3], channels);
+        cases.push(Case::new(FullyConnectedIntegers { shapes, sum, dtype }, product).gives(dtype));
+    }
+    check(cases);
+}
+
+#[test]
 fn what_follows_sums_of_integers() {
     let mut random = Random(7);
     let mut cases = Vec::new();
@@ -217,7 +242,7 @@ fn what_follows_sums_of_integers() {
                 Arg::Known(bias(&mut random, channels)),
                 Arg::Elements(elements(&mut random, &[rows, channels], dtype)),
             ];
-            cases.push(Case::new(FullyConnectedIntegers { shapes, sum }, product).gives(dtype));
+            cases.push(Case::new(FullyConnectedIntegers { shapes, sum, dtype }, product).gives(dtype));
         }
     }
     check(cases);

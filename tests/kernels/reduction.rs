@@ -136,7 +136,7 @@ fn other_sizes_in_one_session() {
             inputs: vec![Some(x)],
             outputs: vec![y],
             epilogue: Vec::new(),
-            origin: vec![0],
+            origin: [0].into(),
             label: "MEAN".into(),
         });
         graph.set_interface(vec![x], vec![y]);

@@ -35,7 +35,7 @@ impl Net {
     fn buffer(&mut self, kind: BufferKind) -> BufferId {
         let id = BufferId(self.program.buffers.len() as u32);
         let bytes = u64::from(self.n) * 4;
-        self.program.buffers.push(Buffer { bytes, kind, host: None, name: format!("b{}", id.0) });
+        self.program.buffers.push(Buffer { bytes, kind, host: None, name: format!("b{}", id.0).into() });
         id
     }
 
@@ -76,7 +76,7 @@ impl Net {
         let grid = [self.n.div_ceil(WORKGROUP), 1, 1];
         let launch = Launch::new(kernel, vec![WORKGROUP, scale], push, buffers.to_vec(), grid);
         let label = kernel.name.to_uppercase();
-        self.program.dispatches.push(Dispatch::new(launch, label, &[], Cost::default()));
+        self.program.dispatches.push(Dispatch::new(launch, label, [], Cost::default()));
     }
 
     /// `y = x * scale + bias`

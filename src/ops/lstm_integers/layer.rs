@@ -15,6 +15,9 @@ pub(super) const PROJECTION: [usize; 2] = [16, 17];
 /// TFLite's order: input, forget, cell, output.
 pub(super) const GATES: [usize; 4] = [1, 2, 3, 4];
 
+/// The gates that may see cells, and the operands with their weights for these.
+pub(super) const PEEPHOLES: [(usize, usize); 3] = [(0, 9), (1, 10), (3, 11)];
+
 /// How many elements inputs, cells and results have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -41,6 +44,9 @@ pub struct Layer {
     /// What the input's part and the state's part of each gate is multiplied by, in TFLite's order. Without an input
     /// gate the forget gate tells both.
     pub gates: [Option<[FixedPoint; 2]>; 4],
+    /// What cells times their weights are multiplied by on their way to a gate, if gates see cells. They see the first
+    /// ones, as many as there are results.
+    pub peepholes: [Option<FixedPoint>; 4],
     /// What stands for 0 in the input and in the state.
     pub zero_points: [i32; 2],
     /// Bits in front of a cell's point.
@@ -76,7 +82,8 @@ impl Layer {
         let [inputs, cell_words, output_words] = [inputs, cells, outputs].map(|n| u64::from(n.div_ceil(4)));
         let (cells, outputs) = (u64::from(cells), u64::from(outputs));
         let projection = if self.projection.is_some() { outputs * (cell_words + 1) } else { 0 };
-        u64::from(code::NUMBERS) + 4 * cells * (inputs + output_words + 2) + projection
+        let peepholes = if self.sees_cells() { PEEPHOLES.len() as u64 * outputs } else { 0 };
+        u64::from(code::NUMBERS) + 4 * cells * (inputs + output_words + 2) + projection + peepholes
     }
 
     /// Everything that is constant in the order in which the kernel reads it; `operands` are the node's.
@@ -98,6 +105,11 @@ impl Layer {
         if let Some((projection, clip)) = &self.projection {
             put(code::NUMBER_PROJECTION as usize, &product(projection));
             put(code::NUMBER_PROJECTION_CLIP as usize, &[*clip]);
+        }
+        for (n, (gate, _)) in PEEPHOLES.into_iter().enumerate() {
+            if let Some(factor) = self.peepholes[gate] {
+                put(code::NUMBER_PEEPHOLES as usize + 2 * n, &[factor.multiplier, factor.shift]);
+            }
         }
         put(code::NUMBER_CELL_CLIP as usize, &[self.cell_clip]);
         put(code::NUMBER_CELL_SHIFT as usize, &[15 + self.cell_bits]);
@@ -130,7 +142,18 @@ impl Layer {
                 rows.chunks(cells).zip(bias).map(|(row, b)| sum(row, of_hidden).wrapping_add(b as i32)),
             );
         }
+        for (gate, operand) in PEEPHOLES.into_iter().filter(|_| self.sees_cells()) {
+            match self.peepholes[gate] {
+                Some(_) => words.extend(numbers(operand, cells)?[..outputs].iter().map(|n| *n as i32)),
+                None => words.resize(words.len() + outputs, 0),
+            }
+        }
         Ok(words)
+    }
+
+    /// Whether gates see cells.
+    pub(super) fn sees_cells(&self) -> bool {
+        self.peepholes.iter().any(Option::is_some)
     }
 
     /// Whether TFLite has a hyperbolic tangent for such cells. Where it has none, the values of the input gate take its
@@ -158,32 +181,39 @@ impl Layer {
         let weights = code::NUMBERS as usize;
         let biases = weights + 4 * cells * (x_words + h_words);
         let projection = biases + 8 * cells;
+        let peepholes =
+            projection + if self.projection.is_some() { outputs * (words_of(cells) + 1) } else { 0 };
         let look_up = |n: usize, x: i32| i32::from(tables[n][(x + 32_768) as usize]);
         let short = |x: i32| x.clamp(-32_768, 32_767);
         let sum = |bias: usize, row: &[i32], numbers: &[i32]| {
             unpack(row).zip(numbers).fold(words[bias], |sum, (w, x)| sum.wrapping_add(w * x))
         };
-        let gate = |k: usize, c: usize, state: &[i32]| {
+        let seen = |k: usize, c: usize, cell: i32| match self.peepholes[k] {
+            Some(factor) if c < outputs => factor.times(words[peepholes + k.min(2) * outputs + c] * cell),
+            _ => 0,
+        };
+        let gate = |k: usize, c: usize, state: &[i32], cell: i32| {
             let Some([of_x, of_h]) = self.gates[k] else { return 0 };
             let at = k * cells + c;
             let row = &words[weights + at * (x_words + h_words)..][..x_words + h_words];
             let part = short(of_x.times(sum(biases + 2 * at, &row[..x_words], x)));
-            short(part + of_h.times(sum(biases + 2 * at + 1, &row[x_words..], state)))
+            let part = short(part + of_h.times(sum(biases + 2 * at + 1, &row[x_words..], state)));
+            short(part + seen(k, c, cell))
         };
         let mut hidden = Vec::new();
         for (c, cell) in cell.iter_mut().enumerate() {
-            let forget = look_up(0, gate(1, c, state));
+            let forget = look_up(0, gate(1, c, state, *cell));
             let into = match self.gates[0] {
-                Some(_) => look_up(0, gate(0, c, state)),
+                Some(_) => look_up(0, gate(0, c, state, *cell)),
                 None => 32_767 - forget,
             };
-            let added = rounding_right(into * look_up(1, gate(2, c, state)), 15 + self.cell_bits);
+            let added = rounding_right(into * look_up(1, gate(2, c, state, 0)), 15 + self.cell_bits);
             let now = short(short(rounding_right(forget * *cell, 15)) + i32::from(added as i16));
             *cell = if self.cell_clip > 0 { now.clamp(-self.cell_clip, self.cell_clip) } else { now };
             let Product { factor, zero_point } = self.hidden;
             let zero_point = if self.projection.is_some() { -zero_point } else { zero_point };
             let squashed = if self.squashes() { look_up(2, *cell) } else { into };
-            let product = factor.times(look_up(0, gate(3, c, state)) * squashed);
+            let product = factor.times(look_up(0, gate(3, c, state, *cell)) * squashed);
             hidden.push((product + zero_point).clamp(-128, 127));
         }
         let Some((Product { factor, zero_point }, clip)) = self.projection else {

@@ -123,6 +123,7 @@ impl Operator for LstmIntegers {
             coupled: self.layer.gates[0].is_none(),
             projection: self.layer.projection.is_some(),
             squashed: self.layer.squashes(),
+            peepholes: self.layer.sees_cells(),
             ..Default::default()
         };
         let gates = cx.scratch(rows * 16 * u64::from(cells));

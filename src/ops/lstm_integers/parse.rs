@@ -1,7 +1,7 @@
 //! Recurrent nodes of the model.
 
 use super::super::affine::scaling;
-use super::layer::{GATES, Layer, PROJECTION, Product, STATES, Sizes};
+use super::layer::{GATES, Layer, PEEPHOLES, PROJECTION, Product, STATES, Sizes};
 use super::operator::LstmIntegers;
 use crate::codes::lstm_integers as code;
 use crate::error::Unsupported;
@@ -50,9 +50,6 @@ fn parse(
         unsupported!("activation {activation} (4, the hyperbolic tangent, is supported)");
     }
     let given = |i: usize| i < node.input_count() && node.input(i).is_some();
-    if [9, 10, 11].into_iter().any(given) {
-        unsupported!("peepholes");
-    }
     if (20..24).any(given) {
         unsupported!("layer normalisation");
     }
@@ -106,9 +103,22 @@ fn parse(
         }
         false => None,
     };
+    let seen = PEEPHOLES.into_iter().filter(|(gate, i)| given(*i) && !(*gate == 0 && coupled));
+    let mut peepholes = [None; 4];
+    for (gate, i) in seen {
+        let (w_scale, _) = scaling(&node.input_type(i)?)?;
+        peepholes[gate] = Some(factor((f64::from(w_scale) * 2f64.powi(cell_bits - 15) * 4096.0) as f32)?);
+    }
+    // TFLite takes the number of results for that of cells, and goes through several images at once so.
+    let at_once = time_major || rank == 2;
+    let Sizes { cells, outputs, .. } = sizes;
+    if peepholes.iter().any(Option::is_some) && (outputs > cells || outputs < cells && at_once) {
+        unsupported!("peepholes of {cells} cells to {outputs} results");
+    }
     let layer = Layer {
         sizes,
         gates: [gate(0)?, gate(1)?, gate(2)?, gate(3)?],
+        peepholes,
         zero_points: [x_zero_point, state_zero_point],
         cell_bits,
         cell_clip: clip(cell_clip, cell_scale, 32_767.0),
@@ -162,6 +172,11 @@ fn constants(node: &NodeView<'_>, layer: &Layer) -> Result<(), Unsupported> {
         require(gate, DType::I8, &[cells, inputs])?;
         require(gate + 4, DType::I8, &[cells, outputs])?;
         require(gate + 11, DType::I32, &[cells])?;
+    }
+    for (gate, i) in PEEPHOLES {
+        if layer.peepholes[gate].is_some() {
+            require(i, DType::I16, &[cells])?;
+        }
     }
     if layer.projection.is_some() {
         require(PROJECTION[0], DType::I8, &[outputs, cells])?;

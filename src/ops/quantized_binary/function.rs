@@ -33,7 +33,7 @@ pub enum Rounding {
 pub struct QuantizedFunction {
     /// Which.
     pub function: Function,
-    /// The element type of operands and result.
+    /// The element type of the first operand and the result.
     pub dtype: DType,
     /// How.
     pub rounding: Rounding,
@@ -58,7 +58,8 @@ impl QuantizedFunction {
         powers: bool,
     ) -> Result<Self, Unsupported> {
         let dtype = types[2].dtype;
-        let affine = if dtype == DType::I16 { Affine::symmetric } else { Affine::of };
+        let symmetric = dtype == DType::I16 && function != Function::Prelu;
+        let affine = if symmetric { Affine::symmetric } else { Affine::of };
         let affines = [affine(types[0])?, affine(types[1])?, affine(types[2])?];
         let scales = affines.map(|affine| affine.scale);
         let by_xnnpack = if xnnpack && dtype != DType::I16 { of_xnnpack(function, scales) } else { None };

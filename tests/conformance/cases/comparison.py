@@ -80,6 +80,8 @@ def cases():
             yield values(operator, np.arange(-128, 128, 5), "int8", f" scaled {n}", scales)
             unsigned = tuple((scale, zero + 128) for scale, zero in scales)
             yield values(operator, np.arange(0, 256, 5), "uint8", f" scaled {n}", unsigned)
+            wide = [-32768, -32767, -300, -255, -1, 0, 1, 2, 3, 254, 255, 256, 4000, 32766, 32767]
+            yield values(operator, [*wide, *range(-40, 40, 3)], "int16", f" scaled {n}", scales)
     for operator in LOGICAL:
         for a, b in PAIRS:
             yield compare(operator, a, b, "bool")

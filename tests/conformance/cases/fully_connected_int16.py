@@ -7,13 +7,26 @@ from model import Graph
 from ..case import Case
 from .fully_connected_integers import TABLE, TIES
 
-BIASES = {"int32": schema.TensorType.INT32, "int64": schema.TensorType.INT64}
+SUMS = {None: schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32, "int64": schema.TensorType.INT64}
 
 
 def node(
-    name, shape, n, scales=None, zero=0, bias="int64", computed=False, spread=None, nibbles=False, **more
+    name,
+    shape,
+    n,
+    scales=None,
+    zero=0,
+    bias="int64",
+    computed=False,
+    spread=None,
+    nibbles=False,
+    sums=None,
+    **more,
 ):
-    """The node with random integers, all of them also at the ends of the range."""
+    """The node with random integers, all of them also at the ends of the range.
+
+    Sums are those of the bias, unless there is none and they are named.
+    """
     g = Graph(name)
     depth = shape[-1]
     w_scale = 0.013 if scales is None else scales[1]
@@ -42,11 +55,13 @@ def node(
             numbers[0] = 2**33
         b_scale = np.float32(scales[0]) * np.float32(w_scale)
         inputs.append(g.const(numbers, (b_scale, np.zeros(np.shape(w_scale)), 0)))
-        if bias == "int32":
-            more["quantized_bias_type"] = BIASES[bias]
-    options = {"dtype": "int16", "quantisation": (scales[2], 0, 0), "version": 7}
+    # Nodes of version 11 and later say what their sums are.
+    says = bias != "int64"
+    if says:
+        more["quantized_bias_type"] = SUMS[bias or sums]
+    options = {"dtype": "int16", "quantisation": (scales[2], 0, 0), "version": 11 if says else 7}
     g.output(g.op("FULLY_CONNECTED", *inputs, **options, **more))
-    return Case(g, oldest=bias != "int32" and not per_channel and not nibbles, values=values, exact=True)
+    return Case(g, oldest=not says and not per_channel and not nibbles, values=values, exact=True)
 
 
 def cases():
@@ -55,6 +70,9 @@ def cases():
         for bias in (None, "int32", "int64"):
             name = f"{list(shape)} to {n}{' kept' if more else ''}, bias {bias}"
             yield node(name, shape, n, bias=bias, **more)
+    for shape, n, more in TABLE[:6]:
+        for sums in ("int32", "int64"):
+            yield node(f"{list(shape)} to {n}, sums of {sums}", shape, n, bias=None, sums=sums, **more)
     for scales in TIES:
         yield node(f"scales {scales}", (40, 3), 20, scales, bias=None, spread=40)
     for exponent in range(-8, 0):
@@ -70,4 +88,6 @@ def cases():
         yield node(f"{list(shape)} to {n}, computed weights", shape, n, computed=True)
     for shape, n in (((1, 16), 8), ((5, 37), 12)):
         yield node(f"by int4 {list(shape)} to {n}", shape, n, nibbles=True)
-    yield node("sums that wrap at 32 bits", (2, 4000), 5, (1e-6, 1e-3, 1e-3), bias="int32", zero=-128)
+    for bias in ("int32", None):
+        name = f"sums that wrap at 32 bits, bias {bias}"
+        yield node(name, (2, 4000), 5, (1e-6, 1e-3, 1e-3), bias=bias, sums="int32", zero=-128)

@@ -134,6 +134,46 @@ def powers(operator, exponents, shapes):
     return case(g, operator, "int16", values=[x.reshape(s) for x, s in zip(numbers("", "int16", 0), shapes)])
 
 
+def slopes():
+    """PRELU of int16, whose slopes are int8."""
+    x, _ = numbers("", "int16", 0)
+    for n, scales in enumerate(SCALES):
+        points = [(0, 0, 0), (-32768, 127, 5), (32767, -128, -9), (300, 3, 32767)][n % 4]
+        slope = np.resize(np.arange(-128, 128), len(x)).astype("int8")
+        yield prelu(f"of many {n}", x.shape, slope, scales, points, x)
+    random = np.random.default_rng(3)
+    for a, b in PAIRS:
+        if a and np.broadcast_shapes(a, b) == a and len(a) <= 4:
+            slope = random.integers(-128, 128, b).astype("int8")
+            x = random.integers(-32768, 32768, a).astype("int16")
+            yield prelu(f"{list(a)} {list(b)}", a, slope, (0.05, 0.1, 0.12), (3, 5, 7), x)
+
+
+def prelu(label, shape, slope, scales, points, x):
+    """One node with constant slopes."""
+    g = Graph(f"PRELU int16 {label}")
+    operand = g.input(*shape, dtype="int16", quantisation=(scales[0], points[0], 0))
+    alpha = g.const(slope, (scales[1], points[1], 0))
+    g.output(g.op("PRELU", operand, alpha, dtype="int16", quantisation=(scales[2], points[2], 0)))
+    return Case(g, exact=True, oldest=False, values=[x])
+
+
+def plain():
+    """ADD and MUL of int16 that is not quantised: what it cannot hold wraps."""
+    for operator in ("ADD", "MUL"):
+        for activation in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"):
+            inputs = numbers(operator, "int16", 0)
+            g = Graph(f"{operator} plain int16 {activation}")
+            operands = [g.input(*x.shape, dtype="int16") for x in inputs]
+            g.output(g.op(operator, *operands, dtype="int16", activation=activation))
+            yield Case(g, exact=True, oldest=False, values=inputs)
+        for a, b in PAIRS:
+            g = Graph(f"{operator} plain int16 {list(a)} {list(b)}")
+            operands = [g.input(*dims, dtype="int16", low=-300, high=300) for dims in (a, b)]
+            g.output(g.op(operator, *operands, dtype="int16", activation="NONE"))
+            yield Case(g, exact=True, oldest=False)
+
+
 def cases():
     """Numbers, shapes, activations."""
     for operator, types in TYPES.items():
@@ -158,6 +198,8 @@ def cases():
             yield shaped(operator, dtype, ((2, 7, 5, 8), (8,)), "vc")
             if operator != "PRELU":
                 yield shaped(operator, dtype, ((), (3, 5)), "cv")
+    yield from slopes()
+    yield from plain()
     count = len(numbers("", "int16", 0)[0])
     for operator in ("ADD", "SUB"):
         for exponents in POWERS:

@@ -27,7 +27,7 @@ def layer(g, sizes, operator="UNIDIRECTIONAL_SEQUENCE_LSTM", outputs=None, **kin
     outputs_or_cells = outputs or cells
     scale, state, power = kind.pop("scale", 0.01), kind.pop("state", (0.004, -7)), kind.pop("power", -12)
     coupled, zero = kind.pop("coupled", False), kind.pop("zero", 5)
-    hidden = kind.pop("hidden", state)
+    hidden, peepholes = kind.pop("hidden", state), kind.pop("peepholes", 0)
     shape = ((steps, batch) if kind.get("time_major") else (batch, steps)) if sequence else (batch,)
     x = spread(g, (*shape, inputs), "int8", (0.02, zero, 0))
 
@@ -40,6 +40,10 @@ def layer(g, sizes, operator="UNIDIRECTIONAL_SEQUENCE_LSTM", outputs=None, **kin
     gates = [-1 if coupled and k == 0 else weights(cells, inputs) for k in range(4)]
     gates += [-1 if coupled and k == 0 else weights(cells, outputs_or_cells) for k in range(4)]
     biases = [-1 if coupled and k == 0 else bias(cells) for k in range(4)]
+    seen = [-1] * 3
+    if peepholes:
+        numbers = g.random.integers(-32767, 32768, (3, cells)).astype("int16")
+        seen = [-1 if coupled and k == 0 else g.const(n, (peepholes, 0, 0)) for k, n in enumerate(numbers)]
     projection = [weights(outputs, cells), bias(outputs)] if outputs else [-1, -1]
     states = [
         g.variable(batch, outputs_or_cells, dtype="int8", quantisation=(*state, 0)),
@@ -51,7 +55,7 @@ def layer(g, sizes, operator="UNIDIRECTIONAL_SEQUENCE_LSTM", outputs=None, **kin
         operator,
         x,
         *gates,
-        *[-1] * 3,
+        *seen,
         *biases,
         *projection,
         *states,
@@ -110,6 +114,17 @@ def cases():
         for hidden in ((0.0078125, 0), (0.005, 9)):
             yield case(f"projection to {outputs} of {hidden}", some, outputs=outputs, hidden=hidden)
     yield case("clipped projection", some, outputs=4, proj_clip=0.3, coupled=True)
+    for sizes in SIZES[:6]:
+        yield case(f"peepholes {sizes}", sizes, peepholes=1e-4)
+        yield case(f"peepholes {sizes} time first", sizes, peepholes=3e-5, time_major=True)
+    for scale in (1e-6, 1e-3, 0.1):
+        yield case(f"peepholes of {scale}", some, peepholes=scale)
+    for power in (-15, -9):
+        yield case(f"peepholes from cells of 2^{power}", some, peepholes=1e-4, power=power)
+    yield case("peepholes and coupled gates", some, peepholes=1e-4, coupled=True, cell_clip=0.7)
+    yield case("peepholes of fewer results than cells", some, peepholes=1e-4, outputs=4)
+    yield case("peepholes of a projection", some, peepholes=1e-4, outputs=9, time_major=True)
+    yield case("LSTM with peepholes", some[:1] + (1,) + some[2:], "LSTM", peepholes=1e-4)
     for sizes in SIZES[:4]:
         yield case(f"LSTM {sizes}", sizes, "LSTM")
     yield case("LSTM with a projection", some, "LSTM", outputs=5)

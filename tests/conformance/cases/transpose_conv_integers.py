@@ -1,10 +1,10 @@
 """TRANSPOSE_CONV of integers: windows, strides, zero points, ties, scales per channel."""
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from model import Graph
 
 from ..case import Case
+from .fully_connected_int16 import SUMS
 from .fully_connected_integers import ENDS, TIES
 from .transpose_conv import TABLE, output_shape
 
@@ -17,8 +17,11 @@ SHAPES = [
 ]
 
 
-def node(name, row, dtype, scales=None, zeros=None, bias=True, xnnpack=False, activation="NONE"):
-    """The node with random integers, all of them also at the ends of the range."""
+def node(name, row, dtype, scales=None, zeros=None, bias=True, xnnpack=False, activation="NONE", sums=None):
+    """The node with random integers, all of them also at the ends of the range.
+
+    Sums of int16 are those of the bias, unless there is none and they are named.
+    """
     shape, channels, kernel, stride, padding = row
     g = Graph(name)
     info = np.iinfo(dtype)
@@ -40,16 +43,17 @@ def node(name, row, dtype, scales=None, zeros=None, bias=True, xnnpack=False, ac
     per_channel = np.ndim(w_scale) > 0
     weights = g.const(w, (w_scale, np.zeros(channels) if per_channel else zeros[1], 0))
     inputs = [size, weights, g.input(*shape, dtype=dtype, quantisation=(scales[0], zeros[0], 0))]
-    more = {}
+    more, says = {}, dtype == "int16" and bias != "int64"
     if bias:
         numbers = g.random.integers(-5000, 5000, channels).astype("int64" if bias == "int64" else "int32")
         b_scale = np.float32(scales[0]) * np.float32(w_scale)
         inputs.append(g.const(numbers, (b_scale, np.zeros(np.shape(w_scale)), 0)))
-        if dtype == "int16" and bias != "int64":
-            more["quantized_bias_type"] = schema.TensorType.INT32
+    if says:
+        more["quantized_bias_type"] = SUMS["int32" if bias else sums]
     options = {"padding": padding, "stride_h": stride, "stride_w": stride, "activation": activation} | more
     options |= {"dtype": dtype, "quantisation": (scales[2], zeros[2], 0)}
-    g.output(g.op("TRANSPOSE_CONV", *inputs, version=3 if activation == "NONE" else 4, **options))
+    version = 5 if says else 3 if activation == "NONE" else 4
+    g.output(g.op("TRANSPOSE_CONV", *inputs, version=version, **options))
     oldest = activation == "NONE" and not xnnpack and not more
     case = Case(g, oldest=oldest, values=[x], exact=True, options={"integers": "xnnpack"} if xnnpack else {})
     case.follows = ("default",) if xnnpack else ()
@@ -97,6 +101,13 @@ def cases():
             yield node(f"{dtype} zero points {zeros}", some, dtype, zeros=zeros)
         for exponent in range(-6, 2):
             yield node(f"{dtype} factor 1e{exponent}", some, dtype, (0.02, 10.0**exponent, 0.02))
+    for sums in ("int32", "int64"):
+        for row in SHAPES:
+            yield node(f"int16 {label(row)}, sums of {sums}", row, "int16", bias=False, sums=sums)
+        scales = (2e-4, np.geomspace(1e-5, 10, 5), 1e-3)
+        row = ((1, 5, 4, 6), 5, 3, 2, "SAME")
+        name = f"int16 channels over six orders of magnitude, sums of {sums}"
+        yield node(name, row, "int16", scales, bias=False, sums=sums)
     for bias in (False, "int32", "int64"):
         for row in SHAPES:
             yield node(f"int16 {label(row)}, bias {bias}", row, "int16", bias=bias)

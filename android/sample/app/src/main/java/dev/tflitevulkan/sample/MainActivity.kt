@@ -53,7 +53,7 @@ class MainActivity : Activity() {
         }
         val times = (0 until 23).map {
             val start = System.nanoTime()
-            (inputs + outputs.values).forEach { (it as ByteBuffer).rewind() }
+            sequenceOf(inputs.asIterable(), outputs.values).flatten().forEach { (it as ByteBuffer).rewind() }
             interpreter.runForMultipleInputsOutputs(inputs, outputs)
             (System.nanoTime() - start) / 1e6
         }
