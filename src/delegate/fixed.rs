@@ -17,8 +17,12 @@ pub struct Fixed {
     sample: u64,
 }
 
-/// So many bytes are looked at in one place.
-const STRETCH: usize = 1 << 10;
+/// Places of a constant that every invoke looks at, from the first bytes to the last: weights too, since the host
+/// does not tell inputs from them.
+const PLACES: usize = 9;
+
+/// So many bytes are looked at in one place: a line of the processor's cache.
+const STRETCH: usize = 64;
 
 impl Fixed {
     /// The model's own constants among the values of a graph.
@@ -33,7 +37,7 @@ impl Fixed {
         fixed.collect()
     }
 
-    /// Whether the tensor holds something else now. Of a large one only a few stretches are compared.
+    /// Whether the tensor holds something else now. Of a large one only a few places are compared.
     pub fn has_changed(&self, context: &Context<'_>) -> bool {
         context.contents(self.tensor).is_some_and(|bytes| sample(bytes) != self.sample)
     }
@@ -43,11 +47,15 @@ fn start(context: &Context<'_>, tensor: i32) -> *const u8 {
     context.contents(tensor).map_or(std::ptr::null(), <[u8]>::as_ptr)
 }
 
-/// Tells contents apart by their beginning, middle and end.
+/// Tells contents apart by what stands at [`PLACES`]; small ones wholly.
 fn sample(bytes: &[u8]) -> u64 {
-    let stretch = |at: usize| &bytes[at..bytes.len().min(at + STRETCH)];
-    let places = [0, bytes.len().saturating_sub(STRETCH) / 2, bytes.len().saturating_sub(STRETCH)];
-    places.into_iter().fold(bytes.len() as u64, |hash, at| cache::continued(hash, stretch(at)))
+    let size = bytes.len() as u64;
+    if bytes.len() <= PLACES * STRETCH {
+        return cache::continued(size, bytes);
+    }
+    let last = bytes.len() - STRETCH;
+    let places = (0..PLACES).map(|i| last / (PLACES - 1) * i + last % (PLACES - 1) * i / (PLACES - 1));
+    places.fold(size, |hash, at| cache::continued(hash, &bytes[at..at + STRETCH]))
 }
 
 #[cfg(test)]

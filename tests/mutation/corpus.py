@@ -71,6 +71,19 @@ class Trial:
         return {"model": str(path), "ranges": self.ranges, "seed": seed, "steps": self.steps, "shake": 0}
 
 
+def hybrid(data):
+    """Whether a node has operands both of floats and of 8 or 4 bits, as those with quantised weights."""
+    types = mutate.schema.TensorType
+    kinds = {types.FLOAT32: "float", types.INT8: "few", types.INT4: "few"}
+
+    def of(graph, node):
+        known = (i for i in mutate.listed(node.inputs) if 0 <= i < len(graph.tensors))
+        return {kinds.get(graph.tensors[i].type) for i in known}
+
+    graphs = mutate.load(data).subgraphs
+    return any(of(graph, node) >= {"float", "few"} for graph in graphs for node in graph.operators)
+
+
 def mutant(sources, seed, kind, number):
     """A mutant of one of the sources."""
     for attempt in range(100):
@@ -79,6 +92,7 @@ def mutant(sources, seed, kind, number):
         made = mutate.mutant(source.data, draws)
         if made and made[1]:
             data, said = made
+            said += ["hybrid weights"] * hybrid(data)
             text = f"{source.name}: {'; '.join(said)}"
             return Trial(f"{kind}-{number}", text, data, source.ranges, [None], mutate.settled(data))
     raise RuntimeError("no mutation leaves a model")

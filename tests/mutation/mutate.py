@@ -346,17 +346,6 @@ MUTATIONS = {
 }
 
 
-def hybrid(graph):
-    """Whether a node has operands both of floats and of 8 or 4 bits, as those with quantised weights."""
-    kinds = {schema.TensorType.FLOAT32: "float", schema.TensorType.INT8: "few", schema.TensorType.INT4: "few"}
-
-    def of(node):
-        known = (i for i in (node.inputs if node.inputs is not None else ()) if 0 <= i < len(graph.tensors))
-        return {kinds.get(graph.tensors[i].type) for i in known}
-
-    return any(of(node) >= {"float", "few"} for node in graph.operators)
-
-
 def mutant(given, random):
     """The bytes of a mutant and what was changed; None where it cannot be stored."""
     model = load(given)
@@ -368,8 +357,6 @@ def mutant(given, random):
         (change,) = random.choices(list(MUTATIONS), list(MUTATIONS.values()))
         change = sparsity if sparse and random.random() < 0.4 else change
         said.append(change(model, graph, random))
-    if hybrid(graph):
-        said.append("hybrid weights")
     try:
         return pack(model), [text for text in said if text]
     except (AttributeError, OverflowError, TypeError, ValueError):
